@@ -1,0 +1,161 @@
+// Package resources is the contract of resource agents: operations, results, meta-data, OCF exit codes, and the registry
+// in which a daemon keeps the kinds it has. It follows the Open Cluster Framework's resource agent API 1.1
+// (https://github.com/ClusterLabs/OCF-spec), so that every OCF executable fits behind it.
+//
+// Guarantees to callers: Run returns when the operation has ended or its context has; it leaves no process of its own
+// behind in either case. Guarantees wanted of implementations: start and stop are idempotent, monitor changes nothing,
+// stop of something that is not there succeeds.
+//
+// The package imports nothing of paceline: it is what outsiders build against.
+package resources
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+)
+
+// ExitCode is an OCF exit code.
+type ExitCode int
+
+// The OCF exit codes.
+const (
+	OK               ExitCode = 0
+	GenericError     ExitCode = 1
+	InvalidArgument  ExitCode = 2 // "args": a parameter makes no sense on this node
+	Unimplemented    ExitCode = 3
+	InsufficientPriv ExitCode = 4
+	NotInstalled     ExitCode = 5
+	NotConfigured    ExitCode = 6 // a parameter makes no sense on any node
+	NotRunning       ExitCode = 7 // stopped cleanly
+	RunningPromoted  ExitCode = 8
+	FailedPromoted   ExitCode = 9
+	Degraded         ExitCode = 190
+	DegradedPromoted ExitCode = 191
+	Unknown          ExitCode = 193 // no result yet
+)
+
+// Names of operations.
+const (
+	Start       = "start"
+	Stop        = "stop"
+	Monitor     = "monitor"
+	Promote     = "promote"
+	Demote      = "demote"
+	Notify      = "notify"
+	MigrateTo   = "migrate_to"
+	MigrateFrom = "migrate_from"
+	ValidateAll = "validate-all"
+	MetaData    = "meta-data"
+	Reload      = "reload"
+	ReloadAgent = "reload-agent"
+)
+
+// Agent names an agent: class:provider:type. Provider is empty for classes that have none.
+type Agent struct{ Class, Provider, Type string }
+
+// String returns the name as people write it.
+func (a Agent) String() string {
+	if a.Provider == "" {
+		return a.Class + ":" + a.Type
+	}
+	return a.Class + ":" + a.Provider + ":" + a.Type
+}
+
+// Request is one operation to run.
+type Request struct {
+	Agent     Agent
+	Resource  string            // instance name, for example "ip" or "ip:1"
+	Operation string            // one of the names above
+	Interval  time.Duration     // of a recurring monitor; 0 for a probe or a one-off
+	Timeout   time.Duration     // the budget the context was made with; agents may divide it
+	Params    map[string]string // OCF_RESKEY_*
+	Meta      map[string]string // CRM_meta_* values, without the prefix
+	Node      string            // name of the node it runs on
+}
+
+// Result is how an operation ended.
+type Result struct {
+	Code     ExitCode
+	Reason   string // one line for people: why it is not OK (OCF exit reason)
+	Output   string // tail of what was printed, at most OutputMax bytes
+	TimedOut bool   // the budget ran out; Code is then GenericError and Reason says what it was doing
+}
+
+// OutputMax bounds Result.Output: enough for a stack of messages, little enough to replicate.
+const OutputMax = 4096
+
+// Errorf makes a Result of a code and a reason.
+func Errorf(code ExitCode, format string, args ...any) Result {
+	return Result{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Runner runs operations of one class of agents, or of one native agent. Run may be called concurrently for different
+// resources, never for the same one.
+type Runner interface {
+	Run(ctx context.Context, req Request) Result
+	// MetaData returns the agent's OCF meta-data as XML.
+	MetaData(ctx context.Context, agent Agent) ([]byte, error)
+}
+
+// Watcher is implemented by runners that see failures as they happen. Watch calls changed whenever the resource may have
+// changed (spurious calls are fine: the caller runs a monitor), until ctx ends. changed must not block.
+type Watcher interface {
+	Watch(ctx context.Context, req Request, changed func(why string)) error
+}
+
+// Lister is implemented by runners that can name the agents they have.
+type Lister interface {
+	Agents(ctx context.Context) ([]Agent, error)
+}
+
+// Registry finds the Runner of an agent. The zero value is empty. It is filled before use and not changed afterwards.
+type Registry struct {
+	exact map[Agent]Runner
+	class map[string]Runner
+}
+
+// Register makes r the runner of exactly that agent.
+func (g *Registry) Register(a Agent, r Runner) {
+	if g.exact == nil {
+		g.exact = map[Agent]Runner{}
+	}
+	g.exact[a] = r
+}
+
+// RegisterClass makes r the runner of every agent of the class that has no runner of its own.
+func (g *Registry) RegisterClass(class string, r Runner) {
+	if g.class == nil {
+		g.class = map[string]Runner{}
+	}
+	g.class[class] = r
+}
+
+// Find returns the runner of an agent, or an error that says what is known.
+func (g *Registry) Find(a Agent) (Runner, error) {
+	if r, ok := g.exact[a]; ok {
+		return r, nil
+	}
+	if r, ok := g.class[a.Class]; ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("no agents of class %q here; classes are %v", a.Class, g.Classes())
+}
+
+// Classes lists the classes that have a runner, sorted.
+func (g *Registry) Classes() []string {
+	seen := map[string]bool{}
+	for c := range g.class {
+		seen[c] = true
+	}
+	for a := range g.exact {
+		seen[a.Class] = true
+	}
+	var out []string
+	for c := range seen {
+		out = append(out, c)
+	}
+	sort.Strings(out)
+	return out
+}
