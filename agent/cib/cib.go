@@ -59,9 +59,9 @@ type NVPair struct {
 	ID    string `json:"id,omitempty"`
 	IDRef string `json:"id-ref,omitempty"`
 	Name  string `json:"name,omitempty"`
-	Value string `json:"value"`
-	// HasValue tells a missing value (false) from an empty one, which documents do distinguish.
-	HasValue bool `json:"-"`
+	Value string `json:"value,omitempty"`
+	// NoValue tells a missing value from an empty one, which documents do distinguish.
+	NoValue bool `json:"no-value,omitempty"`
 }
 
 // Rule is satisfied when all ("and", the default) or any ("or") of its expressions are.

@@ -54,10 +54,12 @@ type NodeState struct {
 
 // ResourceHistory is the operation history of one resource instance on one node.
 type ResourceHistory struct {
-	ID        string      `json:"id"` // instance name: "ip:1" of a unique clone, "ip" of an anonymous one
-	Agent     Agent       `json:"agent"`
-	Container string      `json:"container,omitempty"`
-	Ops       []*OpRecord `json:"ops,omitempty"` // in document order
+	ID           string      `json:"id"` // instance name: "ip:1" of a unique clone, "ip" of an anonymous one
+	Agent        Agent       `json:"agent"`
+	Container    string      `json:"container,omitempty"`
+	ShutdownLock string      `json:"shutdown-lock,omitempty"` // Unix seconds since which a clean shutdown keeps it here
+	Extra        []Attr      `json:"extra,omitempty"`
+	Ops          []*OpRecord `json:"ops,omitempty"` // in document order
 }
 
 // OpRecord is the last known result of one operation (a name and an interval) of a resource instance on a node.

@@ -1,0 +1,24 @@
+package cib
+
+const (
+	// documentMax bounds a document in bytes. A cluster of 32 nodes and 1,000 resources with full history needs about 20
+	// MiB; more is a mistake or an attack.
+	documentMax = 64 << 20
+
+	// depthMax bounds the nesting of elements. The deepest place of the schema (a rule within a rule of an operation's
+	// attributes of a primitive of a cloned group) needs 12; nested rules may go on for a while.
+	depthMax = 48
+
+	// elementMax bounds the number of elements, since the tree in memory is far larger than its text.
+	elementMax = 2_000_000
+
+	// warningMax bounds the warnings of one document: nobody reads more, and a document of another kind would make as
+	// many as it has elements.
+	warningMax = 100
+
+	// batchDepthMax bounds batches within batches: one level is what the coordinator and the API make.
+	batchDepthMax = 8
+
+	// timeMaxMS bounds amounts of time (100 years), so that sums of them never overflow.
+	timeMaxMS = 100 * 365 * msDay
+)
