@@ -1,0 +1,78 @@
+package quorum
+
+import "sort"
+
+// VotersMax bounds the voter set: seven survive the loss of three, and more only make every commit slower.
+const VotersMax = 7
+
+// Candidate is a node that could vote.
+type Candidate struct {
+	ID    string
+	Name  string
+	Alive bool // heard, with a daemon that speaks our version
+	// Gone says that it is certain not to act as a voter any more: it left in good order, or its fencing is confirmed.
+	Gone    bool
+	Witness bool  // votes, and never runs resources
+	Since   int64 // Unix milliseconds since when it is alive without a break: the longest-stable is promoted first
+	Voter   bool  // is in the voter set now
+}
+
+// Step is one change of the voter set; raft takes one at a time.
+type Step struct {
+	Admit  string // ID to add as a voter
+	Remove string // ID to remove from the voters
+}
+
+// None reports that nothing is to be done.
+func (s Step) None() bool { return s == Step{} }
+
+// Next returns the next change of the voter set that brings it towards what is wanted: up to VotersMax voters, an odd
+// number where there are three or more (an even one more survives nothing more), witnesses before others, the
+// longest-stable first; voters that are Gone leave at once, so that a cluster shrinks with each confirmed death. A
+// voter that is merely silent stays (safety rule 4). self is the leader and never removed here.
+func Next(self string, nodes []Candidate) Step {
+	nodes = append([]Candidate(nil), nodes...)
+	sort.Slice(nodes, func(i, j int) bool {
+		a, b := nodes[i], nodes[j]
+		switch {
+		case a.Voter != b.Voter:
+			return a.Voter // who votes goes on voting
+		case a.Witness != b.Witness:
+			return a.Witness
+		case a.Since != b.Since:
+			return a.Since < b.Since
+		}
+		return a.ID < b.ID
+	})
+	voters, usable := 0, 0
+	for _, n := range nodes {
+		if n.Voter {
+			voters++
+			if n.Gone && !n.Alive && n.ID != self {
+				return Step{Remove: n.ID}
+			}
+		}
+		if n.Alive || n.Voter {
+			usable++
+		}
+	}
+	want := min(usable, VotersMax)
+	if want > 2 && want%2 == 0 {
+		want--
+	}
+	if voters < want {
+		for _, n := range nodes {
+			if !n.Voter && n.Alive && !n.Gone {
+				return Step{Admit: n.ID}
+			}
+		}
+	}
+	if voters > want && voters > 2 { // even: let go of the youngest that is not the leader, alive (in good order) only
+		for i := len(nodes) - 1; i >= 0; i-- {
+			if n := nodes[i]; n.Voter && n.Alive && n.ID != self && !n.Witness {
+				return Step{Remove: n.ID}
+			}
+		}
+	}
+	return Step{}
+}
