@@ -1,0 +1,35 @@
+package api
+
+import "time"
+
+const (
+	// RouteWait bounds the search for a coordinator: no command waits longer for one than this. An election takes
+	// well under a second; a person notices two.
+	RouteWait = 2 * time.Second
+	// BodyMax bounds a request: a configuration of some thousand resources is about 5 MiB of JSON.
+	BodyMax = 32 << 20
+	// ReplyMax bounds what a client reads: the same configuration with its status.
+	ReplyMax = 256 << 20
+	// RequestMax bounds a request without a wait of its own.
+	RequestMax = 30 * time.Second
+	// FenceMax bounds an ordered fencing: slow power controllers with retries and several levels.
+	FenceMax = 10 * time.Minute
+	// WaitMax bounds a wait that a client may ask for: longer than any sane start time-out.
+	WaitMax = time.Hour
+	// WaitDefault is used where a wait is asked for without a time.
+	WaitDefault = 5 * time.Minute
+	// LeaveMax bounds leaving and joining: resources are stopped or moved first.
+	LeaveMax = 10 * time.Minute
+	// HeartbeatEvery is how often a stream says that it lives.
+	HeartbeatEvery = 10 * time.Second
+	// WatchGap joins changes that come together, so that a storm of results is not a storm of statuses.
+	WatchGap = 50 * time.Millisecond
+	// HistoryDefault is how many commits are listed when nobody says.
+	HistoryDefault = 20
+	// FenceLast is how many events of the fencing history a status carries.
+	FenceLast = 10
+	// TokenTTL is how long a join token is good when nobody says: an afternoon's work.
+	TokenTTL = 24 * time.Hour
+	// MoveExpiry ends the preference that a move made if nobody is left to remove it.
+	MoveExpiry = 15 * time.Minute
+)

@@ -1,0 +1,230 @@
+package api
+
+import (
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// CIBReply is the whole state.
+type CIBReply struct {
+	Schema         int      `json:"schema"`
+	Revision       uint64   `json:"revision"`
+	ConfigRevision uint64   `json:"config_revision"`
+	CIB            *cib.CIB `json:"cib"`
+}
+
+// ConfigurationReply is the configuration at a revision.
+type ConfigurationReply struct {
+	Schema        int                `json:"schema"`
+	Revision      uint64             `json:"revision"`
+	Configuration *cib.Configuration `json:"configuration"`
+}
+
+// ChangeRequest asks for a change of the configuration. Exactly one of Change and Configuration is set.
+type ChangeRequest struct {
+	Change *cib.Change `json:"change,omitempty"`
+	// Configuration is wanted as a whole (load replace, rollback).
+	Configuration *cib.Configuration `json:"configuration,omitempty"`
+	// BaseRevision is the configuration revision that the change was made against; the change is refused if the
+	// configuration has moved on. 0 does not check.
+	BaseRevision uint64 `json:"base_revision,omitempty"`
+	Message      string `json:"message,omitempty"`
+	DryRun       bool   `json:"dry_run,omitempty"` // validate and preview only
+	// Yes goes on although the change takes the last copy of something down.
+	Yes bool `json:"yes,omitempty"`
+	// Wait, if not 0, lets the reply come when the cluster has settled, or when this time has passed.
+	Wait Duration `json:"wait,omitempty"`
+}
+
+// ChangeReply is the outcome of any write.
+type ChangeReply struct {
+	Schema   int       `json:"schema"`
+	Revision uint64    `json:"revision"` // after the commit; of the current state in a dry run
+	DryRun   bool      `json:"dry_run,omitempty"`
+	Changes  []Change  `json:"changes"`  // what changed in the configuration, in words
+	Actions  []Action  `json:"actions"`  // what the cluster does about it
+	Problems []Problem `json:"problems"` // warnings; errors refuse the change
+	Settled  bool      `json:"settled"`  // with Wait: the cluster has settled
+	// Notes are for the person who asked: what was left behind, what to do next.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Change is one difference between two configurations.
+type Change struct {
+	Object string `json:"object"`
+	Kind   string `json:"kind"` // added removed changed moved
+	Text   string `json:"text"`
+}
+
+// Commit is one change of the configuration in the history.
+type Commit struct {
+	Revision uint64    `json:"revision"`
+	Time     time.Time `json:"time"`
+	User     string    `json:"user"`
+	Message  string    `json:"message,omitempty"`
+	Changes  []Change  `json:"changes"`
+}
+
+// HistoryReply lists commits, newest first.
+type HistoryReply struct {
+	Schema  int      `json:"schema"`
+	Commits []Commit `json:"commits"`
+}
+
+// NodeRequest changes the mode of a node (standby, online, maintenance, ready).
+type NodeRequest struct {
+	Message string   `json:"message,omitempty"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Yes     bool     `json:"yes,omitempty"`
+	Wait    Duration `json:"wait,omitempty"`
+}
+
+// ResourceRequest acts on a resource.
+type ResourceRequest struct {
+	Node    string   `json:"node,omitempty"`  // move: where to (empty: away); cleanup: only there
+	Stay    bool     `json:"stay,omitempty"`  // move: keep the preference
+	Until   Duration `json:"until,omitempty"` // move: keep the preference for so long
+	Message string   `json:"message,omitempty"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Yes     bool     `json:"yes,omitempty"`
+	Wait    Duration `json:"wait,omitempty"`
+}
+
+// FenceRequest asks for a node to be fenced.
+type FenceRequest struct {
+	Node      string `json:"node"`
+	Action    string `json:"action,omitempty"` // off, reboot (default: the cluster's fencing action), on
+	Confirmed bool   `json:"confirmed,omitempty"`
+	Yes       bool   `json:"yes,omitempty"`
+	User      string `json:"-"` // set by the server
+}
+
+// FenceReply is how a fencing ended.
+type FenceReply struct {
+	Schema int        `json:"schema"`
+	Event  FenceEvent `json:"event"`
+}
+
+// WaitReply says how a wait ended.
+type WaitReply struct {
+	Schema   int      `json:"schema"`
+	Settled  bool     `json:"settled"`
+	Revision uint64   `json:"revision"`
+	Pending  []Action `json:"pending"`
+	Why      string   `json:"why,omitempty"` // not settled: what it waits for
+}
+
+// Explanation says why a resource runs where it runs, or does not, in sentences.
+type Explanation struct {
+	Schema   int               `json:"schema"`
+	Resource string            `json:"resource"`
+	Revision uint64            `json:"revision"`
+	Summary  []string          `json:"summary"` // what is, and why
+	Nodes    []NodeExplanation `json:"nodes"`
+	// Would list commands that would change it.
+	Would []string `json:"would"`
+}
+
+// NodeExplanation is the verdict on one node.
+type NodeExplanation struct {
+	Node    string   `json:"node"`
+	Verdict string   `json:"verdict"` // "runs here", "may run here", "cannot run here"
+	Reasons []string `json:"reasons"`
+}
+
+// InitRequest makes a cluster. Empty fields get defaults: Node the host name, Cluster "paceline", Profile "lan", Address the
+// source address of the default route.
+type InitRequest struct {
+	Cluster    string `json:"cluster,omitempty"`
+	Node       string `json:"node,omitempty"`
+	Address    string `json:"address,omitempty"`
+	GossipPort int    `json:"gossip_port,omitempty"`
+	PeerPort   int    `json:"peer_port,omitempty"`
+	Profile    string `json:"profile,omitempty"`
+}
+
+// InitReply describes the new cluster.
+type InitReply struct {
+	Schema  int       `json:"schema"`
+	Cluster string    `json:"cluster"`
+	Node    string    `json:"node"`
+	Address string    `json:"address"`
+	Token   string    `json:"token"` // for the next node
+	Expires time.Time `json:"expires"`
+}
+
+// JoinRequest joins a cluster. Empty fields get the defaults of InitRequest.
+type JoinRequest struct {
+	Token      string `json:"token"`
+	Node       string `json:"node,omitempty"`
+	Address    string `json:"address,omitempty"`
+	GossipPort int    `json:"gossip_port,omitempty"`
+	PeerPort   int    `json:"peer_port,omitempty"`
+	Witness    bool   `json:"witness,omitempty"` // vote, but run nothing
+}
+
+// JoinReply describes the membership.
+type JoinReply struct {
+	Schema  int    `json:"schema"`
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+	Address string `json:"address"`
+	Role    string `json:"role"`
+}
+
+// TokenRequest asks for a join token.
+type TokenRequest struct {
+	TTL Duration `json:"ttl,omitempty"` // default TokenTTL
+}
+
+// TokenReply is a join token: a secret.
+type TokenReply struct {
+	Schema  int       `json:"schema"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"`
+}
+
+// LeaveRequest takes a node out of the cluster.
+type LeaveRequest struct {
+	Node string `json:"node,omitempty"` // empty: this node
+	Yes  bool   `json:"yes,omitempty"`
+}
+
+// LeaveReply confirms.
+type LeaveReply struct {
+	Schema int    `json:"schema"`
+	Node   string `json:"node"`
+}
+
+// Health is a daemon's own state.
+type Health struct {
+	Schema      int       `json:"schema"`
+	Node        string    `json:"node"`
+	Version     string    `json:"version"`
+	Cluster     string    `json:"cluster,omitempty"` // empty: not configured
+	Coordinator string    `json:"coordinator,omitempty"`
+	Quorate     bool      `json:"quorate"`
+	OK          bool      `json:"ok"`
+	Problems    []Problem `json:"problems"`
+}
+
+// WatchEvent is one line of the watch stream: a Status, or (with neither) a heartbeat.
+type WatchEvent struct {
+	Schema int     `json:"schema"`
+	Status *Status `json:"status,omitempty"`
+	Error  *Error  `json:"error,omitempty"` // the last line of a stream that failed
+}
+
+// Duration is a time.Duration that reads and writes as text ("90s").
+type Duration time.Duration
+
+// MarshalText writes the duration as time.Duration does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
