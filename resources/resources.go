@@ -47,7 +47,7 @@ const (
 	MigrateTo   = "migrate_to"
 	MigrateFrom = "migrate_from"
 	ValidateAll = "validate-all"
-	MetaData    = "meta-data"
+	MetaDataOp  = "meta-data" // the type MetaData is what it answers
 	Reload      = "reload"
 	ReloadAgent = "reload-agent"
 )
@@ -82,9 +82,6 @@ type Result struct {
 	Output   string // tail of what was printed, at most OutputMax bytes
 	TimedOut bool   // the budget ran out; Code is then GenericError and Reason says what it was doing
 }
-
-// OutputMax bounds Result.Output: enough for a stack of messages, little enough to replicate.
-const OutputMax = 4096
 
 // Errorf makes a Result of a code and a reason.
 func Errorf(code ExitCode, format string, args ...any) Result {
