@@ -16,7 +16,7 @@ var optionAliases = [][]string{
 	{"no-quorum-policy", "no_quorum_policy"},
 	{"symmetric-cluster", "symmetric_cluster"},
 	{"enable-startup-probes", "enable_startup_probes"},
-	{"cluster-delay", "transition_idle_timeout", "transition-idle-timeout"},
+	{"cluster-delay", "transition_idle_timeout"},
 }
 
 // OptionNames returns all names of a cluster option, the newest first; of an unknown option, its one name.
