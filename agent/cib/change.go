@@ -90,6 +90,7 @@ type NodeStatus struct {
 	Incarnation string `json:"incarnation,omitempty"`
 	Since       int64  `json:"since,omitempty"`
 	Cause       string `json:"cause,omitempty"`
+	Fenced      string `json:"fenced,omitempty"` // Unix seconds of the confirmed fencing; empty until the node joins again
 }
 
 // ClearNode forgets the operation history and the transient attributes of a node: after confirmed fencing or a reboot

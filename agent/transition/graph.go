@@ -87,4 +87,7 @@ type Result struct {
 	Digest        string    `json:"digest,omitempty"`
 	RestartDigest string    `json:"restart_digest,omitempty"`
 	TargetRC      int       `json:"target_rc"`
+	// MigrateSource and MigrateTarget name the nodes of a migration.
+	MigrateSource string `json:"migrate_source,omitempty"`
+	MigrateTarget string `json:"migrate_target,omitempty"`
 }
