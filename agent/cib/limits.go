@@ -16,6 +16,9 @@ const (
 	// many as it has elements.
 	warningMax = 100
 
+	// nearMax bounds the names that are compared letter by letter; longer ones were not typed by a person.
+	nearMax = 64
+
 	// batchDepthMax bounds batches within batches: one level is what the coordinator and the API make.
 	batchDepthMax = 8
 

@@ -121,16 +121,26 @@ const BootstrapSet = "cib-bootstrap-options"
 // OrderSets returns the sets in the order in which they count, the first that gives a name deciding its value: the
 // bootstrap options, then by descending score, and for equal scores in the order of the document.
 func OrderSets(sets []NVSet) []NVSet {
-	ordered := append([]NVSet(nil), sets...)
-	rank := func(s *NVSet) int {
-		if s.ID == BootstrapSet {
-			return Infinity + 1
-		}
-		score, _ := ParseScore(s.Score) // a bad score counts as 0; Validate reports it
-		return score
+	ordered := make([]NVSet, 0, len(sets))
+	for _, i := range setOrder(sets) {
+		ordered = append(ordered, sets[i])
 	}
-	sort.SliceStable(ordered, func(i, j int) bool { return rank(&ordered[i]) > rank(&ordered[j]) })
 	return ordered
+}
+
+// setOrder returns the indices of the sets in the order of OrderSets.
+func setOrder(sets []NVSet) []int {
+	order, rank := make([]int, len(sets)), make([]int, len(sets))
+	for i := range sets {
+		order[i] = i
+		if sets[i].ID == BootstrapSet {
+			rank[i] = Infinity + 1
+		} else {
+			rank[i], _ = ParseScore(sets[i].Score) // a bad score counts as 0; Validate reports it
+		}
+	}
+	sort.SliceStable(order, func(a, b int) bool { return rank[order[a]] > rank[order[b]] })
+	return order
 }
 
 // Get returns the value of the first pair of that name in the set itself. References are not followed.
