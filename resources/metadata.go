@@ -252,14 +252,14 @@ func (m *MetaData) XML() []byte {
 		return "0"
 	}
 	b.WriteString("<?xml version=\"1.0\"?>\n<!DOCTYPE resource-agent SYSTEM \"ra-api-1.dtd\">\n")
-	fmt.Fprintf(&b, "<resource-agent name=%q version=%q>\n", esc(m.Name), esc(m.AgentVersion))
+	fmt.Fprintf(&b, "<resource-agent name=\"%s\" version=\"%s\">\n", esc(m.Name), esc(m.AgentVersion))
 	fmt.Fprintf(&b, "<version>1.1</version>\n<longdesc lang=\"en\">\n%s\n</longdesc>\n<shortdesc lang=\"en\">%s</shortdesc>\n",
 		esc(m.LongDesc), esc(m.ShortDesc))
 	b.WriteString("<parameters>\n")
 	for _, p := range m.Parameters {
-		fmt.Fprintf(&b, "<parameter name=%q unique=%q required=%q", esc(p.Name), flag(p.Unique), flag(p.Required))
+		fmt.Fprintf(&b, "<parameter name=\"%s\" unique=\"%s\" required=\"%s\"", esc(p.Name), flag(p.Unique), flag(p.Required))
 		if p.Group != "" {
-			fmt.Fprintf(&b, " unique-group=%q", esc(p.Group))
+			fmt.Fprintf(&b, " unique-group=\"%s\"", esc(p.Group))
 		}
 		if p.Reloadable {
 			b.WriteString(` reloadable="1"`)
@@ -272,7 +272,7 @@ func (m *MetaData) XML() []byte {
 		if p.Deprecated {
 			b.WriteString("<deprecated>")
 			if p.ReplacedBy != "" {
-				fmt.Fprintf(&b, "<replaced-with name=%q/>", esc(p.ReplacedBy))
+				fmt.Fprintf(&b, "<replaced-with name=\"%s\"/>", esc(p.ReplacedBy))
 			}
 			b.WriteString("</deprecated>\n")
 		}
@@ -280,7 +280,7 @@ func (m *MetaData) XML() []byte {
 		if kind == "" {
 			kind = "string"
 		}
-		fmt.Fprintf(&b, "<content type=%q", esc(kind))
+		fmt.Fprintf(&b, "<content type=\"%s\"", esc(kind))
 		if p.Default != "" {
 			fmt.Fprintf(&b, " default=\"%s\"", esc(p.Default))
 		}
@@ -297,15 +297,15 @@ func (m *MetaData) XML() []byte {
 	}
 	b.WriteString("</parameters>\n<actions>\n")
 	for _, a := range m.Actions {
-		fmt.Fprintf(&b, "<action name=%q timeout=%q", esc(a.Name), formatSeconds(a.Timeout))
+		fmt.Fprintf(&b, "<action name=\"%s\" timeout=\"%s\"", esc(a.Name), formatSeconds(a.Timeout))
 		if a.Interval > 0 {
-			fmt.Fprintf(&b, " interval=%q", formatSeconds(a.Interval))
+			fmt.Fprintf(&b, " interval=\"%s\"", formatSeconds(a.Interval))
 		}
 		if a.Name == Monitor {
 			fmt.Fprintf(&b, " depth=\"%d\"", a.Depth)
 		}
 		if a.Role != "" {
-			fmt.Fprintf(&b, " role=%q", esc(a.Role))
+			fmt.Fprintf(&b, " role=\"%s\"", esc(a.Role))
 		}
 		b.WriteString("/>\n")
 	}

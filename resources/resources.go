@@ -11,8 +11,12 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -35,6 +39,44 @@ const (
 	DegradedPromoted ExitCode = 191
 	Unknown          ExitCode = 193 // no result yet
 )
+
+// Defined says whether OCF gives the code a meaning.
+func (c ExitCode) Defined() bool {
+	return c >= OK && c <= FailedPromoted || c == Degraded || c == DegradedPromoted
+}
+
+// String returns the code's name in words.
+func (c ExitCode) String() string {
+	switch c {
+	case OK:
+		return "ok"
+	case GenericError:
+		return "error"
+	case InvalidArgument:
+		return "invalid parameter"
+	case Unimplemented:
+		return "unimplemented"
+	case InsufficientPriv:
+		return "insufficient privileges"
+	case NotInstalled:
+		return "not installed"
+	case NotConfigured:
+		return "not configured"
+	case NotRunning:
+		return "not running"
+	case RunningPromoted:
+		return "promoted"
+	case FailedPromoted:
+		return "promoted (failed)"
+	case Degraded:
+		return "degraded"
+	case DegradedPromoted:
+		return "promoted (degraded)"
+	case Unknown:
+		return "unknown"
+	}
+	return fmt.Sprintf("exit code %d", int(c))
+}
 
 // Names of operations.
 const (
@@ -107,6 +149,23 @@ type Lister interface {
 	Agents(ctx context.Context) ([]Agent, error)
 }
 
+// Describer is implemented by runners that have their meta-data parsed.
+type Describer interface {
+	Describe(ctx context.Context, agent Agent) (*MetaData, error)
+}
+
+// Describe returns an agent's parsed meta-data.
+func Describe(ctx context.Context, r Runner, a Agent) (*MetaData, error) {
+	if d, ok := r.(Describer); ok {
+		return d.Describe(ctx, a)
+	}
+	b, err := r.MetaData(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMetaData(b)
+}
+
 // Registry finds the Runner of an agent. The zero value is empty. It is filled before use and not changed afterwards.
 type Registry struct {
 	exact map[Agent]Runner
@@ -138,6 +197,29 @@ func (g *Registry) Find(a Agent) (Runner, error) {
 		return r, nil
 	}
 	return nil, fmt.Errorf("no agents of class %q here; classes are %v", a.Class, g.Classes())
+}
+
+// Agents lists all agents that the registered runners can name, sorted by name, and the errors of those that could not.
+func (g *Registry) Agents(ctx context.Context) ([]Agent, error) {
+	seen := map[Agent]bool{}
+	for a := range g.exact {
+		seen[a] = true
+	}
+	var errs []error
+	for _, c := range g.Classes() {
+		l, ok := g.class[c].(Lister)
+		if !ok {
+			continue
+		}
+		as, err := l.Agents(ctx)
+		errs = append(errs, err)
+		for _, a := range as {
+			seen[a] = true
+		}
+	}
+	out := slices.Collect(maps.Keys(seen))
+	slices.SortFunc(out, func(a, b Agent) int { return strings.Compare(a.String(), b.String()) })
+	return out, errors.Join(errs...)
 }
 
 // Classes lists the classes that have a runner, sorted.

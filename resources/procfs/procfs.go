@@ -1,0 +1,150 @@
+package procfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// ID is one process for good: a pid comes again, a pid with its start time does not before the next boot.
+type ID struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // field 22 of /proc/PID/stat: clock ticks since boot
+}
+
+// Process is a line of the process table.
+type Process struct {
+	ID
+	Parent  int
+	Group   int
+	Session int
+	State   byte   // R, S, D, T, Z ...
+	Name    string // the kernel's short name
+}
+
+// Ended says whether the process runs no more: zombies only wait to be reaped.
+func (p Process) Ended() bool { return p.State == 'Z' || p.State == 'X' }
+
+// Stat reads one process. The error is os.ErrNotExist if there is none.
+func Stat(pid int) (Process, error) {
+	b, err := readSmall("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return Process{}, fmt.Errorf("process %d: %w", pid, os.ErrNotExist) // ESRCH and ENOENT alike: it is gone
+	}
+	return parseStat(b)
+}
+
+// parseStat reads a stat line. The name stands in parentheses and may hold any bytes, so the last ')' ends it.
+func parseStat(b []byte) (Process, error) {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 1 || end < open {
+		return Process{}, errors.New("process table: no name in stat line")
+	}
+	p := Process{Name: string(b[open+1 : end])}
+	var err error
+	if p.PID, err = strconv.Atoi(strings.TrimSpace(string(b[:open]))); err != nil {
+		return Process{}, fmt.Errorf("process table: %w", err)
+	}
+	f := strings.Fields(string(b[end+1:]))
+	if len(f) < 20 {
+		return Process{}, errors.New("process table: short stat line")
+	}
+	p.State = f[0][0]
+	p.Parent, _ = strconv.Atoi(f[1])
+	p.Group, _ = strconv.Atoi(f[2])
+	p.Session, _ = strconv.Atoi(f[3])
+	p.Start, err = strconv.ParseUint(f[19], 10, 64)
+	return p, err
+}
+
+// Alive says whether exactly this process still runs.
+func (id ID) Alive() bool {
+	p, err := Stat(id.PID)
+	return err == nil && p.Start == id.Start && !p.Ended()
+}
+
+// List reads the process table, in the order of pids. Processes that end meanwhile are left out.
+func List() ([]Process, error) {
+	pids, err := PIDs()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Process, 0, len(pids))
+	for _, pid := range pids {
+		if p, err := Stat(pid); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// PIDs lists the processes there are.
+func PIDs() ([]int, error) {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("read process table: %w", err)
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("read process table: %w", err)
+	}
+	var out []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out, nil
+}
+
+// Command returns a process's command line, spaces between arguments, at most limit bytes; of a process without one (a
+// kernel thread, a zombie) its name in brackets.
+func (p Process) Command(limit int) string {
+	b, err := readSmall("/proc/" + strconv.Itoa(p.PID) + "/cmdline")
+	if err != nil || len(b) == 0 {
+		return "[" + p.Name + "]"
+	}
+	s := strings.ReplaceAll(strings.TrimRight(string(b), "\x00"), "\x00", " ")
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return s
+}
+
+// hasEnv says whether the process was begun with this NAME=value in its environment.
+func hasEnv(pid int, entry string) bool {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, environMax))
+	if err != nil {
+		return false
+	}
+	for e := range bytes.SplitSeq(b, []byte{0}) {
+		if string(e) == entry {
+			return true
+		}
+	}
+	return false
+}
+
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, 4096)
+	n, err := f.Read(b)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return b[:n], nil
+}

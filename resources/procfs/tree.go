@@ -1,0 +1,144 @@
+package procfs
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tree names the processes that belong to something begun by us: Root and its descendants, everything in Root's session and
+// process group if Root led them, and everything that carries Mark in its environment. The mark finds what forked away and left
+// the session: it is inherited unless wiped, and what wipes it (su, sudo) stays a descendant.
+type Tree struct {
+	Root ID
+	Mark string // NAME=value; empty: none
+}
+
+// Members lists the living processes of the tree. The calling process is never one of them.
+func (t Tree) Members() ([]Process, error) {
+	all, err := List()
+	if err != nil {
+		return nil, err
+	}
+	in := map[int]bool{}
+	for _, p := range all {
+		switch {
+		case p.PID == t.Root.PID:
+			in[p.PID] = p.Start == t.Root.Start
+		case p.Session == t.Root.PID || p.Group == t.Root.PID:
+			// A session or group number is not given anew while it has members, so these were Root's, if Root led them.
+			// Processes older than Root belong to an earlier bearer of the number.
+			in[p.PID] = p.Start >= t.Root.Start
+		}
+	}
+	for _, p := range all {
+		if !in[p.PID] && t.Mark != "" && p.Start >= t.Root.Start && hasEnv(p.PID, t.Mark) {
+			in[p.PID] = true
+		}
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			if !in[p.PID] && in[p.Parent] && p.Start >= t.Root.Start {
+				in[p.PID], grown = true, true
+			}
+		}
+	}
+	self := os.Getpid()
+	var out []Process
+	for _, p := range all {
+		if in[p.PID] && p.PID != self && p.PID != 1 && !p.Ended() {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// Leaves returns those of ps that have no child among ps: what a tree of processes is really doing.
+func Leaves(ps []Process) []Process {
+	parent := map[int]bool{}
+	for _, p := range ps {
+		parent[p.Parent] = true
+	}
+	var out []Process
+	for _, p := range ps {
+		if !parent[p.PID] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Signal sends a signal to exactly this process. It returns os.ErrProcessDone if that process is gone.
+func (id ID) Signal(sig unix.Signal) error {
+	fd, err := unix.PidfdOpen(id.PID, 0)
+	if err != nil {
+		if err == unix.ESRCH {
+			return os.ErrProcessDone
+		}
+		return err
+	}
+	defer unix.Close(fd)
+	// The descriptor is of whoever bears the pid now: compare after opening, and it cannot change any more.
+	if !id.Alive() {
+		return os.ErrProcessDone
+	}
+	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil {
+		if err == unix.ESRCH {
+			return os.ErrProcessDone
+		}
+		return err
+	}
+	return nil
+}
+
+// Kill ends the whole tree by KILL: it first stops every member until no new one appears, so that nothing can fork away
+// between two looks, then kills them, and waits until they have ended or ctx has. It returns who is left, in
+// uninterruptible sleep most likely.
+func (t Tree) Kill(ctx context.Context) ([]Process, error) {
+	stopped := map[ID]bool{}
+	for range killRounds {
+		members, err := t.Members()
+		if err != nil {
+			return nil, err
+		}
+		fresh := false
+		for _, p := range members {
+			if !stopped[p.ID] {
+				_ = p.Signal(unix.SIGSTOP) // gone meanwhile is as good
+				stopped[p.ID], fresh = true, true
+			}
+		}
+		if !fresh {
+			break
+		}
+	}
+	for {
+		members, err := t.Members()
+		if err != nil {
+			return nil, err
+		}
+		// Also those seen before: a process that lost its parent to our KILL may belong to no rule any more.
+		for id := range stopped {
+			if id.Alive() {
+				_ = id.Signal(unix.SIGKILL)
+			} else {
+				delete(stopped, id)
+			}
+		}
+		for _, p := range members {
+			_ = p.Signal(unix.SIGKILL)
+			stopped[p.ID] = true
+		}
+		if len(stopped) == 0 {
+			return nil, nil
+		}
+		select {
+		case <-ctx.Done():
+			return members, nil
+		case <-time.After(killPause):
+		}
+	}
+}
