@@ -51,7 +51,7 @@ func begin(t *testing.T, script string) (*exec.Cmd, ID, *bufio.Reader) {
 }
 
 func TestWait(t *testing.T) {
-	cmd, id, _ := begin(t, "read x")
+	cmd, id, _ := begin(t, "exec sleep 2000")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := id.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
