@@ -1,0 +1,206 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+)
+
+// Direction is one direction of traffic between two machines. "*" stands for every machine.
+type Direction struct{ From, To string }
+
+func (d Direction) String() string { return d.From + ">" + d.To }
+
+// network is the bridge with its namespace, and what is cut on it.
+type network struct {
+	ns  netns.NsHandle
+	nl  *netlink.Handle
+	bri int // the bridge's interface index
+
+	mu   sync.Mutex
+	cuts map[Direction]int // percent of frames lost; 100 is a cut
+}
+
+// inNamespace runs f on a thread that is in ns. Sockets and processes made by f stay there.
+func inNamespace(ns netns.NsHandle, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		own, err := netns.Get()
+		if err != nil {
+			done <- err
+			return
+		}
+		defer own.Close()
+		if err := netns.Set(ns); err != nil {
+			done <- fmt.Errorf("enter the network namespace: %w", err)
+			return
+		}
+		err = f()
+		if netns.Set(own) == nil {
+			runtime.UnlockOSThread() // otherwise the thread ends with this goroutine
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func newNetwork() (*network, error) {
+	n := &network{cuts: map[Direction]int{}}
+	made := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread, left in the new namespace, ends with the goroutine
+		var err error
+		n.ns, err = netns.New()
+		made <- err
+	}()
+	if err := <-made; err != nil {
+		return nil, fmt.Errorf("make the bridge's network namespace: %w", err)
+	}
+	var err error
+	if n.nl, err = netlink.NewHandleAt(n.ns); err != nil {
+		return nil, errors.Join(fmt.Errorf("open netlink: %w", err), n.ns.Close())
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "lab"
+	snooping := false
+	bridge := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping}
+	if err := n.nl.LinkAdd(bridge); err != nil {
+		n.close()
+		return nil, fmt.Errorf("make the bridge: %w", err)
+	}
+	if err := n.nl.LinkSetUp(bridge); err != nil {
+		n.close()
+		return nil, fmt.Errorf("set the bridge up: %w", err)
+	}
+	n.bri = bridge.Attrs().Index
+	return n, nil
+}
+
+// close lets the namespace go, and the bridge with it. It may be called again.
+func (n *network) close() {
+	if n.nl != nil {
+		n.nl.Close()
+	}
+	if n.ns.IsOpen() {
+		_ = n.ns.Close()
+	}
+}
+
+// MAC is the address of a machine's interface, made of its number so that replies tell who sent them.
+func macOf(index int) net.HardwareAddr { return net.HardwareAddr{0x02, 0x70, 0x6c, 0, 0, byte(index)} }
+
+// plug makes a cable between the bridge and a machine: the interface named after the machine stays here, its other end,
+// eth0, goes to the namespace of process pid.
+func (n *network) plug(name string, index, pid int) error {
+	n.unplug(name)
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = name
+	attrs.MasterIndex = n.bri
+	cable := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: macOf(index), PeerNamespace: netlink.NsPid(pid)}
+	if err := n.nl.LinkAdd(cable); err != nil {
+		return fmt.Errorf("make the cable of %s: %w", name, err)
+	}
+	link, err := n.nl.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find the cable of %s: %w", name, err)
+	}
+	if err := n.nl.LinkSetUp(link); err != nil {
+		return fmt.Errorf("plug in %s: %w", name, err)
+	}
+	return nil
+}
+
+// linkDown takes a machine's link down; frames already queued are dropped.
+func (n *network) linkDown(name string) error {
+	link, err := n.nl.LinkByName(name)
+	if err != nil {
+		return nil // no cable: nothing to take down
+	}
+	return n.nl.LinkSetDown(link)
+}
+
+// unplug removes a machine's cable, if there is one.
+func (n *network) unplug(name string) {
+	if link, err := n.nl.LinkByName(name); err == nil {
+		_ = n.nl.LinkDel(link)
+	}
+}
+
+// set replaces what is cut and lost by what edit makes of it.
+func (n *network) set(edit func(cuts map[Direction]int)) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	edit(n.cuts)
+	return n.run(ruleset(n.cuts))
+}
+
+// ruleset writes what is cut as nft rules: one transaction that replaces the table.
+func ruleset(cuts map[Direction]int) string {
+	var list []Direction
+	for d := range cuts {
+		list = append(list, d)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].String() < list[j].String() })
+	var b strings.Builder
+	b.WriteString("add table bridge lab\ndelete table bridge lab\n")
+	if len(list) == 0 {
+		return b.String()
+	}
+	b.WriteString("table bridge lab {\n\tchain cuts {\n\t\ttype filter hook forward priority 0; policy accept;\n")
+	for _, d := range list {
+		b.WriteString("\t\t")
+		if d.From != "*" {
+			fmt.Fprintf(&b, "iifname %q ", d.From)
+		}
+		if d.To != "*" {
+			fmt.Fprintf(&b, "oifname %q ", d.To)
+		}
+		if p := cuts[d]; p < 100 {
+			fmt.Fprintf(&b, "numgen random mod 100 < %d ", p)
+		}
+		b.WriteString("drop\n")
+	}
+	b.WriteString("\t}\n}\n")
+	return b.String()
+}
+
+// run gives rules to nft in the bridge's namespace.
+func (n *network) run(rules string) error {
+	nft, err := findProgram("nft")
+	if err != nil {
+		return fmt.Errorf("cut links: %w (Debian: apt-get install nftables)", err)
+	}
+	return inNamespace(n.ns, func() error {
+		cmd := exec.Command(nft, "-f", "-")
+		cmd.Stdin = strings.NewReader(rules)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("cut links: nft: %w: %s", err, strings.TrimSpace(out.String()))
+		}
+		return nil
+	})
+}
+
+// findProgram looks for a program on the PATH and where administrators' programs are, which an ordinary PATH lacks.
+func findProgram(name string) (string, error) {
+	if p, err := exec.LookPath(name); err == nil {
+		return p, nil
+	}
+	for _, dir := range []string{"/usr/sbin/", "/sbin/", "/usr/bin/"} {
+		if p, err := exec.LookPath(dir + name); err == nil {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("program %s is not installed", name)
+}
