@@ -179,7 +179,10 @@ func (c *CIB) putNode(ch *PutNode) (*CIB, error) {
 		if n.ID == ch.ID {
 			at = i
 		} else if n.Uname == ch.Uname {
-			return nil, fmt.Errorf("add node %q with ID %q: the node of ID %q has that name", ch.Uname, ch.ID, n.ID)
+			if !ch.Replace {
+				return nil, fmt.Errorf("add node %q with ID %q: the node of ID %q has that name", ch.Uname, ch.ID, n.ID)
+			}
+			return c.replaceNode(i, ch)
 		}
 	}
 	next := Node{ID: ch.ID}
@@ -192,6 +195,18 @@ func (c *CIB) putNode(ch *PutNode) (*CIB, error) {
 	next.Uname, next.Type = ch.Uname, ch.Type
 	out := c.clone()
 	out.Configuration.Nodes = with(c.Configuration.Nodes, at, &next)
+	return out, nil
+}
+
+// replaceNode gives the node at that place another ID, and forgets the state of the old one: a machine came back under
+// its name with an empty disk.
+func (c *CIB) replaceNode(at int, ch *PutNode) (*CIB, error) {
+	next := *c.Configuration.Nodes[at]
+	old := next.ID
+	next.ID, next.Type = ch.ID, ch.Type
+	out := c.clone()
+	out.Configuration.Nodes = with(c.Configuration.Nodes, at, &next)
+	out.Status.Nodes = without(c.Status.Nodes, func(n *NodeState) bool { return n.ID == old })
 	return out, nil
 }
 

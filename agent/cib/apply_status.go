@@ -34,6 +34,7 @@ func (c *CIB) nodeStatus(ch *NodeStatus) (*CIB, error) {
 	}{
 		{&next.Uname, ch.Uname}, {&next.InCCM, ch.InCCM}, {&next.CRMD, ch.CRMD}, {&next.Join, ch.Join},
 		{&next.Expected, ch.Expected}, {&next.Boot, ch.Boot}, {&next.Incarnation, ch.Incarnation}, {&next.Cause, ch.Cause},
+		{&next.Fenced, ch.Fenced},
 	} {
 		switch field.text {
 		case "":

@@ -272,7 +272,7 @@ func anyChange(depth int) *rapid.Generator[Change] {
 		case 3:
 			return Change{SetNodeAttr: &SetNodeAttr{uname.Draw(t, "node"), name.Draw(t, "name"), value.Draw(t, "value")}}
 		case 4:
-			return Change{PutNode: &PutNode{node.Draw(t, "id"), uname.Draw(t, "uname"), ""}}
+			return Change{PutNode: &PutNode{node.Draw(t, "id"), uname.Draw(t, "uname"), "", rapid.Bool().Draw(t, "replace")}}
 		case 5:
 			return Change{DropNode: &DropNode{uname.Draw(t, "uname")}}
 		case 6:

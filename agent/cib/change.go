@@ -60,6 +60,8 @@ type PutNode struct {
 	ID    string `json:"id"`
 	Uname string `json:"uname"`
 	Type  string `json:"type,omitempty"`
+	// Replace lets the node take the name over from another ID, whose state is forgotten; its attributes stay.
+	Replace bool `json:"replace,omitempty"`
 }
 
 // DropNode removes a node, its state, and the location constraints that name it.
