@@ -45,10 +45,7 @@ func (n *Node) addrs() (v4, v6 string) {
 
 // prepare makes the node's disk.
 func (n *Node) prepare() error {
-	for _, d := range append([]string{"root-is-mounted-here"}, ownDirs...) {
-		if d == "root-is-mounted-here" {
-			d = "root"
-		}
+	for _, d := range append([]string{rootMount}, ownDirs...) {
 		if err := os.MkdirAll(n.Disk(d), 0o755); err != nil {
 			return err
 		}

@@ -15,13 +15,16 @@ import (
 // ownDirs are the top-level directories that a node has for itself, on its disk. The rest is the host's, read-only.
 var ownDirs = []string{"etc", "var", "srv", "mnt", "media", "home", "root"}
 
-// buildRoot makes a node's root below b.Disk/root, and makes it this process's. It runs as the first process of the
+// rootMount is where, below a node's directory, its root is mounted: in its own mount namespace only.
+const rootMount = ".root"
+
+// buildRoot makes a node's root below b.Disk, and makes it this process's. It runs as the first process of the
 // node, in its own mount namespace, so that all of it goes with the node.
 func buildRoot(b bootOrder) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	root := filepath.Join(b.Disk, "root")
+	root := filepath.Join(b.Disk, rootMount)
 	if err := mountAt("tmpfs", root, "tmpfs", 0, "mode=755,size=16m"); err != nil {
 		return err
 	}

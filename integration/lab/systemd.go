@@ -32,13 +32,12 @@ func SystemdUsable() error {
 
 // units of every node with systemd. The host's own units in /usr/lib are there to be started; nothing of them is wanted.
 var units = map[string]string{
-	"lab.target":             "[Unit]\nDescription=A node of the lab\nRequires=basic.target dbus.socket\nAfter=basic.target dbus.socket\nAllowIsolate=yes\n",
-	"dbus.socket.d/lab.conf": "[Unit]\nDefaultDependencies=no\n",
+	"lab.target": "[Unit]\nDescription=A node of the lab\nRequires=basic.target dbus.socket\nAfter=basic.target dbus.socket\nAllowIsolate=yes\n",
 }
 
 // masked units make no sense in a node: consoles, hardware, time, the host's network.
 var masked = []string{
-	"systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
+	"systemd-journald-audit.socket", "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
 	"systemd-logind.service", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service",
 	"systemd-modules-load.service", "systemd-sysctl.service", "systemd-random-seed.service", "systemd-update-utmp.service",
 	"systemd-remount-fs.service", "systemd-firstboot.service", "systemd-sysusers.service", "systemd-machine-id-commit.service",
@@ -90,12 +89,21 @@ func (n *Node) prepareSystemd() error {
 // unitOf writes a service of the lab as a unit.
 func (n *Node) unitOf(s Service) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[Unit]\nDescription=%s\nAfter=dbus.socket\n[Service]\nType=exec\nExecStart=%s\nKillMode=process\nTimeoutStopSec=60\n", s.Name, strings.Join(s.Args, " "))
+	fmt.Fprintf(&b, "[Unit]\nDescription=%s\nAfter=dbus.socket\n[Service]\nType=exec\nExecStart=%s\nKillMode=process\nTimeoutStopSec=60\n", s.Name, execLine(s.Args))
 	fmt.Fprintf(&b, "StandardOutput=append:/var/log/%s.log\nStandardError=append:/var/log/%s.log\n", s.Name, s.Name)
 	for _, e := range append(n.environment(), s.Env...) {
 		fmt.Fprintf(&b, "Environment=%q\n", e)
 	}
 	return b.String()
+}
+
+// execLine writes a command line as units want it.
+func execLine(args []string) string {
+	var out []string
+	for _, a := range args {
+		out = append(out, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", "$$", "%", "%%", "\n", `\n`).Replace(a)+`"`)
+	}
+	return strings.Join(out, " ")
 }
 
 func (n *Node) notifyPath() string { return filepath.Join(n.lab.dir, "power", n.Name+".notify") }

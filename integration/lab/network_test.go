@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func TestParseCut(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []Direction
+	}{
+		{"node1", []Direction{{"node1", "*"}, {"*", "node1"}}},
+		{"node1>node2", []Direction{{"node1", "node2"}}},
+		{"node1,node2:node3", []Direction{{"node1", "node3"}, {"node3", "node1"}, {"node2", "node3"}, {"node3", "node2"}}},
+		{"", nil},
+		{"node1:", nil},
+	} {
+		got, err := ParseCut(c.text)
+		if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.want != nil) {
+			t.Errorf("%q: %v, %v", c.text, got, err)
+		}
+	}
+}
+
+func TestRuleset(t *testing.T) {
+	got := ruleset(map[Direction]int{{"node1", "*"}: 100, {"node2", "node3"}: 20})
+	want := `add table bridge lab
+delete table bridge lab
+table bridge lab {
+	chain cuts {
+		type filter hook forward priority 0; policy accept;
+		iifname "node1" drop
+		iifname "node2" oifname "node3" numgen random mod 100 < 20 drop
+	}
+}
+`
+	if got != want {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// Links are cut and healed: a machine, a pair, a direction.
+func TestCuts(t *testing.T) {
+	if _, err := findProgram("nft"); err != nil {
+		t.Skip("cuts of links: ", err)
+	}
+	l := upLab(t, Options{Nodes: 3})
+	reach := func(a, b string) bool { return pings(t, l.Node(a), l.Node(b)) }
+	if !reach("node1", "node2") || !reach("client", "node3") {
+		t.Fatal("machines do not reach each other")
+	}
+	if err := l.Split([]string{"node1"}, []string{"node2"}); err != nil {
+		t.Fatal(err)
+	}
+	if reach("node1", "node2") || reach("node2", "node1") {
+		t.Error("a cut pair reaches each other")
+	}
+	if !reach("node1", "node3") || !reach("client", "node1") {
+		t.Error("a cut pair took others with it")
+	}
+	if err := l.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	if !reach("node1", "node2") {
+		t.Error("healed links do not work")
+	}
+	if err := l.Cut(Direction{"node1", "nobody"}); err == nil {
+		t.Error("a cut of a machine that is not there")
+	}
+}
+
+// One direction alone is cut: requests come, answers do not go. Seen by who answers the client.
+func TestPingMeasuresOutage(t *testing.T) {
+	if _, err := findProgram("nft"); err != nil {
+		t.Skip("cuts of links: ", err)
+	}
+	l := upLab(t, Options{Nodes: 2})
+	p, err := l.Client().Ping(t.Context(), netip.MustParseAddr("10.77.0.12"), 5*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.Await(t.Context(), time.Time{}, func(Reply) bool { return true })
+	if err != nil || first.From != "node2" {
+		t.Fatalf("first reply: %+v, %v", first, err)
+	}
+	if err := l.Cut(Direction{"node2", "client"}); err != nil {
+		t.Fatal(err)
+	}
+	cut := time.Now()
+	<-time.After(200 * time.Millisecond) // the outage that is to be measured
+	if err := l.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	healed := time.Now()
+	if _, err := p.Await(t.Context(), healed, func(Reply) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	r := p.Stop()
+	out := r.Longest()
+	if out.Length() < 200*time.Millisecond || out.From.After(cut.Add(100*time.Millisecond)) || out.To.Before(cut) {
+		t.Errorf("outage %v from %v to %v; cut at %v, healed at %v", out.Length(), out.From, out.To, cut, healed)
+	}
+	if got := r.Outages(150 * time.Millisecond); len(got) != 1 {
+		t.Errorf("outages: %v", got)
+	}
+}
