@@ -1,0 +1,402 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/hashicorp/serf/serf"
+)
+
+// Config is what a member says of itself, and how it gossips.
+type Config struct {
+	Cluster     string // name of the cluster
+	Name        string
+	ID          string
+	Incarnation string
+	Boot        string
+	Version     string
+	Role        string // RoleVoter, RoleWitness, RoleMember
+	Address     string // IP address to bind and to be called at
+	Port        int    // of the gossip, UDP and TCP
+	PeerPort    int
+	Key         []byte // 32 bytes: peer.Key.GossipKey
+	Profile     Profile
+	// Seeds are addresses ("IP:port") of members, called again and again as long as nobody else is alive here.
+	Seeds []string
+	// Transport replaces the kernel's sockets, for simulation.
+	Transport memberlist.Transport
+	Logger    *slog.Logger
+}
+
+// ErrNameTaken is in the error of Join when another node has this node's name.
+var ErrNameTaken = errors.New("the name of this node is taken")
+
+// Membership is this node's part in the gossip.
+type Membership struct {
+	config   Config
+	log      *slog.Logger
+	serf     *serf.Serf
+	table    *table
+	guard    *guard
+	problems *problems
+	events   chan serf.Event
+	stop     chan struct{}  // closed by Close: no new work
+	drained  chan struct{}  // closed by Close: serf is down
+	running  sync.WaitGroup // event loop, rejoin loop, calls
+
+	leaving   sync.Mutex // held by Leave and Close, so that nobody leaves what is closed
+	left      bool
+	closed    bool
+	closeOnce sync.Once
+}
+
+// Start begins to gossip. The node is alone until Join or until a seed answers.
+func Start(c Config) (*Membership, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("membership: %w", err)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := &Membership{
+		config: c, log: c.Logger, table: newTable(),
+		events: make(chan serf.Event, eventQueue), stop: make(chan struct{}), drained: make(chan struct{}),
+	}
+	m.problems = newProblems(func(p Problem) {
+		m.log.Warn("gossip: "+p.Text, "kind", p.Kind, "remote", p.Remote, "count", p.Count)
+	})
+	m.guard = &guard{
+		self:  Member{Name: c.Name, ID: c.ID, Incarnation: c.Incarnation, Addr: c.Address, Port: c.Port},
+		table: m.table, problems: m.problems, claims: map[string]Member{},
+	}
+	m.running.Go(m.watch)
+	s, err := serf.Create(m.serfConfig())
+	if err != nil {
+		close(m.drained)
+		m.running.Wait()
+		return nil, fmt.Errorf("membership: gossip on %s: %w", net.JoinHostPort(c.Address, strconv.Itoa(c.Port)), err)
+	}
+	m.serf = s
+	m.running.Go(m.rejoin)
+	return m, nil
+}
+
+func (c *Config) check() error {
+	ip := net.ParseIP(c.Address)
+	switch {
+	case c.Name == "" || c.ID == "" || c.Incarnation == "":
+		return errors.New("the node has no name, ID or incarnation")
+	case len(c.Name) > nameMax:
+		return fmt.Errorf("the name of the node is longer than %d bytes", nameMax)
+	case c.Cluster == "" || len(c.Cluster) > clusterMax:
+		return fmt.Errorf("the cluster's name is empty or longer than %d bytes", clusterMax)
+	case len(c.Key) != 32:
+		return fmt.Errorf("the gossip key has %d bytes, not 32", len(c.Key))
+	case ip == nil:
+		return fmt.Errorf("%q is not an IP address", c.Address)
+	case ip.IsUnspecified():
+		return fmt.Errorf("%s is no address that others could call", c.Address)
+	case c.Profile.ProbeInterval <= 0:
+		return errors.New("no time profile")
+	}
+	c.Address = ip.String()
+	return nil
+}
+
+func (m *Membership) serfConfig() *serf.Config {
+	c, p := m.config, m.config.Profile
+	lines := log.New(&bridge{log: m.log, problems: m.problems, cluster: c.Cluster, last: map[string]time.Time{}}, "", 0)
+	ml := memberlist.DefaultLANConfig()
+	ml.Transport = c.Transport
+	ml.Label = c.Cluster
+	ml.SecretKey = c.Key
+	ml.GossipVerifyIncoming, ml.GossipVerifyOutgoing = true, true
+	ml.BindAddr, ml.BindPort = c.Address, c.Port
+	ml.AdvertiseAddr, ml.AdvertisePort = c.Address, c.Port
+	ml.ProbeInterval, ml.ProbeTimeout = p.ProbeInterval, p.ProbeTimeout
+	ml.SuspicionMult, ml.SuspicionMaxTimeoutMult = p.SuspicionMult, p.SuspicionMaxMult
+	ml.AwarenessMaxMultiplier, ml.IndirectChecks = p.AwarenessMax, p.IndirectChecks
+	ml.GossipInterval, ml.GossipNodes = p.GossipInterval, p.GossipNodes
+	ml.RetransmitMult, ml.GossipToTheDeadTime = p.RetransmitMult, p.GossipToDead
+	ml.PushPullInterval, ml.TCPTimeout = p.PushPull, p.TCPTimeout
+	ml.DeadNodeReclaimTime = time.Nanosecond // a dead member may come back at another address at once
+	ml.EnableCompression = false             // messages are small, and time is dear
+	ml.RequireNodeNames = false
+	ml.LogOutput, ml.Logger = nil, lines
+
+	s := serf.DefaultConfig()
+	s.MemberlistConfig = ml
+	s.NodeName = c.Name
+	s.Tags = m.tags()
+	s.EventCh = m.events
+	s.Merge = m.guard
+	s.EnableNameConflictResolution = false // the guard refuses the newcomer; nobody shuts itself down
+	s.DisableCoordinates = true
+	s.BroadcastTimeout, s.LeavePropagateDelay = p.LeaveWait, p.LeaveDelay
+	s.ReconnectInterval = 24 * time.Hour // rejoin does it, sooner and for all
+	s.ReconnectTimeout, s.TombstoneTimeout = forgetFailed, tombstone
+	s.LogOutput, s.Logger = nil, lines
+	return s
+}
+
+func (m *Membership) tags() map[string]string {
+	c := m.config
+	return map[string]string{
+		tagID: c.ID, tagIncarnation: c.Incarnation, tagBoot: c.Boot, tagPeerPort: strconv.Itoa(c.PeerPort),
+		tagRole: c.Role, tagVersion: c.Version,
+	}
+}
+
+// watch takes serf's events until serf is down. It never blocks, so that serf does not.
+func (m *Membership) watch() {
+	for {
+		select {
+		case e := <-m.events:
+			m.take(e)
+		case <-m.drained:
+			return
+		}
+	}
+}
+
+func (m *Membership) take(e serf.Event) {
+	event, ok := e.(serf.MemberEvent)
+	if !ok {
+		return
+	}
+	for _, c := range m.table.apply(event, time.Now()) {
+		m.log.Info("member "+string(c.Status), "node", c.Name, "addr", endpoint(c), "incarnation", c.Incarnation, "role", c.Role)
+	}
+}
+
+// Views returns the channel of views. It holds one view, always the latest; there is one reader. It is never closed.
+func (m *Membership) Views() <-chan View { return m.table.views }
+
+// View returns the current view.
+func (m *Membership) View() View { return m.table.view() }
+
+// Problems returns what in the gossip of the last minutes a person has to put right: collisions, foreign clusters' packets,
+// packets that our key does not open.
+func (m *Membership) Problems() []Problem { return m.problems.all() }
+
+// Join makes contact with members at addresses ("host:port"), all of them, and returns how many answered. The error tells
+// of each that did not if none did. If another node has this node's name, the error is ErrNameTaken with both parties.
+func (m *Membership) Join(ctx context.Context, addrs []string) (int, error) {
+	addrs, err := resolve(ctx, addrs)
+	if err != nil {
+		return 0, fmt.Errorf("join the gossip: %w", err)
+	}
+	type outcome struct {
+		n   int
+		err error
+	}
+	done := make(chan outcome, 1) // has room: the call ends also when nobody waits any more
+	m.guard.resetTaken()
+	if !m.run(func() {
+		n, err := m.serf.Join(addrs, true)
+		done <- outcome{n, err}
+	}) {
+		return 0, fmt.Errorf("join the gossip: %w", net.ErrClosed)
+	}
+	select {
+	case <-ctx.Done():
+		return 0, fmt.Errorf("join the gossip at %s: %w", strings.Join(addrs, ", "), ctx.Err())
+	case o := <-done:
+		if why := m.guard.nameTaken(); why != "" {
+			return o.n, fmt.Errorf("join the gossip: %w: %s", ErrNameTaken, why)
+		}
+		if o.n == 0 && o.err != nil {
+			return 0, fmt.Errorf("join the gossip: %w", o.err)
+		}
+		return o.n, nil
+	}
+}
+
+// run starts a goroutine that Close waits for, unless it is closed.
+func (m *Membership) run(f func()) bool {
+	m.leaving.Lock()
+	defer m.leaving.Unlock()
+	if m.closed {
+		return false
+	}
+	m.running.Go(f)
+	return true
+}
+
+// resolve looks host names up, so that the libraries need not.
+func resolve(ctx context.Context, addrs []string) ([]string, error) {
+	var out []string
+	for _, a := range addrs {
+		host, port, err := net.SplitHostPort(a)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not of the form host:port", a)
+		}
+		if net.ParseIP(host) != nil {
+			out = append(out, a)
+			continue
+		}
+		ips, err := net.DefaultResolver.LookupHost(ctx, host)
+		if err != nil {
+			return nil, fmt.Errorf("look up %s: %w", host, err)
+		}
+		slices.Sort(ips)
+		for _, ip := range ips {
+			out = append(out, net.JoinHostPort(ip, port))
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("no address")
+	}
+	return out, nil
+}
+
+// Leave tells the others that this node goes in good order, and returns when they had time to hear it (Profile.LeaveWait
+// three times at most), or with ctx. After Leave there is only Close.
+func (m *Membership) Leave(ctx context.Context) error {
+	done := make(chan error, 1)
+	if !m.run(func() { done <- m.leave() }) {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("leave the gossip: %w", ctx.Err())
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("leave the gossip: %w", err)
+		}
+		return nil
+	}
+}
+
+func (m *Membership) leave() error {
+	m.leaving.Lock()
+	if m.left || m.closed {
+		m.leaving.Unlock()
+		return nil
+	}
+	m.left = true
+	m.leaving.Unlock()
+	if len(m.View().Alive()) > 1 {
+		tags := m.tags()
+		tags[tagLeaving] = "1"
+		if err := m.serf.SetTags(tags); err != nil {
+			m.log.Warn("cannot announce that this node leaves: the others may take it for failed", "cause", err)
+		}
+	}
+	return m.serf.Leave()
+}
+
+// Forget takes a member that left or failed out of the views, here and, as far as they agree that it is gone, on the
+// others. It returns false if there is no such member or it is alive.
+func (m *Membership) Forget(name string) bool {
+	if !m.table.forget(name) {
+		return false
+	}
+	m.run(func() {
+		if err := m.serf.RemoveFailedNodePrune(name); err != nil {
+			m.log.Debug("gossip: forget a member", "node", name, "cause", err)
+		}
+	})
+	return true
+}
+
+// Close stops gossiping at once, without good-bye: to the others this node fails, unless it has left before. No goroutine of this
+// package is left when it returns.
+func (m *Membership) Close() error {
+	m.closeOnce.Do(func() {
+		m.leaving.Lock()
+		m.closed = true
+		m.leaving.Unlock()
+		close(m.stop)
+		if err := m.serf.Shutdown(); err != nil {
+			m.log.Warn("gossip: shut down", "cause", err)
+		}
+		close(m.drained)
+	})
+	m.running.Wait()
+	return nil
+}
+
+// rejoin calls failed members again and again, and the seeds while nobody is there, so that a partition heals as soon as
+// it can.
+func (m *Membership) rejoin() {
+	tick := time.NewTicker(m.config.Profile.Rejoin)
+	defer tick.Stop()
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	var mu sync.Mutex
+	calling := map[string]bool{}
+	for turn := 0; ; {
+		select {
+		case <-m.stop:
+			return
+		case <-tick.C:
+		}
+		targets := m.lost()
+		for range min(len(targets), rejoinParallel) {
+			target := targets[turn%len(targets)]
+			turn++
+			mu.Lock()
+			busy := calling[target] || len(calling) >= rejoinParallel
+			if !busy {
+				calling[target] = true
+			}
+			mu.Unlock()
+			if busy {
+				continue
+			}
+			calls.Go(func() {
+				m.call(target)
+				mu.Lock()
+				defer mu.Unlock()
+				delete(calling, target)
+			})
+		}
+	}
+}
+
+// call exchanges states with a lost member. The first exchange tells each side that the other took it for dead, which
+// both deny; the second carries the denials.
+func (m *Membership) call(target string) {
+	for range 2 {
+		select {
+		case <-m.stop:
+			return
+		default:
+		}
+		if n, _ := m.serf.Memberlist().Join([]string{target}); n == 0 {
+			return
+		}
+	}
+}
+
+// lost returns the addresses of those who should be here and are not, sorted.
+func (m *Membership) lost() []string {
+	v := m.View()
+	targets := map[string]bool{}
+	for _, o := range v.Members {
+		if o.Status == Failed {
+			targets[endpoint(o)] = true
+		}
+	}
+	if len(v.Alive()) <= 1 {
+		self := net.JoinHostPort(m.config.Address, strconv.Itoa(m.config.Port))
+		for _, s := range m.config.Seeds {
+			if s != self {
+				targets[s] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(targets))
+}
