@@ -82,13 +82,21 @@ type NodeRequest struct {
 
 // ResourceRequest acts on a resource.
 type ResourceRequest struct {
-	Node    string   `json:"node,omitempty"`  // move: where to (empty: away); cleanup: only there
+	Node    string   `json:"node,omitempty"`  // move: where to (empty: away)
 	Stay    bool     `json:"stay,omitempty"`  // move: keep the preference
 	Until   Duration `json:"until,omitempty"` // move: keep the preference for so long
 	Message string   `json:"message,omitempty"`
 	DryRun  bool     `json:"dry_run,omitempty"`
 	Yes     bool     `json:"yes,omitempty"`
 	Wait    Duration `json:"wait,omitempty"`
+}
+
+// CleanupRequest asks to forget failures. Empty fields mean all.
+type CleanupRequest struct {
+	Resource string   `json:"resource,omitempty"`
+	Node     string   `json:"node,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
+	Wait     Duration `json:"wait,omitempty"`
 }
 
 // FenceRequest asks for a node to be fenced.

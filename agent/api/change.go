@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// edit is a change of the configuration on its way to a commit.
+type edit struct {
+	change  cib.Change
+	base    uint64
+	message string
+	dryRun  bool
+	yes     bool
+	wait    time.Duration
+	// meant lists resources that the change stops by its very purpose: no confirmation is asked for them.
+	meant []string
+	// unseen are status changes committed together with it; they have no difference to show and no preview.
+	unseen bool
+}
+
+// commit validates, previews, guards and commits a change, and waits if asked to.
+func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, error) {
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e.base != 0 && e.base != snap.ConfigRevision {
+		return nil, Errorf(CodeConflict, q.what, "the configuration is at revision %d, the change was made against %d",
+			snap.ConfigRevision, e.base).WithHint("look at what changed with `paceline configure commit-history`, then repeat the change")
+	}
+	next, err := cib.Apply(snap.CIB, e.change)
+	if err != nil {
+		return nil, Errorf(CodeInvalid, q.what, "%v", err)
+	}
+	warnings, faults := newProblems(snap.CIB, next)
+	if len(faults) > 0 {
+		return nil, &Error{
+			Code: CodeInvalid, What: q.what, Why: countFaults(faults), Problems: append(faults, warnings...),
+			Hint: "nothing was changed; mend what is listed and repeat",
+		}
+	}
+	reply := &ChangeReply{
+		Schema: Schema, Revision: snap.Revision, DryRun: e.dryRun, Problems: warnings,
+		Changes: differences(&snap.CIB.Configuration, &next.Configuration), Actions: []Action{},
+	}
+	if len(reply.Changes) == 0 && !e.unseen {
+		reply.Notes = append(reply.Notes, "nothing to change: the configuration is so already")
+		return s.settle(ctx, reply, e.wait)
+	}
+	now := time.Now()
+	before, after := s.plan(snap.CIB, now), s.plan(next, now)
+	reply.Actions = nonNil(after.Actions)
+	if err := s.guard(q, e, &snap.CIB.Configuration, before, after); err != nil {
+		return nil, err
+	}
+	if e.dryRun {
+		return reply, nil
+	}
+	cmd := Command{Change: e.change, BaseRevision: e.base, User: q.who.user, Message: e.message}
+	if e.change.Configure != nil {
+		// A whole configuration was judged against this one: another commit in between must not be overwritten.
+		cmd.BaseRevision = snap.ConfigRevision
+	}
+	applied, err := s.backend.Apply(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	reply.Revision = applied.Revision
+	return s.settle(ctx, reply, e.wait)
+}
+
+// guard asks for a word of confirmation before the last copy of something goes down.
+func (s *Server) guard(q *request, e edit, old *cib.Configuration, before, after Plan) error {
+	if e.yes {
+		return nil
+	}
+	down := slices.DeleteFunc(lost(old, before, after), func(id string) bool { return slices.Contains(e.meant, id) })
+	if len(down) == 0 {
+		return nil
+	}
+	return Errorf(CodeConfirm, q.what, "%s would run nowhere afterwards", list(down)).
+		WithHint("add --yes if that is meant; --dry-run shows all that would happen")
+}
+
+// settle waits, if asked to, until the cluster has done what the commit causes.
+func (s *Server) settle(ctx context.Context, reply *ChangeReply, wait time.Duration) (*ChangeReply, error) {
+	if wait <= 0 {
+		return reply, nil
+	}
+	w, err := s.waitSettled(ctx, reply.Revision, wait)
+	if err != nil {
+		return nil, err
+	}
+	reply.Settled = w.Settled
+	if !w.Settled {
+		reply.Notes = append(reply.Notes, "the cluster has not settled within "+wait.String()+": "+w.Why)
+	}
+	return reply, nil
+}
+
+// newProblems validates a state. Errors that were there before do not stop a change that has nothing to do with them; they
+// become warnings.
+func newProblems(old, next *cib.CIB) (warnings, faults []Problem) {
+	known := map[cib.Problem]bool{}
+	for _, p := range cib.Validate(old) {
+		known[p] = true
+	}
+	warnings = []Problem{}
+	for _, p := range cib.Validate(next) {
+		w := problemOf(p)
+		if w.Severity == SeverityError && !known[p] {
+			faults = append(faults, w)
+			continue
+		}
+		w.Severity = SeverityWarning
+		warnings = append(warnings, w)
+	}
+	return warnings, faults
+}
+
+func problemOf(p cib.Problem) Problem {
+	sev := SeverityWarning
+	if p.Severity == cib.SeverityError {
+		sev = SeverityError
+	}
+	return Problem{
+		Name: "configuration", Severity: sev, Object: p.Object, Attribute: p.Attribute, What: p.Message, Hint: p.Hint,
+	}
+}
+
+func countFaults(faults []Problem) string {
+	if len(faults) == 1 {
+		return "the configuration would have an error"
+	}
+	return "the configuration would have " + number(len(faults)) + " errors"
+}
+
+// differences puts the differences of two configurations into words.
+func differences(old, next *cib.Configuration) []Change {
+	out := []Change{}
+	for _, d := range cib.Diff(old, next) {
+		out = append(out, changeOf(d))
+	}
+	return out
+}
+
+func changeOf(d cib.Difference) Change {
+	return Change{Object: d.Object, Kind: d.Kind, Text: d.String()}
+}
+
+// configurationOnly refuses changes that only the coordinator may make.
+func configurationOnly(c *cib.Change) error {
+	if c.NodeStatus != nil || c.ClearNode != nil || c.RecordOp != nil || c.ForgetOps != nil || c.SetTransient != nil ||
+		c.SetTicket != nil || c.RecordFence != nil || c.SetQuorum != nil {
+		return Errorf(CodeUsage, "", "the status belongs to the cluster: only the configuration can be changed")
+	}
+	for i := range c.Batch {
+		if err := configurationOnly(&c.Batch[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list writes names for people, shortened where there are many.
+func list(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + " and " + number(len(names)-most) + " more"
+	}
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

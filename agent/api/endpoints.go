@@ -1,0 +1,241 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// endpoints is the whole API.
+var endpoints = []endpoint{
+	{method: "GET", path: "/v1/health", where: here, limit: RequestMax, what: says("ask for health"), answer: (*Server).health},
+	{method: "GET", path: "/v1/status", where: here, limit: RequestMax, what: says("read the status"), answer: (*Server).status},
+	{method: "GET", path: "/v1/watch", where: here, stream: true, what: says("watch the status"), answer: (*Server).watch},
+	{method: "GET", path: "/v1/cib", limit: RequestMax, what: says("read the state"), answer: (*Server).cib},
+	{method: "GET", path: "/v1/cib.xml", limit: RequestMax, what: says("read the state"), answer: (*Server).cibXML},
+	{method: "GET", path: "/v1/configuration", limit: RequestMax, what: says("read the configuration"), answer: (*Server).configuration},
+	{method: "GET", path: "/v1/history", limit: RequestMax, what: says("read the history"), answer: (*Server).history},
+	{method: "GET", path: "/v1/explain", limit: RequestMax, what: about("explain", "resource"), answer: (*Server).explain},
+	{method: "GET", path: "/v1/wait", limit: WaitDefault + RequestMax, what: says("wait for the cluster"), answer: (*Server).waitEndpoint},
+
+	{method: "POST", path: "/v1/configuration", limit: RequestMax, what: says("change the configuration"), answer: (*Server).change},
+	{method: "POST", path: "/v1/nodes/{node}/standby", limit: RequestMax, what: onNode("standby"), answer: nodeMode("standby", "on")},
+	{method: "POST", path: "/v1/nodes/{node}/online", limit: RequestMax, what: onNode("online"), answer: nodeMode("standby", "")},
+	{method: "POST", path: "/v1/nodes/{node}/maintenance", limit: RequestMax, what: onNode("maintenance"), answer: nodeMode("maintenance", "true")},
+	{method: "POST", path: "/v1/nodes/{node}/ready", limit: RequestMax, what: onNode("ready"), answer: nodeMode("maintenance", "")},
+	{method: "POST", path: "/v1/nodes/{node}/fence", limit: FenceMax, what: onNode("fence"), answer: (*Server).fence},
+	{method: "POST", path: "/v1/resources/{resource}/start", limit: RequestMax, what: onResource("start"), answer: (*Server).start},
+	{method: "POST", path: "/v1/resources/{resource}/stop", limit: RequestMax, what: onResource("stop"), answer: (*Server).stop},
+	{method: "POST", path: "/v1/resources/{resource}/restart", limit: WaitDefault, what: onResource("restart"), answer: (*Server).restart},
+	{method: "POST", path: "/v1/resources/{resource}/move", limit: WaitDefault, what: onResource("move"), answer: (*Server).move},
+	{method: "POST", path: "/v1/resources/{resource}/clear", limit: RequestMax, what: onResource("clear"), answer: (*Server).clear},
+	{method: "POST", path: "/v1/cleanup", limit: RequestMax, what: says("clean up"), answer: (*Server).cleanup},
+
+	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), answer: (*Server).initCluster},
+	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), answer: (*Server).join},
+	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), answer: (*Server).token},
+	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), answer: (*Server).leave},
+}
+
+func says(what string) func(*request) string { return func(*request) string { return what } }
+
+func about(verb, parameter string) func(*request) string {
+	return func(q *request) string { return verb + " " + q.URL.Query().Get(parameter) }
+}
+
+func onNode(verb string) func(*request) string {
+	return func(q *request) string { return verb + " node " + q.PathValue("node") }
+}
+
+func onResource(verb string) func(*request) string {
+	return func(q *request) string { return verb + " resource " + q.PathValue("resource") }
+}
+
+func (s *Server) health(ctx context.Context, _ *request) (any, error) {
+	l, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h := &Health{
+		Schema: Schema, Node: l.Node, Version: l.Version, Cluster: l.Cluster, Coordinator: l.Coordinator,
+		Quorate: l.Quorum.Quorate, Problems: nonNil(l.Problems), OK: l.Cluster != "" && l.Quorum.Quorate && l.Stale == "",
+	}
+	for _, p := range l.Problems {
+		h.OK = h.OK && p.Severity != SeverityError
+	}
+	return h, nil
+}
+
+func (s *Server) cib(ctx context.Context, _ *request) (any, error) {
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &CIBReply{Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, CIB: snap.CIB}, nil
+}
+
+func (s *Server) cibXML(ctx context.Context, _ *request) (any, error) {
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := cib.Encode(&b, snap.CIB); err != nil {
+		return nil, err
+	}
+	return rawReply{"application/xml", b.Bytes()}, nil
+}
+
+func (s *Server) configuration(ctx context.Context, q *request) (any, error) {
+	text := q.URL.Query().Get("revision")
+	if text == "" {
+		snap, err := s.backend.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &ConfigurationReply{Schema: Schema, Revision: snap.ConfigRevision, Configuration: &snap.CIB.Configuration}, nil
+	}
+	rev, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return nil, Errorf(CodeUsage, q.what, "%q is not a revision", text).WithHint("`paceline configure commit-history` lists them")
+	}
+	c, err := s.backend.At(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	return &ConfigurationReply{Schema: Schema, Revision: rev, Configuration: c}, nil
+}
+
+func (s *Server) history(ctx context.Context, q *request) (any, error) {
+	n := HistoryDefault
+	if text := q.URL.Query().Get("n"); text != "" {
+		v, err := strconv.Atoi(text)
+		if err != nil || v < 1 {
+			return nil, Errorf(CodeUsage, q.what, "%q is not a number of commits", text)
+		}
+		n = v
+	}
+	commits, err := s.backend.History(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return &HistoryReply{Schema: Schema, Commits: nonNil(commits)}, nil
+}
+
+func (s *Server) change(ctx context.Context, q *request) (any, error) {
+	var r ChangeRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	if (r.Change == nil) == (r.Configuration == nil) {
+		return nil, Errorf(CodeUsage, q.what, "a request carries either one change or one configuration")
+	}
+	e := edit{base: r.BaseRevision, message: r.Message, dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait)}
+	if r.Configuration != nil {
+		e.change = cib.Change{Configure: &cib.Configure{Configuration: *r.Configuration}}
+	} else {
+		if err := configurationOnly(r.Change); err != nil {
+			return nil, err
+		}
+		e.change = *r.Change
+	}
+	return s.commit(ctx, q, e)
+}
+
+func (s *Server) initCluster(ctx context.Context, q *request) (any, error) {
+	var r InitRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	if err := checkName("cluster", r.Cluster); err != nil {
+		return nil, err
+	}
+	if err := checkName("node", r.Node); err != nil {
+		return nil, err
+	}
+	switch r.Profile {
+	case "", "lan", "fast", "wan":
+	default:
+		return nil, Errorf(CodeUsage, q.what, "there is no time profile %q", r.Profile).WithHint("profiles are lan, fast and wan")
+	}
+	reply, err := s.backend.Init(ctx, r)
+	reply.Schema = Schema
+	return &reply, err
+}
+
+func (s *Server) join(ctx context.Context, q *request) (any, error) {
+	var r JoinRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	if r.Token == "" {
+		return nil, Errorf(CodeUsage, q.what, "no token is given").WithHint("`paceline cluster token` on a member prints one")
+	}
+	if err := checkName("node", r.Node); err != nil {
+		return nil, err
+	}
+	reply, err := s.backend.Join(ctx, r)
+	reply.Schema = Schema
+	return &reply, err
+}
+
+func (s *Server) token(ctx context.Context, q *request) (any, error) {
+	var r TokenRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	if r.TTL < 0 {
+		return nil, Errorf(CodeUsage, q.what, "a token cannot expire %v ago", time.Duration(-r.TTL))
+	}
+	if r.TTL == 0 {
+		r.TTL = Duration(TokenTTL)
+	}
+	reply, err := s.backend.Token(ctx, r)
+	reply.Schema = Schema
+	return &reply, err
+}
+
+// leave guards against taking the last copy of something down: for this node its resources move away first, so the check
+// is that they have somewhere to go.
+func (s *Server) leave(ctx context.Context, q *request) (any, error) {
+	var r LeaveRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	l, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.Cluster == "" {
+		return nil, ErrUnconfigured
+	}
+	if r.Node == "" {
+		r.Node = l.Node
+	}
+	if !r.Yes {
+		if err := s.guardNode(ctx, q, r.Node); err != nil {
+			return nil, err
+		}
+	}
+	reply, err := s.backend.Leave(ctx, r)
+	reply.Schema = Schema
+	return &reply, err
+}
+
+// checkName refuses names that would not survive the places where they appear (configuration, host names, log lines).
+func checkName(kind, name string) error {
+	for i, c := range name {
+		ok := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || i > 0 && (c == '-' || c == '_' || c == '.')
+		if !ok {
+			return Errorf(CodeUsage, "", "%q cannot be the name of a %s: %q is not allowed there", name, kind, string(c)).
+				WithHint("use letters, digits, '-', '_' and '.', beginning with a letter or digit")
+		}
+	}
+	if len(name) > 63 {
+		return Errorf(CodeUsage, "", "%q cannot be the name of a %s: it is longer than 63 characters", name, kind)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+func (s *Server) explain(ctx context.Context, q *request) (any, error) {
+	id, node := q.URL.Query().Get("resource"), q.URL.Query().Get("node")
+	if id == "" {
+		return nil, Errorf(CodeUsage, q.what, "no resource is named")
+	}
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := findResource(&snap.CIB.Configuration, id)
+	if err != nil {
+		return nil, err
+	}
+	if node != "" {
+		if _, err := findNode(snap.CIB, node); err != nil {
+			return nil, err
+		}
+	}
+	live, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	p := s.plan(snap.CIB, now)
+	return explainFrom(snap, t, node, p, Summarize(snap, live, p, now)), nil
+}
+
+// explainFrom puts into sentences where a resource is, where it is to be, and why; node by node.
+func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Explanation {
+	x := &Explanation{Schema: Schema, Resource: t.resource.ID, Revision: snap.Revision, Nodes: []NodeExplanation{}, Would: []string{}}
+	id := t.resource.ID
+	mine := func(instance string) bool { return instance == id || slices.Contains(t.members, baseID(instance)) }
+	now, wanted := places(p.Active, mine), places(p.Wanted, mine)
+	switch {
+	case len(now) == 0 && len(wanted) == 0:
+		x.Summary = append(x.Summary, id+" runs nowhere, and there is nowhere for it to run.")
+	case len(now) == 0:
+		x.Summary = append(x.Summary, fmt.Sprintf("%s runs nowhere; it is to run on %s.", id, list(wanted)))
+	case slices.Equal(now, wanted):
+		x.Summary = append(x.Summary, fmt.Sprintf("%s runs on %s, and is to stay.", id, list(now)))
+	case len(wanted) == 0:
+		x.Summary = append(x.Summary, fmt.Sprintf("%s runs on %s, and is to be stopped.", id, list(now)))
+	default:
+		x.Summary = append(x.Summary, fmt.Sprintf("%s runs on %s; it is to run on %s.", id, list(now), list(wanted)))
+	}
+	x.causes(snap, t, p, st, mine)
+	for _, n := range st.Nodes {
+		if node != "" && n.Name != node || n.Role == RoleWitness {
+			continue
+		}
+		e := NodeExplanation{Node: n.Name, Reasons: []string{}}
+		switch {
+		case slices.Contains(now, n.Name):
+			e.Verdict = "runs here"
+		case slices.Contains(wanted, n.Name):
+			e.Verdict = "is to run here"
+		default:
+			e.Verdict = "does not run here"
+		}
+		if n.State != NodeOnline {
+			text := "the node is " + string(n.State)
+			if n.Cause != "" {
+				text += ": " + n.Cause
+			}
+			e.Reasons = append(e.Reasons, text)
+		}
+		for _, r := range p.Reasons {
+			if r.Node == n.Name && mine(r.Resource) && !slices.Contains(e.Reasons, r.Text) {
+				e.Reasons = append(e.Reasons, r.Text)
+			}
+		}
+		for _, f := range st.Failures {
+			if f.Node == n.Name && mine(f.Resource) {
+				e.Reasons = append(e.Reasons, failureText(f))
+				x.would("paceline resource cleanup " + f.Resource + " " + f.Node)
+			}
+		}
+		switch n.State {
+		case NodeStandby:
+			x.would("paceline node online " + n.Name)
+		case NodeMaintenance:
+			x.would("paceline node ready " + n.Name)
+		}
+		x.Nodes = append(x.Nodes, e)
+	}
+	return x
+}
+
+// causes adds what holds for the resource as a whole.
+func (x *Explanation) causes(snap Snapshot, t target, p Plan, st *Status, mine func(string) bool) {
+	if why := keptStopped(&snap.CIB.Configuration, t); why != "" {
+		x.Summary = append(x.Summary, "It is stopped on purpose: "+why+".")
+		by := t.resource.ID
+		for _, a := range t.ancestors {
+			if stopped(a.Meta) {
+				by = a.ID
+			}
+		}
+		x.would("paceline resource start " + by)
+	}
+	if st.Maintenance {
+		x.Summary = append(x.Summary, "The cluster is in maintenance mode, so nothing is done about it.")
+	}
+	if !st.Quorum.Quorate {
+		x.Summary = append(x.Summary, "There is no quorum, so nothing is started: "+st.Quorum.Reason+".")
+	}
+	for instance, why := range p.Blocked {
+		if mine(instance) && !slices.Contains(x.Summary, why+".") {
+			x.Summary = append(x.Summary, why+".")
+		}
+	}
+	slices.Sort(x.Summary[min(1, len(x.Summary)):])
+	for _, b := range st.Fencing.Blocked {
+		x.Summary = append(x.Summary, b+".")
+	}
+	for _, r := range p.Reasons {
+		if r.Node == "" && mine(r.Resource) && !slices.Contains(x.Summary, r.Text) {
+			x.Summary = append(x.Summary, r.Text)
+		}
+	}
+	for _, l := range st.Leftovers {
+		if l.Resource == t.resource.ID || slices.ContainsFunc(t.ancestors, func(a *cib.Resource) bool { return a.ID == l.Resource }) {
+			x.Summary = append(x.Summary, fmt.Sprintf("%s (%s).", l.Text, l.ID))
+			x.would("paceline resource clear " + l.Resource)
+		}
+	}
+}
+
+// would adds a command that would change something, once.
+func (x *Explanation) would(command string) {
+	if !slices.Contains(x.Would, command) {
+		x.Would = append(x.Would, command)
+	}
+}
+
+// places lists the nodes on which something is placed, sorted, each once.
+func places(list []Placement, mine func(string) bool) []string {
+	var out []string
+	for _, p := range list {
+		if mine(p.Resource) && p.Node != "" && p.Role != "Stopped" {
+			out = append(out, p.Node)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// failureText describes a failure in one sentence part.
+func failureText(f Failure) string {
+	text := fmt.Sprintf("%s of %s failed", f.Operation, f.Resource)
+	if !f.When.IsZero() {
+		text += " at " + f.When.Format(time.DateTime)
+	}
+	text += ": " + orElse(f.Reason, f.RCText)
+	if f.Count != "" {
+		text += " (fail count " + f.Count + ")"
+	}
+	return text
+}

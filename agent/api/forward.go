@@ -1,0 +1,131 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// atCoordinator answers a request here if this node is the coordinator, and forwards it otherwise. A coordinator that
+// changes in between is looked for again, until RouteWait has passed.
+func (s *Server) atCoordinator(ctx context.Context, e endpoint, q *request) error {
+	search, cancel := context.WithTimeout(ctx, RouteWait)
+	defer cancel()
+	var last error
+	for {
+		route, err := s.backend.Route(search)
+		switch {
+		case err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			return noCoordinator(last)
+		case err != nil:
+			return err
+		case route.Local:
+			return s.reply(ctx, e, q)
+		case q.who.forwarded != "":
+			// Never forward twice: the sender looks again.
+			return Errorf(CodeNoCoordinator, "", "%s is not the coordinator (any more); it takes %s for it", s.node(ctx), route.Coordinator)
+		}
+		again, err := s.forward(ctx, search, route, q)
+		if !again {
+			return err
+		}
+		last = err
+		select {
+		case <-search.Done():
+			return noCoordinator(last)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func noCoordinator(last error) error {
+	e := Errorf(CodeNoCoordinator, "", "no coordinator was found within %v", RouteWait)
+	if last != nil {
+		e.Why += ": " + asError(last, "", "").Why
+	}
+	return e.WithHint("`paceline status` shows what this node knows; `paceline cluster status` shows who has a vote")
+}
+
+// forward passes a request to the coordinator and its answer back. again is true if nothing was executed and the search
+// for the coordinator should go on.
+func (s *Server) forward(ctx, search context.Context, route Route, q *request) (again bool, err error) {
+	resp, err := s.send(ctx, route, q.who, q.Method, q.URL.RequestURI(), q.body)
+	if err != nil {
+		var op *net.OpError
+		dialled := !errors.As(err, &op) || op.Op != "dial"
+		if dialled && q.Method != http.MethodGet {
+			return false, Errorf(CodeUnreachable, "", "the connection to the coordinator %s broke: %v", route.Coordinator, err).
+				WithHint("it is not known whether the change was made: look at `paceline status` and `paceline configure commit-history`")
+		}
+		return true, Errorf(CodeUnreachable, "", "reach the coordinator %s: %v", route.Coordinator, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		e := decodeError(resp.StatusCode, resp.Body)
+		return e.Code == CodeNoCoordinator && search.Err() == nil, e
+	}
+	q.w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+	q.w.WriteHeader(resp.StatusCode)
+	copyFlushing(q.w, resp.Body)
+	return false, nil
+}
+
+// send makes one request to the coordinator in the name of a user.
+func (s *Server) send(ctx context.Context, route Route, who identity, method, uri string, body []byte) (*http.Response, error) {
+	out, err := http.NewRequestWithContext(ctx, method, "http://coordinator"+uri, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	out.Header.Set(headerUser, who.user)
+	out.Header.Set(headerForwarded, s.node(ctx))
+	out.Header.Set("Content-Type", "application/json")
+	return route.Transport.RoundTrip(out)
+}
+
+// fetch gets a JSON reply from the coordinator.
+func (s *Server) fetch(ctx context.Context, route Route, who identity, uri string, reply any) error {
+	resp, err := s.send(ctx, route, who, http.MethodGet, uri, nil)
+	if err != nil {
+		return Errorf(CodeUnreachable, "", "reach the coordinator %s: %v", route.Coordinator, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return decodeError(resp.StatusCode, resp.Body)
+	}
+	return json.NewDecoder(io.LimitReader(resp.Body, ReplyMax)).Decode(reply)
+}
+
+// copyFlushing copies a reply piece by piece, so that a stream flows.
+func copyFlushing(w http.ResponseWriter, r io.Reader) {
+	rc := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return
+			}
+			rc.Flush()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// decodeError reads an error reply.
+func decodeError(status int, r io.Reader) *Error {
+	b, err := io.ReadAll(io.LimitReader(r, BodyMax))
+	var reply struct {
+		Error *Error `json:"error"`
+	}
+	if err == nil && json.Unmarshal(b, &reply) == nil && reply.Error != nil && reply.Error.Code != "" {
+		return reply.Error
+	}
+	return Errorf(CodeFailed, "", "the daemon answered %d %s: %.200s", status, http.StatusText(status), b)
+}

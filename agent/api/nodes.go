@@ -1,0 +1,150 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// nodeMode sets or (with an empty value) deletes a permanent attribute of a node.
+func nodeMode(attribute, value string) func(*Server, context.Context, *request) (any, error) {
+	return func(s *Server, ctx context.Context, q *request) (any, error) {
+		var r NodeRequest
+		if err := q.decode(&r); err != nil {
+			return nil, err
+		}
+		snap, err := s.backend.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		node, err := findNode(snap.CIB, q.PathValue("node"))
+		if err != nil {
+			return nil, err
+		}
+		set := &cib.SetNodeAttr{Node: node.Uname, Name: attribute}
+		if value != "" {
+			set.Value = &value
+		}
+		e := edit{
+			change: cib.Change{SetNodeAttr: set}, message: orElse(r.Message, q.what),
+			dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
+		}
+		return s.commit(ctx, q, e)
+	}
+}
+
+func findNode(c *cib.CIB, name string) (*cib.Node, error) {
+	if n := c.NodeByName(name); n != nil {
+		return n, nil
+	}
+	var names []string
+	for _, n := range c.Configuration.Nodes {
+		names = append(names, n.Uname)
+	}
+	return nil, Errorf(CodeNotFound, "", "there is no node %q", name).WithHint("nodes are %s", list(names))
+}
+
+// fence carries out what a person ordered.
+func (s *Server) fence(ctx context.Context, q *request) (any, error) {
+	r := FenceRequest{}
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	r.Node, r.User = q.PathValue("node"), q.who.user
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	node, err := findNode(snap.CIB, r.Node)
+	if err != nil {
+		return nil, err
+	}
+	live, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Action == "" {
+		r.Action = "reboot"
+		if v, ok := snap.CIB.Option("fencing-action"); ok && v != "" {
+			r.Action = v
+		}
+	}
+	switch r.Action {
+	case "off", "reboot", "on":
+	default:
+		return nil, Errorf(CodeUsage, q.what, "%q is not a fencing action", r.Action).WithHint("actions are off, reboot and on")
+	}
+	if r.Confirmed {
+		for _, m := range live.Members {
+			if m.Name == node.Uname && m.State == MemberAlive {
+				return nil, Errorf(CodeRefused, q.what, "%s answers at %s: it is not off", node.Uname, m.Address).
+					WithHint("--confirmed is your word that the node has no power; without it a fencing device is used")
+			}
+		}
+	} else if len(fenceDevices(&snap.CIB.Configuration)) == 0 {
+		return nil, Errorf(CodeRefused, q.what, "no fencing device is configured").
+			WithHint("cut the node's power by hand, then say so with `paceline node fence --confirmed %s`", node.Uname)
+	}
+	if !r.Yes && !r.Confirmed && r.Action != "on" {
+		if err := s.guardNode(ctx, q, node.Uname); err != nil {
+			return nil, err
+		}
+	}
+	reply, err := s.backend.Fence(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	reply.Schema = Schema
+	if !reply.Event.OK {
+		return nil, Errorf(CodeFailed, q.what, "%s", orElse(reply.Event.Detail, "no device confirmed it")).
+			WithHint("`paceline status` shows the devices; if the node surely has no power: `paceline node fence --confirmed %s`", node.Uname)
+	}
+	return &reply, nil
+}
+
+// guardNode asks for confirmation if without the node something would run nowhere.
+func (s *Server) guardNode(ctx context.Context, q *request, node string) error {
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	on := "on"
+	without, err := cib.Apply(snap.CIB, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: node, Name: "standby", Value: &on}})
+	if err != nil {
+		return nil // the node is not configured: nothing can run on it
+	}
+	now := time.Now()
+	return s.guard(q, edit{}, &snap.CIB.Configuration, s.plan(snap.CIB, now), s.plan(without, now))
+}
+
+// fenceDevices lists the IDs of fencing devices that are not disabled.
+func fenceDevices(c *cib.Configuration) []string {
+	out := []string{}
+	for _, r := range c.Primitives() {
+		if r.Agent.Class == "stonith" {
+			out = append(out, r.ID)
+		}
+	}
+	for _, r := range c.Primitives() {
+		if r.Template == "" {
+			continue
+		}
+		for _, t := range c.Templates {
+			if t.ID == r.Template && t.Agent.Class == "stonith" {
+				out = append(out, r.ID)
+			}
+		}
+	}
+	return out
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func number(n int) string { return strconv.Itoa(n) }

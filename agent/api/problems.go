@@ -1,0 +1,97 @@
+package api
+
+import (
+	"fmt"
+
+	"paceline/agent/cib"
+)
+
+// problems collects the named findings: of the daemon, of the configuration, of the plan, and what follows from the status.
+func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
+	out := nonNil(append([]Problem(nil), live.Problems...))
+	add := func(name, severity, object, what, hint string) {
+		out = append(out, Problem{Name: name, Severity: severity, Object: object, What: what, Hint: hint})
+	}
+	switch {
+	case !st.Fencing.Enabled:
+		add("fencing-off", SeverityWarning, "", "fencing is switched off: a failed node's work is taken over without knowing that it is dead",
+			"configure a fencing device and set fencing-enabled=true")
+	case len(st.Fencing.Devices) == 0:
+		add("no-fencing", SeverityWarning, "", "no fencing device is configured: what runs on a node that fails will not be recovered",
+			"configure a stonith device; docs/getting-started.md shows one")
+	}
+	for _, b := range st.Fencing.Blocked {
+		add("recovery-blocked", SeverityError, "", b, "make the device work, or cut the power by hand and say so with `paceline node fence --confirmed NODE`")
+	}
+	if st.Maintenance {
+		add("maintenance", SeverityWarning, "", "the whole cluster is in maintenance mode: nothing is monitored or recovered",
+			"end it with: property maintenance-mode=false, by `paceline configure load update -`")
+	}
+	for _, l := range st.Leftovers {
+		if l.Expires.IsZero() {
+			add("leftover-constraint", SeverityWarning, l.ID, l.Text, "paceline resource clear "+l.Resource)
+		}
+	}
+	versions := map[string]bool{}
+	for _, n := range st.Nodes {
+		if n.Version != "" && n.Online {
+			versions[n.Version] = true
+		}
+	}
+	if len(versions) > 1 {
+		add("versions-differ", SeverityWarning, "", "the nodes run different versions of paceline", "finish the upgrade")
+	}
+	for _, text := range p.Problems {
+		add("plan", SeverityWarning, "", text, "")
+	}
+	for _, v := range cib.Validate(c) {
+		out = append(out, problemOf(v))
+	}
+	return out
+}
+
+// protection says whether the promise of the cluster holds now: nothing runs twice, and what fails is recovered.
+func protection(st *Status) Protected {
+	var no []string
+	add := func(format string, args ...any) { no = append(no, fmt.Sprintf(format, args...)) }
+	if st.Stale {
+		add("this node does not hear the coordinator")
+	}
+	if !st.Quorum.Quorate {
+		add("there is no quorum: %s", orElse(st.Quorum.Reason, "too few voters are heard"))
+	}
+	no = append(no, st.Fencing.Blocked...)
+	if !st.Fencing.Enabled {
+		add("fencing is switched off")
+	} else if len(st.Fencing.Devices) == 0 {
+		add("no fencing device is configured")
+	}
+	able, others := 0, 0
+	for _, n := range st.Nodes {
+		switch {
+		case n.Role == RoleWitness:
+		case n.State == NodeOnline:
+			able++
+		case n.State == NodeUnclean:
+			others++
+		}
+	}
+	if others > 0 && len(st.Fencing.Blocked) == 0 {
+		add("a failed node is being fenced")
+	}
+	if able < 2 {
+		add("only %d node can run resources: nothing can take over", able)
+	}
+	if st.Maintenance {
+		add("the cluster is in maintenance mode")
+	}
+	if len(no) > 0 {
+		return Protected{Because: no}
+	}
+	because := []string{fmt.Sprintf("%d nodes can take over", able)}
+	if st.Quorum.Reason != "" {
+		because = append(because, st.Quorum.Reason)
+	}
+	because = append(because, "failed nodes are fenced by "+list(st.Fencing.Devices))
+	return Protected{Yes: true, Because: because}
+}

@@ -1,0 +1,299 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+func (s *Server) status(ctx context.Context, q *request) (any, error) {
+	return s.currentStatus(ctx, q.who)
+}
+
+// currentStatus asks the coordinator, wherever it is. If that fails within RouteWait, what this node knows is the answer,
+// marked stale.
+func (s *Server) currentStatus(ctx context.Context, who identity) (*Status, error) {
+	search, cancel := context.WithTimeout(ctx, RouteWait)
+	defer cancel()
+	route, err := s.backend.Route(search)
+	switch {
+	case err != nil:
+		if e := asError(err, "", ""); e.Code == CodeUnconfigured {
+			return nil, e
+		}
+	case route.Local:
+		return s.localStatus(ctx, "")
+	case who.forwarded != "":
+		return nil, Errorf(CodeNoCoordinator, "", "%s is not the coordinator (any more)", s.node(ctx))
+	default:
+		st := &Status{}
+		if err = s.fetch(search, route, who, "/v1/status", st); err == nil {
+			return st, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.localStatus(ctx, asError(err, "", "").Why)
+}
+
+// localStatus sums up what this node knows.
+func (s *Server) localStatus(ctx context.Context, stale string) (*Status, error) {
+	live, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if live.Cluster == "" {
+		return nil, ErrUnconfigured
+	}
+	if live.Stale == "" {
+		live.Stale = stale
+	}
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	st := Summarize(snap, live, s.plan(snap.CIB, now), now)
+	if commits, err := s.backend.History(ctx, 1); err == nil && len(commits) > 0 {
+		st.LastChange = &commits[0]
+	}
+	return st, nil
+}
+
+// Summarize makes the status of a committed state, of what is known beside it, and of what the scheduler makes of it. It
+// is pure.
+func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
+	c := snap.CIB
+	st := &Status{
+		Schema: Schema, Cluster: live.Cluster, Node: live.Node, Version: live.Version, Time: now,
+		Stale: live.Stale != "", StaleReason: live.Stale, Coordinator: live.Coordinator, Term: live.Term, Quorum: live.Quorum,
+		Revision: snap.Revision, ConfigRevision: snap.ConfigRevision,
+		Maintenance: optionTrue(&c.Configuration, "maintenance-mode", false),
+		Transition:  live.Transition, Leftovers: leftovers(&c.Configuration),
+	}
+	st.Transition.Pending = nonNil(st.Transition.Pending)
+	st.Failures = []Failure{}
+	failedAt := map[[2]string]bool{}
+	for _, f := range failures(c) {
+		st.Failures = append(st.Failures, f.Failure)
+		failedAt[[2]string{f.Node, f.instance}] = true
+	}
+	st.Nodes = nodes(c, live, p)
+	st.Fencing = fencingOf(c, live, st.Nodes)
+	t := tree{c: &c.Configuration, plan: p, live: live, failed: failedAt, clusterMaintenance: st.Maintenance}
+	st.Resources = t.resources()
+	for _, x := range c.Status.Tickets {
+		st.Tickets = append(st.Tickets, Ticket{ID: x.ID, Granted: isTrue(x.Granted, false), Standby: isTrue(x.Standby, false)})
+	}
+	st.Counts = count(st)
+	st.Problems = problems(c, live, p, st)
+	st.Protected = protection(st)
+	return st
+}
+
+// nodes lists the configured nodes in their order, then members that are not configured yet.
+func nodes(c *cib.CIB, live Live, p Plan) []Node {
+	out := []Node{}
+	seen := map[string]bool{}
+	members := map[string]Member{}
+	for _, m := range live.Members {
+		members[m.Name] = m
+	}
+	for _, n := range c.Configuration.Nodes {
+		seen[n.Uname] = true
+		m, known := members[n.Uname]
+		node := Node{Name: n.Uname, ID: n.ID, Role: RoleMember}
+		if n.Type == cib.NodeRemote {
+			node.Role = RoleRemote
+		}
+		node.fill(m)
+		node.judge(c.NodeState(n.ID), m, known, n, live)
+		out = append(out, node)
+	}
+	for _, m := range live.Members {
+		if seen[m.Name] {
+			continue
+		}
+		node := Node{Name: m.Name, ID: m.ID, Role: RoleMember}
+		node.fill(m)
+		node.judge(c.NodeState(m.ID), m, true, &cib.Node{}, live)
+		out = append(out, node)
+	}
+	for i := range out {
+		out[i].Coordinator = out[i].Name == live.Coordinator && live.Coordinator != ""
+		out[i].Resources = []string{}
+		for _, pl := range p.Active {
+			if pl.Node == out[i].Name && pl.Role != "Stopped" {
+				out[i].Resources = append(out[i].Resources, pl.Resource)
+			}
+		}
+	}
+	return out
+}
+
+func (n *Node) fill(m Member) {
+	if m.Name == "" {
+		return
+	}
+	n.Role, n.Address, n.Version, n.Incarnation = orElse(m.Role, n.Role), m.Address, m.Version, m.Incarnation
+	n.Session, n.Since = m.Session, m.Since
+}
+
+// judge finds the one word for a node.
+func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, live Live) {
+	alive := known && m.State == MemberAlive
+	n.Online = alive
+	n.State = NodeOffline
+	var member, online, joined, expected bool
+	if ns != nil {
+		member, online = since(ns.InCCM), ns.CRMD == "online" || number64(ns.CRMD) > 0
+		joined, expected = ns.Join == "member", ns.Expected == "member"
+		n.Cause = ns.Cause
+		if ns.Since > 0 {
+			n.Since = time.UnixMilli(ns.Since)
+		}
+		if n.Incarnation == "" {
+			n.Incarnation = ns.Incarnation
+		}
+		if !known {
+			n.Online = member && online
+		}
+	}
+	if n.Role == RoleWitness {
+		// A witness runs nothing, so nothing has to be known of it but whether it is heard.
+		switch {
+		case alive:
+			n.State = NodeOnline
+		case m.State == MemberLeft:
+			n.State = NodeLeft
+		}
+		return
+	}
+	switch {
+	case fencePending(live, n.Name):
+		n.State = NodeUnclean
+	case ns == nil && alive, member && !(online && joined), alive && !member && !expected:
+		n.State = NodePending
+	case ns != nil && !member && expected:
+		n.State = NodeUnclean
+	case ns != nil && member && known && m.State == MemberFailed:
+		n.State = NodeUnclean // gossip knows before the commit says so
+	case m.State == MemberLeft:
+		n.State = NodeLeft
+	case !member:
+		n.State = NodeOffline
+	case nodeAttrTrue(conf, ns, "maintenance"):
+		n.State = NodeMaintenance
+	case nodeAttrTrue(conf, ns, "standby"):
+		n.State = NodeStandby
+	default:
+		n.State = NodeOnline
+	}
+}
+
+func fencePending(live Live, node string) bool {
+	return slices.ContainsFunc(live.Fencing, func(f FencePending) bool { return f.Target == node && f.Action != "on" })
+}
+
+// since reads in_ccm: boolean text, or the time since when.
+func since(text string) bool { return isTrue(text, number64(text) > 0) }
+
+func number64(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func nodeAttrTrue(conf *cib.Node, ns *cib.NodeState, name string) bool {
+	v, ok := metaOf(conf.Attributes, name)
+	if !ok && ns != nil {
+		v, _ = metaOf(ns.Attributes, name)
+	}
+	return v == "on" || isTrue(v, false)
+}
+
+// fencingOf sums fencing up.
+func fencingOf(c *cib.CIB, live Live, nodes []Node) Fencing {
+	f := Fencing{
+		Enabled: optionTrue(&c.Configuration, "fencing-enabled", true), Devices: fenceDevices(&c.Configuration),
+		Pending: nonNil(live.Fencing), Last: []FenceEvent{}, Blocked: []string{},
+	}
+	for i := len(c.Status.Fencing) - 1; i >= 0 && len(f.Last) < FenceLast; i-- {
+		e := c.Status.Fencing[i]
+		if e.State != "pending" {
+			f.Last = append(f.Last, fenceEvent(e))
+		}
+	}
+	for _, p := range live.Fencing {
+		if p.Blocked != "" {
+			f.Blocked = append(f.Blocked, fmt.Sprintf("recovery of what ran on %s waits, because it cannot be fenced: %s", p.Target, p.Blocked))
+		}
+	}
+	for _, n := range nodes {
+		if n.State != NodeUnclean || fencePending(live, n.Name) {
+			continue
+		}
+		why := ""
+		switch {
+		case !f.Enabled:
+			why = "fencing is switched off"
+		case len(f.Devices) == 0:
+			why = "no fencing device is configured"
+		case !live.Quorum.Quorate:
+			why = "there is no quorum here"
+		default:
+			continue // it is about to be fenced
+		}
+		f.Blocked = append(f.Blocked, fmt.Sprintf("recovery of what ran on %s waits, because it cannot be fenced: %s", n.Name, why))
+	}
+	return f
+}
+
+func fenceEvent(e *cib.FenceEvent) FenceEvent {
+	out := FenceEvent{
+		Target: e.Target, Action: e.Action, Device: e.Device, Executor: e.Executor, Origin: e.Origin,
+		OK: e.State == "ok", Detail: e.Detail, Started: time.UnixMilli(e.Started),
+	}
+	if e.Completed > 0 {
+		out.Completed = time.UnixMilli(e.Completed)
+	}
+	return out
+}
+
+func count(st *Status) Counts {
+	n := Counts{Nodes: len(st.Nodes)}
+	for _, node := range st.Nodes {
+		if node.Online {
+			n.Online++
+		}
+	}
+	var walk func(list []Resource)
+	walk = func(list []Resource) {
+		for _, r := range list {
+			walk(r.Children)
+			if r.Kind != string(cib.KindPrimitive) {
+				continue
+			}
+			n.Resources += max(1, len(r.Instances))
+			n.Active += len(r.Nodes)
+			if r.Disabled {
+				n.Disabled++
+			}
+			if r.Blocked != "" {
+				n.Blocked++
+			}
+			if r.Failed {
+				n.Failed++
+			}
+		}
+	}
+	walk(st.Resources)
+	return n
+}

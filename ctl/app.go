@@ -1,0 +1,322 @@
+package ctl
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"paceline/agent/api"
+)
+
+// command is one row of the table.
+type command struct {
+	path     string // "resource move"
+	short    string // one line, without a full stop
+	long     string // what it guarantees, when to use it
+	args     []arg
+	flags    []flag
+	examples []string
+	run      func(in *invocation) error
+	// mount, if set, brings a command made elsewhere; path names its place, the other fields are its own.
+	mount func() *cli.Command
+}
+
+// arg is one argument.
+type arg struct {
+	name     string
+	kind     argKind
+	optional bool
+	repeat   bool // the last may be given several times
+}
+
+// argKind says what an argument names, for completion.
+type argKind int
+
+const (
+	argText argKind = iota
+	argNode
+	argResource
+	argFile
+	argRevision
+	argMethod // replace, update
+	argShell
+)
+
+// flag is one flag.
+type flag struct {
+	name, alias string
+	kind        flagKind
+	def         string // shown as the default; for duration it is the default
+	usage       string
+}
+
+type flagKind int
+
+const (
+	flagBool flagKind = iota
+	flagText
+	flagNumber
+	flagDuration
+	flagWait // a duration that may be left out: --wait means --wait=DEF
+)
+
+// groups are the commands that only hold others, in the order of the help.
+var groups = []struct{ name, short string }{
+	{"cluster", "make, join and leave a cluster"},
+	{"configure", "read and change the configuration"},
+	{"node", "take nodes in and out of service"},
+	{"resource", "start, stop and move resources"},
+}
+
+// synopsis writes the arguments as help does: "RESOURCE [NODE]".
+func (c *command) synopsis() string {
+	var words []string
+	for _, a := range c.args {
+		w := a.name
+		if a.repeat {
+			w += "..."
+		}
+		if a.optional {
+			w = "[" + w + "]"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
+}
+
+// check refuses a wrong number of arguments.
+func (c *command) check(args []string) error {
+	least, most := 0, len(c.args)
+	for _, a := range c.args {
+		if !a.optional {
+			least++
+		}
+		if a.repeat {
+			most = -1
+		}
+	}
+	usage := "usage: paceline " + strings.TrimSpace(c.path+" "+c.synopsis())
+	switch {
+	case len(args) < least:
+		e := usagef("paceline %s: %s is missing", c.path, c.args[len(args)].name)
+		e.hint = usage
+		return e
+	case most >= 0 && len(args) > most:
+		e := usagef("paceline %s: %q is one argument too many", c.path, args[most])
+		e.hint = usage
+		return e
+	}
+	return nil
+}
+
+// newApp makes the application from the table.
+func newApp(s Streams) *cli.App {
+	app := &cli.App{
+		Name: "paceline", HelpName: "paceline", Usage: "keep services alive on a cluster of machines",
+		Description: "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the state of the cluster, 4 unreachable or timed out.\n" +
+			"Commands may be shortened to a unique prefix; flags may stand after arguments.",
+		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
+		HideVersion: true, HideHelpCommand: false, UseShortOptionHandling: false,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
+	}
+	level := map[string]*cli.Command{}
+	for _, g := range groups {
+		c := &cli.Command{Name: g.name, Usage: g.short, OnUsageError: app.OnUsageError}
+		c.Action = func(ctx *cli.Context) error { return cli.ShowSubcommandHelp(ctx) }
+		level[g.name] = c
+	}
+	placed := map[string]bool{}
+	for i := range table {
+		row := &table[i]
+		group, name, nested := strings.Cut(row.path, " ")
+		if !nested {
+			app.Commands = append(app.Commands, row.command(s, row.path))
+			continue
+		}
+		if !placed[group] {
+			placed[group] = true
+			app.Commands = append(app.Commands, level[group])
+		}
+		level[group].Subcommands = append(level[group].Subcommands, row.command(s, name))
+	}
+	return app
+}
+
+// command makes the urfave form of a row.
+func (c *command) command(s Streams, name string) *cli.Command {
+	if c.mount != nil {
+		m := c.mount()
+		m.Name = name
+		m.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) }
+		return m
+	}
+	out := &cli.Command{
+		Name: name, Usage: c.short, ArgsUsage: c.synopsis(), Description: c.description(),
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) },
+	}
+	for _, f := range c.flags {
+		out.Flags = append(out.Flags, f.flag())
+	}
+	out.Action = func(cc *cli.Context) error {
+		args := cc.Args().Slice()
+		if err := c.check(args); err != nil {
+			return err
+		}
+		socket := s.Getenv("PACELINE_SOCKET")
+		if socket == "" {
+			socket = api.SocketDefault
+		}
+		client := api.NewClient(socket)
+		defer client.Close()
+		return c.run(&invocation{ctx: cc.Context, Streams: s, c: cc, args: args, api: client})
+	}
+	return out
+}
+
+func (c *command) description() string {
+	text := c.long
+	if len(c.examples) > 0 {
+		text = strings.TrimSpace(text + "\n\nExamples:\n  " + strings.Join(c.examples, "\n  "))
+	}
+	return text
+}
+
+func (f flag) flag() cli.Flag {
+	var aliases []string
+	if f.alias != "" {
+		aliases = []string{f.alias}
+	}
+	switch f.kind {
+	case flagText:
+		return &cli.StringFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def}
+	case flagNumber:
+		return &cli.IntFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def}
+	case flagDuration:
+		d, _ := time.ParseDuration(f.def) // none: zero
+		return &cli.DurationFlag{Name: f.name, Aliases: aliases, Usage: f.usage, Value: d}
+	case flagWait:
+		return &cli.DurationFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def + " if no time is given"}
+	}
+	return &cli.BoolFlag{Name: f.name, Aliases: aliases, Usage: f.usage}
+}
+
+// arrange puts the words of a command line into the order that urfave/cli reads: full names of commands, then flags, then
+// arguments behind "--".
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) == 0 {
+		return []string{app.Name}, nil
+	}
+	out := []string{args[0]}
+	rest := args[1:]
+	list := app.Commands
+	var at *cli.Command
+	path := ""
+	for len(rest) > 0 && len(list) > 0 {
+		word := rest[0]
+		if word == "help" || word == "h" {
+			return append(out, rest...), nil
+		}
+		if strings.HasPrefix(word, "-") {
+			return append(out, rest...), nil
+		}
+		c, err := find(list, path, word)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c.Name)
+		path = strings.TrimSpace(path + " " + c.Name)
+		at, list, rest = c, c.Subcommands, rest[1:]
+	}
+	if at == nil || len(at.Subcommands) > 0 {
+		return append(out, rest...), nil
+	}
+	flags, words, err := separate(at, path, rest)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, flags...)
+	if len(words) > 0 {
+		out = append(append(out, "--"), words...)
+	}
+	return out, nil
+}
+
+// find resolves a word to a command: its name, or a prefix of exactly one name.
+func find(list []*cli.Command, path, word string) (*cli.Command, error) {
+	var near []*cli.Command
+	var names []string
+	for _, c := range list {
+		if c.Name == word || slices.Contains(c.Aliases, word) {
+			return c, nil
+		}
+		if strings.HasPrefix(c.Name, word) {
+			near = append(near, c)
+			names = append(names, c.Name)
+		}
+	}
+	where := strings.TrimSpace("paceline " + path)
+	switch len(near) {
+	case 1:
+		return near[0], nil
+	case 0:
+		e := usagef("%s: there is no command %q", where, word)
+		e.hint = "`" + where + " help` lists the commands"
+		return nil, e
+	}
+	e := usagef("%s: %q may mean %s", where, word, strings.Join(names, ", "))
+	e.hint = "give more letters"
+	return nil, e
+}
+
+// separate takes flags and arguments apart. "--" ends the flags, "-" is an argument (standard input).
+func separate(c *cli.Command, path string, words []string) (flags, args []string, err error) {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		if w == "--" {
+			return flags, append(args, words[i+1:]...), nil
+		}
+		if len(w) < 2 || w[0] != '-' {
+			args = append(args, w)
+			continue
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		if name == "help" || name == "h" {
+			return []string{"--help"}, nil, nil
+		}
+		f := flagNamed(c, name)
+		if f == nil {
+			e := usagef("paceline %s: there is no flag %s", path, strings.SplitN(w, "=", 2)[0])
+			e.hint = "`paceline " + path + " --help` lists them"
+			return nil, nil, e
+		}
+		switch {
+		case hasValue || isBool(f):
+			flags = append(flags, w)
+		case name == "wait":
+			flags = append(flags, "--wait="+api.WaitDefault.String())
+		case i+1 == len(words):
+			return nil, nil, usagef("paceline %s: %s needs a value", path, w)
+		default:
+			flags = append(flags, w, words[i+1])
+			i++
+		}
+	}
+	return flags, args, nil
+}
+
+func flagNamed(c *cli.Command, name string) cli.Flag {
+	for _, f := range c.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+func isBool(f cli.Flag) bool {
+	b, ok := f.(cli.DocGenerationFlag)
+	return ok && !b.TakesValue()
+}

@@ -1,0 +1,117 @@
+package ctl
+
+import (
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"paceline/agent/api"
+)
+
+func runInit(in *invocation) error {
+	r, err := in.api.Init(in.ctx, api.InitRequest{
+		Cluster: in.c.String("name"), Node: in.c.String("node"), Address: in.c.String("address"),
+		Profile: in.c.String("profile"), GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
+	})
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	in.printf("cluster %s is made; this node is %s at %s\n\n", r.Cluster, r.Node, r.Address)
+	in.printf("On the next node:\n\n  paceline cluster join %s\n\n", r.Token)
+	in.printf("The token is a secret, and good until %s.\n", moment(r.Expires))
+	return nil
+}
+
+func runJoin(in *invocation) error {
+	token := in.arg(0)
+	if token == "-" {
+		b, err := io.ReadAll(io.LimitReader(in.In, 64<<10))
+		if err != nil {
+			return err
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	r, err := in.api.Join(in.ctx, api.JoinRequest{
+		Token: token, Node: in.c.String("node"), Address: in.c.String("address"), Witness: in.c.Bool("witness"),
+		GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
+	})
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	in.printf("%s at %s is a %s of cluster %s\n", r.Node, r.Address, r.Role, r.Cluster)
+	return nil
+}
+
+func runToken(in *invocation) error {
+	r, err := in.api.Token(in.ctx, api.TokenRequest{TTL: api.Duration(in.c.Duration("expires"))})
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	// The token alone, so that it can be piped into a join.
+	in.printf("%s\n", r.Token)
+	return nil
+}
+
+func runLeave(in *invocation) error {
+	return in.confirmed(func(yes bool) error {
+		r, err := in.api.Leave(in.ctx, api.LeaveRequest{Node: in.arg(0), Yes: yes})
+		if err != nil {
+			return err
+		}
+		if in.json() {
+			return in.writeJSON(r)
+		}
+		in.printf("%s has left the cluster\n", r.Node)
+		return nil
+	})
+}
+
+func runClusterStatus(in *invocation) error {
+	st, err := in.api.Status(in.ctx)
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(st)
+	}
+	in.printf("Cluster %s: %s\n\n", st.Cluster, quorumText(st))
+	w := tabwriter.NewWriter(in.Out, 0, 8, 2, ' ', 0)
+	io.WriteString(w, "NODE\tROLE\tSTATE\tSESSION\tADDRESS\tVERSION\tSINCE\n")
+	for _, n := range st.Nodes {
+		role, session := n.Role, "no"
+		if n.Coordinator {
+			role += ", coordinator"
+		}
+		if n.Session {
+			session = "yes"
+		}
+		row := []string{n.Name, role, stateText(n), session, orDash(n.Address), orDash(n.Version), moment(n.Since)}
+		io.WriteString(w, strings.Join(row, "\t")+"\n")
+	}
+	return w.Flush()
+}
+
+// moment writes a time as people of this place do.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,6 @@
+package ctl
+
+func runCompletion(in *invocation) error {
+	in.printf("")
+	return nil
+}

@@ -1,0 +1,175 @@
+package ctl
+
+import (
+	"fmt"
+	"slices"
+
+	"paceline/agent/cib"
+)
+
+// merge makes the configuration that loading a file leads to. With replace it is the file's; else what the file has is
+// added, objects of the same ID are replaced in their place, and sets of options are merged. Member nodes are the cluster's
+// own in both cases: the file can give them attributes, but neither make nor drop one. What it leaves out is said.
+func merge(base, file *cib.Configuration, replace bool) (*cib.Configuration, []string) {
+	nodes, notes := mergeNodes(base.Nodes, file.Nodes, replace)
+	if replace {
+		out := *file
+		out.Nodes = nodes
+		return &out, notes
+	}
+	out := *base
+	out.Nodes = nodes
+	out.Options = mergeSets(base.Options, file.Options)
+	out.RscDefaults = mergeSets(base.RscDefaults, file.RscDefaults)
+	out.OpDefaults = mergeSets(base.OpDefaults, file.OpDefaults)
+	out.Resources = mergeResources(base.Resources, file.Resources)
+	out.Templates = mergeByID(base.Templates, file.Templates, func(r *cib.Resource) string { return r.ID })
+	out.Constraints = mergeByID(base.Constraints, file.Constraints, (*cib.Constraint).ID)
+	out.Topology = mergeByID(base.Topology, file.Topology, func(l cib.FencingLevel) string { return l.ID })
+	out.Tags = mergeByID(base.Tags, file.Tags, func(t cib.Tag) string { return t.ID })
+	out.ACLs.Roles = mergeByID(base.ACLs.Roles, file.ACLs.Roles, func(r cib.ACLRole) string { return r.ID })
+	out.ACLs.Targets = mergeByID(base.ACLs.Targets, file.ACLs.Targets, func(t cib.ACLTarget) string { return t.ID })
+	out.ACLs.Groups = mergeByID(base.ACLs.Groups, file.ACLs.Groups, func(t cib.ACLTarget) string { return t.ID })
+	out.Alerts = mergeByID(base.Alerts, file.Alerts, func(a cib.Alert) string { return a.ID })
+	return &out, notes
+}
+
+// mergeByID replaces in place what has the same ID, and appends the rest.
+func mergeByID[T any](base, file []T, id func(T) string) []T {
+	out := slices.Clone(base)
+	for _, f := range file {
+		i := slices.IndexFunc(out, func(b T) bool { return id(b) == id(f) })
+		if i >= 0 {
+			out[i] = f
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// mergeSets merges pairs into the sets of the same ID; an option has one value, under whichever of its names.
+func mergeSets(base, file []cib.NVSet) []cib.NVSet {
+	out := slices.Clone(base)
+	for _, f := range file {
+		i := slices.IndexFunc(out, func(b cib.NVSet) bool { return b.ID == f.ID })
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		set := out[i]
+		set.Pairs = slices.Clone(set.Pairs)
+		for _, p := range f.Pairs {
+			j := slices.IndexFunc(set.Pairs, func(b cib.NVPair) bool {
+				return cib.CanonicalOption(b.Name) == cib.CanonicalOption(p.Name)
+			})
+			if j >= 0 {
+				set.Pairs[j] = p
+				continue
+			}
+			set.Pairs = append(set.Pairs, p)
+		}
+		if f.Rule != nil {
+			set.Rule = f.Rule
+		}
+		if f.Score != "" {
+			set.Score = f.Score
+		}
+		out[i] = set
+	}
+	return out
+}
+
+// mergeResources replaces resources where they are, be it inside a collection, and takes members of a new or replaced
+// collection away from where they were.
+func mergeResources(base, file []*cib.Resource) []*cib.Resource {
+	incoming := map[string]*cib.Resource{} // top level of the file
+	inside := map[string]bool{}            // members of its collections
+	for _, f := range file {
+		incoming[f.ID] = f
+		for _, id := range membersOf(f) {
+			inside[id] = true
+		}
+	}
+	used := map[string]bool{}
+	var rebuild func(list []*cib.Resource) []*cib.Resource
+	rebuild = func(list []*cib.Resource) []*cib.Resource {
+		var out []*cib.Resource
+		for _, b := range list {
+			switch {
+			case inside[b.ID]:
+				continue // it is in the file's collection now
+			case incoming[b.ID] != nil:
+				out = append(out, incoming[b.ID])
+				used[b.ID] = true
+				continue
+			}
+			if len(b.Children) > 0 {
+				c := *b
+				c.Children = rebuild(b.Children)
+				if len(c.Children) == 0 {
+					continue // all its members went elsewhere
+				}
+				b = &c
+			}
+			out = append(out, b)
+		}
+		return out
+	}
+	out := rebuild(base)
+	for _, f := range file {
+		if !used[f.ID] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func membersOf(r *cib.Resource) []string {
+	var out []string
+	for _, c := range r.Children {
+		out = append(append(out, c.ID), membersOf(c)...)
+	}
+	return out
+}
+
+// mergeNodes keeps the members of the cluster, with their identities, and gives them the file's attributes by name. Other
+// kinds of nodes (remote, ping) come from the file.
+func mergeNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
+	out := slices.Clone(base)
+	if replace {
+		out = slices.DeleteFunc(out, func(n *cib.Node) bool { return !memberNode(n) })
+		for i, n := range out {
+			if len(file) > 0 {
+				c := *n
+				c.Attributes, c.Utilization, c.Description = nil, nil, ""
+				out[i] = &c
+			}
+		}
+	}
+	var notes []string
+	for _, f := range file {
+		i := slices.IndexFunc(out, func(b *cib.Node) bool { return b.Uname == f.Uname })
+		switch {
+		case i >= 0:
+			c := *out[i]
+			if replace || len(f.Attributes) > 0 {
+				c.Attributes = f.Attributes
+			}
+			if replace || len(f.Utilization) > 0 {
+				c.Utilization = f.Utilization
+			}
+			if replace || f.Description != "" {
+				c.Description = f.Description
+			}
+			out[i] = &c
+		case memberNode(f):
+			notes = append(notes, fmt.Sprintf("node %s is not a member of this cluster and is left out; it comes in with `paceline cluster join`", f.Uname))
+		default:
+			out = append(out, f)
+		}
+	}
+	return out, notes
+}
+
+func memberNode(n *cib.Node) bool { return n.Type == "" || n.Type == cib.NodeMember }

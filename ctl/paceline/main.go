@@ -1,0 +1,18 @@
+// Command paceline is the command line of a paceline cluster: see package ctl.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"paceline/ctl"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := ctl.Run(ctx, os.Args, ctl.Standard())
+	stop()
+	os.Exit(status)
+}

@@ -1,0 +1,93 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"paceline/agent/api"
+)
+
+// shownActions bounds how many actions of a plan are listed: more are only counted.
+const shownActions = 30
+
+// changed prints the outcome of a write; done says in one line what was done. A wait that ran out ends with exitUnreachable.
+func (in *invocation) changed(r *api.ChangeReply, done string) error {
+	if in.json() {
+		if err := in.writeJSON(r); err != nil {
+			return err
+		}
+		return in.unsettled(r)
+	}
+	for _, c := range r.Changes {
+		in.printf("%s\n", c.Text)
+	}
+	if r.DryRun {
+		in.printf("would be done:\n")
+		printActions(in.Out, r.Actions)
+	} else if done != "" && len(r.Changes) > 0 || done != "" && r.Settled {
+		in.printf("%s (revision %d)\n", done, r.Revision)
+	}
+	printProblems(in.Err, r.Problems)
+	for _, n := range r.Notes {
+		fmt.Fprintln(in.Err, "note: "+n)
+	}
+	return in.unsettled(r)
+}
+
+func (in *invocation) unsettled(r *api.ChangeReply) error {
+	if in.c.Duration("wait") > 0 && !r.Settled && !r.DryRun {
+		return &exitStatus{exitUnreachable}
+	}
+	return nil
+}
+
+// printActions lists the actions of a plan.
+func printActions(w io.Writer, list []api.Action) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "  nothing")
+	}
+	for i, a := range list {
+		if i == shownActions {
+			fmt.Fprintf(w, "  ... and %d more\n", len(list)-shownActions)
+			return
+		}
+		text := "  " + actionText(a)
+		if a.Reason != "" {
+			text += "  (" + a.Reason + ")"
+		}
+		fmt.Fprintln(w, text)
+	}
+}
+
+// actionText names an action: "start web on node2".
+func actionText(a api.Action) string {
+	words := []string{a.Operation}
+	if a.Resource != "" {
+		words = append(words, a.Resource)
+		if a.Node != "" {
+			words = append(words, "on")
+		}
+	}
+	if a.Node != "" {
+		words = append(words, a.Node)
+	}
+	return strings.Join(words, " ")
+}
+
+// printProblems lists findings: what is wrong with which object, and what mends it.
+func printProblems(w io.Writer, list []api.Problem) {
+	for _, p := range list {
+		where := p.Object
+		if p.Attribute != "" {
+			where = strings.TrimSpace(where + " " + p.Attribute)
+		}
+		if where != "" {
+			where += ": "
+		}
+		fmt.Fprintf(w, "%s: %s%s\n", p.Severity, where, p.What)
+		if p.Hint != "" {
+			fmt.Fprintf(w, "    %s\n", p.Hint)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package ctl
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"paceline/agent/api"
+)
+
+// Exit statuses.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitUnreachable = 4
+)
+
+// Streams are what a command line has around it.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	// Terminal says that a person is at both ends: questions may be asked, colours shown.
+	Terminal bool
+}
+
+// Standard returns the streams of the process.
+func Standard() Streams {
+	return Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
+		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+	}
+}
+
+// Run runs one command line (args[0] is the program's name) and returns its exit status.
+func Run(ctx context.Context, args []string, s Streams) int {
+	app := newApp(s)
+	ordered, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, ordered)
+	}
+	return report(s, err)
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) *usageError {
+	return &usageError{text: fmt.Sprintf(format, args...)}
+}
+
+// report prints an error for people and returns the exit status it deserves.
+func report(s Streams, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var silent *exitStatus
+	if errors.As(err, &silent) {
+		return silent.status
+	}
+	text, hint, status := err.Error(), "", exitFailed
+	var use *usageError
+	var e *api.Error
+	switch {
+	case errors.As(err, &use):
+		hint, status = use.hint, exitUsage
+	case errors.As(err, &e):
+		hint, status = e.Hint, statusOf(e.Code)
+		if e.Where != "" && e.Code != api.CodeUsage {
+			text += " (said by " + e.Where + ")"
+		}
+	}
+	fmt.Fprintln(s.Err, "error: "+text)
+	if e != nil {
+		printProblems(s.Err, e.Problems)
+	}
+	if hint != "" {
+		fmt.Fprintln(s.Err, "hint: "+hint)
+	}
+	return status
+}
+
+func statusOf(c api.Code) int {
+	switch c {
+	case api.CodeUsage:
+		return exitUsage
+	case api.CodeConflict, api.CodeRefused, api.CodeConfirm, api.CodeUnconfigured:
+		return exitRefused
+	case api.CodeNoCoordinator, api.CodeUnreachable, api.CodeTimeout:
+		return exitUnreachable
+	}
+	return exitFailed
+}
+
+// exitStatus ends a command that has said all there is to say.
+type exitStatus struct{ status int }
+
+func (e *exitStatus) Error() string { return fmt.Sprintf("exit status %d", e.status) }
+
+// invocation is one command being run.
+type invocation struct {
+	ctx context.Context
+	Streams
+	c    *cli.Context
+	args []string
+	api  *api.Client
+}
+
+func (in *invocation) json() bool { return in.c.Bool("json") }
+
+// printf writes to standard output.
+func (in *invocation) printf(format string, args ...any) { fmt.Fprintf(in.Out, format, args...) }
+
+// writeJSON prints the API's own reply.
+func (in *invocation) writeJSON(v any) error {
+	e := json.NewEncoder(in.Out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// writeJSONLine prints a value on one line, for streams.
+func (in *invocation) writeJSONLine(v any) error {
+	e := json.NewEncoder(in.Out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// arg returns the argument at i, or "".
+func (in *invocation) arg(i int) string {
+	if i < len(in.args) {
+		return in.args[i]
+	}
+	return ""
+}
+
+// confirmed runs an act; if the cluster wants a word of confirmation and a person is at the terminal, it asks and repeats
+// the act with yes.
+func (in *invocation) confirmed(act func(yes bool) error) error {
+	err := act(in.c.Bool("yes"))
+	var e *api.Error
+	if !errors.As(err, &e) || e.Code != api.CodeConfirm || !in.Terminal {
+		return err
+	}
+	fmt.Fprintf(in.Err, "%s\nDo it? [y/N] ", e.Error())
+	line, rerr := bufio.NewReader(in.In).ReadString('\n')
+	if rerr != nil && line == "" {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return act(true)
+	}
+	return &exitStatus{exitRefused}
+}
+
+// colour reports whether output may be coloured.
+func (in *invocation) colour() bool { return in.Terminal && in.Getenv("NO_COLOR") == "" }
