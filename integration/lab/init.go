@@ -137,6 +137,8 @@ func (p *initProcess) boot() error {
 	if err := linkUp("lo"); err != nil {
 		return err
 	}
+	// Say at once who is here: a neighbour that asked while the node had no power asks again only a second later.
+	_ = os.WriteFile("/proc/sys/net/ipv4/conf/eth0/arp_notify", []byte("1"), 0o644)
 	return linkUp("eth0", p.order.Addr, p.order.Addr6)
 }
 

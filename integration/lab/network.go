@@ -106,6 +106,9 @@ func (n *network) plug(name string, index, pid int) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
 	attrs.MasterIndex = n.bri
+	// Where both ends of a cable have the same number, each in its namespace, the kernel takes them for one device and
+	// may notice the carrier as late as a second after: numbers that eth0 never has prevent that.
+	attrs.Index = 1000 + index
 	cable := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: macOf(index), PeerNamespace: netlink.NsPid(pid)}
 	if err := n.nl.LinkAdd(cable); err != nil {
 		return fmt.Errorf("make the cable of %s: %w", name, err)

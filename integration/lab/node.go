@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,6 +52,9 @@ func (n *Node) prepare() error {
 		}
 	}
 	skip := func(rel string) bool {
+		if slices.Contains(sharedEtc, rel) {
+			return true
+		}
 		switch rel {
 		case "systemd/system", "paceline", "hostname", "hosts", "machine-id", "resolv.conf", "fstab", "mtab":
 			return true

@@ -15,6 +15,10 @@ import (
 // ownDirs are the top-level directories that a node has for itself, on its disk. The rest is the host's, read-only.
 var ownDirs = []string{"etc", "var", "srv", "mnt", "media", "home", "root"}
 
+// sharedEtc are directories of /etc, with hundreds of links each, that a node has from the host: copying them took
+// longer than booting.
+var sharedEtc = []string{"alternatives", "ssl", "fonts"}
+
 // rootMount is where, below a node's directory, its root is mounted: in its own mount namespace only.
 const rootMount = ".root"
 
@@ -34,6 +38,13 @@ func buildRoot(b bootOrder) error {
 	for _, d := range ownDirs {
 		if err := bind(filepath.Join(b.Disk, d), filepath.Join(root, d)); err != nil {
 			return err
+		}
+	}
+	for _, d := range sharedEtc {
+		if _, err := os.Stat("/etc/" + d); err == nil {
+			if err := bind("/etc/"+d, filepath.Join(root, "etc", d)); err != nil {
+				return err
+			}
 		}
 	}
 	steps := []func() error{
