@@ -106,8 +106,9 @@ func whyNoUserNamespace() string {
 }
 
 // Enter, called after Main by a program without root's rights, starts it again as root of a user namespace and ends
-// with its status. It returns when nothing is to be done, or when it cannot be done (Usable then says so).
-func Enter() {
+// with its status. It returns when nothing is to be done, or when it cannot be done (Usable then says so). The program
+// keeps its standard files, and those given as descriptors 3 and up.
+func Enter(files ...*os.File) {
 	if os.Geteuid() == 0 || InUserNamespace() {
 		return
 	}
@@ -117,7 +118,7 @@ func Enter() {
 	}
 	cmd := exec.Command(exe, os.Args[1:]...)
 	cmd.Env = append(os.Environ(), userEnv+"="+strconv.Itoa(os.Getuid()))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdin, os.Stdout, os.Stderr, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},

@@ -130,9 +130,7 @@ func up(c *cli.Context) error {
 // serve is the life of the process that holds a lab.
 func serve(c *cli.Context) error {
 	said := os.NewFile(3, "ready")
-	if os.Geteuid() != 0 && !lab.InUserNamespace() {
-		lab.Enter() // descriptor 3 is not passed on: up would wait for ever
-	}
+	lab.Enter(said)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	err := hold(ctx, c, func() {
