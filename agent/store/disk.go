@@ -1,0 +1,421 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/hashicorp/raft"
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// disk is raft's log and stable store in one bbolt file. Each write is one transaction, synced before it returns, so a
+// write that a power cut interrupts is either whole or absent: a torn tail shows as the state before the write, which
+// nobody was told of.
+//
+// After the first failed write it takes no more (raft goes on with what it holds in memory, which may differ from the
+// file by then): every later write returns the same error, failed is closed, and the owner starts raft again from what
+// the file holds.
+type disk struct {
+	db     *bbolt.DB
+	logger *slog.Logger
+	// committed tells raft's commit index, noted with each write; nil before raft runs.
+	committed func() uint64
+	// appended, if not nil, is called after entries were stored.
+	appended func()
+
+	mu     sync.Mutex // guards what follows; never held during a write
+	tail   tail
+	debt   position // see inspect.go
+	cause  error
+	failed chan struct{}
+
+	writing sync.Mutex   // one write at a time, so that tail follows the file
+	self    []byte       // what raft writes when this node votes for itself
+	fault   func() error // made by tests: a write that fails
+}
+
+var (
+	bucketLog    = []byte("log")
+	bucketStable = []byte("stable") // raft's own: term and vote
+	bucketMeta   = []byte("meta")
+
+	keyFormat = []byte("format")
+	keyTail   = []byte("tail")
+	keyDebt   = []byte("debt")
+	keyGhost  = []byte("ghost")
+	keyProbe  = []byte("probe")
+
+	formatValue = []byte("paceline-raft/1")
+)
+
+// openDatabase opens or makes the file. It is not yet to be trusted: see inspect.
+func openDatabase(path string, options *bbolt.Options) (*bbolt.DB, error) {
+	o := bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType}
+	if options != nil {
+		o = *options
+	}
+	db, err := bbolt.Open(path, 0o600, &o)
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("open %s: another process holds it (hint: is a second pacelined running?)", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			if got, err := unseal(keyFormat, meta.Get(keyFormat)); err != nil || string(got) != string(formatValue) {
+				return fmt.Errorf("format %q: this program knows %q", got, formatValue)
+			}
+			return nil
+		}
+		for _, name := range [][]byte{bucketLog, bucketStable, bucketMeta} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketMeta).Put(keyFormat, seal(keyFormat, formatValue))
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// update runs one durable write. Its first error is the last one that the disk is asked for.
+func (d *disk) update(write func(*bbolt.Tx) error) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if err := d.failure(); err != nil {
+		return err
+	}
+	err := d.db.Update(func(tx *bbolt.Tx) error {
+		if d.fault != nil {
+			if err := d.fault(); err != nil {
+				return err
+			}
+		}
+		return write(tx)
+	})
+	if err == nil {
+		return nil
+	}
+	return d.fail(err)
+}
+
+func (d *disk) fail(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cause == nil {
+		d.cause = fmt.Errorf("write %s: %w", d.db.Path(), err)
+		close(d.failed)
+	}
+	return d.cause
+}
+
+func (d *disk) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cause
+}
+
+// FirstIndex is part of raft.LogStore.
+func (d *disk) FirstIndex() (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tail.first, nil
+}
+
+// LastIndex is part of raft.LogStore.
+func (d *disk) LastIndex() (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tail.last, nil
+}
+
+// IsMonotonic tells raft that the log has no gaps, which inspect relies on.
+func (d *disk) IsMonotonic() bool { return true }
+
+// GetLog is part of raft.LogStore.
+func (d *disk) GetLog(index uint64, l *raft.Log) error {
+	return d.db.View(func(tx *bbolt.Tx) error { return getLog(tx, index, l) })
+}
+
+func getLog(tx *bbolt.Tx, index uint64, l *raft.Log) error {
+	key := indexKey(index)
+	sealed := tx.Bucket(bucketLog).Get(key)
+	if sealed == nil {
+		return raft.ErrLogNotFound
+	}
+	value, err := unseal(key, sealed)
+	if err == nil {
+		err = decodeLog(index, value, l)
+	}
+	if err != nil {
+		return fmt.Errorf("read log %d: %w", index, err)
+	}
+	return nil
+}
+
+// StoreLog is part of raft.LogStore.
+func (d *disk) StoreLog(l *raft.Log) error { return d.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs is part of raft.LogStore: all of the entries are on the disk when it returns, or none.
+func (d *disk) StoreLogs(logs []*raft.Log) error {
+	if len(logs) == 0 {
+		return nil
+	}
+	d.mu.Lock()
+	next, debt := d.tail, d.debt
+	d.mu.Unlock()
+	restart := next.last == 0
+	if !restart && logs[0].Index > next.last+1 {
+		restart = true // raft goes on after a snapshot that covers all that is here
+	}
+	var committed uint64
+	if d.committed != nil {
+		committed = d.committed()
+	}
+	last := logs[len(logs)-1]
+	err := d.update(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketLog)
+		bucket.FillPercent = 0.9 // keys only rise
+		if restart {
+			if err := dropRange(bucket, next.first, next.last); err != nil {
+				return err
+			}
+			next.first, next.last = logs[0].Index, logs[0].Index-1
+		}
+		for _, l := range logs {
+			if l.Index != next.last+1 {
+				return fmt.Errorf("log entry %d does not follow %d", l.Index, next.last)
+			}
+			key := indexKey(l.Index)
+			if err := bucket.Put(key, seal(key, encodeLog(l))); err != nil {
+				return err
+			}
+			next.last, next.lastTerm = l.Index, l.Term
+		}
+		next.commit = min(max(next.commit, committed), next.last)
+		if debt != (position{}) && !(position{last.Term, last.Index}).before(debt) {
+			debt = position{}
+			if err := tx.Bucket(bucketMeta).Delete(keyDebt); err != nil {
+				return err
+			}
+		}
+		return putTail(tx, next)
+	})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.tail, d.debt = next, debt
+	d.mu.Unlock()
+	if d.appended != nil {
+		d.appended()
+	}
+	return nil
+}
+
+func putTail(tx *bbolt.Tx, t tail) error {
+	return tx.Bucket(bucketMeta).Put(keyTail, seal(keyTail, t.encode()))
+}
+
+// DeleteRange is part of raft.LogStore. raft deletes from the front what a snapshot covers, and from the end what a leader
+// of a later term has overruled: in both cases entries that nobody may count on.
+func (d *disk) DeleteRange(low, high uint64) error {
+	d.mu.Lock()
+	next := d.tail
+	d.mu.Unlock()
+	if next.last == 0 || low > high {
+		return nil
+	}
+	low, high = max(low, next.first), min(high, next.last)
+	if low > high {
+		return nil
+	}
+	err := d.update(func(tx *bbolt.Tx) error {
+		switch {
+		case low == next.first && high == next.last:
+			next.first, next.last, next.lastTerm, next.commit = 0, 0, 0, 0
+		case low == next.first:
+			next.first = high + 1
+		case high == next.last:
+			var l raft.Log
+			if err := getLog(tx, low-1, &l); err != nil {
+				return err
+			}
+			next.last, next.lastTerm = l.Index, l.Term
+			next.commit = min(next.commit, next.last)
+		default:
+			return fmt.Errorf("delete log %d to %d of %d to %d: it would leave a gap", low, high, next.first, next.last)
+		}
+		if err := dropRange(tx.Bucket(bucketLog), low, high); err != nil {
+			return err
+		}
+		return putTail(tx, next)
+	})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.tail = next
+	d.mu.Unlock()
+	return nil
+}
+
+func dropRange(bucket *bbolt.Bucket, low, high uint64) error {
+	if high == 0 {
+		return nil
+	}
+	c := bucket.Cursor()
+	for k, _ := c.Seek(indexKey(low)); k != nil && len(k) == 8 && binary.BigEndian.Uint64(k) <= high; k, _ = c.Next() {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errNotFound is what raft takes for an absent key: it compares the text.
+var errNotFound = errors.New("not found")
+
+// Get is part of raft.StableStore.
+func (d *disk) Get(key []byte) ([]byte, error) {
+	var value []byte
+	err := d.db.View(func(tx *bbolt.Tx) (err error) {
+		value, err = get(tx, bucketStable, key)
+		return err
+	})
+	return value, err
+}
+
+// get returns a copy.
+func get(tx *bbolt.Tx, bucket, key []byte) ([]byte, error) {
+	sealed := tx.Bucket(bucket).Get(key)
+	if sealed == nil {
+		return nil, errNotFound
+	}
+	value, err := unseal(key, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return append([]byte{}, value...), nil
+}
+
+// Set is part of raft.StableStore: raft keeps the candidate that it voted for here. A node with a debt does not vote for
+// itself: in a cluster of one voter no other vote would stop it.
+func (d *disk) Set(key, value []byte) error {
+	if string(key) == keyVote && bytes.Equal(value, d.self) {
+		if debt := d.owed(); debt != (position{}) {
+			return &debtError{debt}
+		}
+	}
+	return d.put(bucketStable, key, value)
+}
+
+// owed returns the node's debt, zero if there is none.
+func (d *disk) owed() position {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.debt
+}
+
+// settle forgets the debt if a position reaches it.
+func (d *disk) settle(reached position) error {
+	if debt := d.owed(); debt == (position{}) || reached.before(debt) {
+		return nil
+	}
+	if err := d.remove(bucketMeta, keyDebt); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.debt = position{}
+	d.mu.Unlock()
+	return nil
+}
+
+type debtError struct{ debt position }
+
+func (e *debtError) Error() string {
+	return fmt.Sprintf("this node's log was damaged and does not reach entry %d of term %d again yet", e.debt.Index, e.debt.Term)
+}
+
+func (d *disk) put(bucket, key, value []byte) error {
+	return d.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(key, seal(key, value)) })
+}
+
+func (d *disk) remove(bucket, key []byte) error {
+	return d.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Delete(key) })
+}
+
+// keyTerm is raft's name of the current term; to be unable to write it is a panic there.
+const keyTerm = "CurrentTerm"
+
+// keyVote is raft's name of the candidate it voted for.
+const keyVote = "LastVoteCand"
+
+// SetUint64 is part of raft.StableStore.
+//
+// A term that cannot be written is no error here: raft would end the process, and with it the node's resources. It is
+// safe to let raft go on in memory, because the disk takes no further write: neither a vote nor an entry of that term can
+// come out of this node before raft has been started again from what the file holds.
+func (d *disk) SetUint64(key []byte, value uint64) error {
+	if old, err := d.GetUint64(key); err == nil && old == value {
+		return nil
+	}
+	err := d.Set(key, binary.BigEndian.AppendUint64(nil, value))
+	if err != nil && string(key) == keyTerm {
+		d.logger.Error("the term could not be written: this node neither votes nor stores until it can", "term", value, "cause", err)
+		return nil
+	}
+	return err
+}
+
+// GetUint64 is part of raft.StableStore.
+func (d *disk) GetUint64(key []byte) (uint64, error) {
+	value, err := d.Get(key)
+	if err != nil {
+		return 0, err
+	}
+	if len(value) != 8 {
+		return 0, fmt.Errorf("read %s: %d bytes: 8", key, len(value))
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// probe tells whether the disk takes writes.
+func (d *disk) probe() error {
+	if err := d.put(bucketMeta, keyProbe, make([]byte, probeBytes)); err != nil {
+		return err
+	}
+	return d.remove(bucketMeta, keyProbe)
+}
+
+func (d *disk) close() error {
+	if err := d.db.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", d.db.Path(), err)
+	}
+	return nil
+}
+
+func makePrivateDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	return nil
+}
+
+func (d *disk) getMeta(key []byte) ([]byte, error) {
+	var value []byte
+	err := d.db.View(func(tx *bbolt.Tx) (err error) {
+		value, err = get(tx, bucketMeta, key)
+		return err
+	})
+	return value, err
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// follow publishes leadership. This node's own is published only once a barrier has passed: whoever acts on it sees all
+// that was committed before.
+func (s *Store) follow(r *run) {
+	node := r.raft.Load()
+	var led uint64 // term in which the barrier has passed
+	last := Leadership{Term: ^uint64(0)}
+	for {
+		var retry <-chan time.Time
+		addr, id := node.LeaderWithID()
+		now := Leadership{Term: node.CurrentTerm(), LeaderID: string(id), LeaderAddr: string(addr)}
+		if node.State() == raft.Leader {
+			if led != now.Term && s.barrier(r) && node.State() == raft.Leader && node.CurrentTerm() == now.Term {
+				led = now.Term
+				s.updateOwnAddress(r)
+			}
+			now.Leader = led == now.Term && r.fsm.haltedBy() == nil
+			now.LeaderID, now.LeaderAddr = s.cfg.ID, s.cfg.Address
+			if !now.Leader {
+				now.LeaderID, now.LeaderAddr = "", ""
+				retry = time.After(s.cfg.Timings.Election)
+			}
+		}
+		if now != last {
+			s.leaders.publish(now)
+			last = now
+		}
+		select {
+		case <-r.wake:
+		case <-retry:
+		case <-r.quit:
+			return
+		}
+	}
+}
+
+func (s *Store) barrier(r *run) bool {
+	if !r.enter() {
+		return false
+	}
+	defer r.leave()
+	return r.raft.Load().Barrier(enqueueTimeout).Error() == nil
+}
+
+// updateOwnAddress corrects the voter set when this node leads under another address than the set says.
+func (s *Store) updateOwnAddress(r *run) {
+	node := r.raft.Load()
+	for _, m := range node.GetConfiguration().Configuration().Servers {
+		if string(m.ID) != s.cfg.ID || string(m.Address) == s.cfg.Address || m.Suffrage != raft.Voter || !r.enter() {
+			continue
+		}
+		go func() { // counted by enter
+			defer r.leave()
+			if err := node.AddVoter(m.ID, raft.ServerAddress(s.cfg.Address), 0, enqueueTimeout).Error(); err != nil {
+				s.cfg.Logger.Warn("the voter set has an old address of this node", "old", m.Address, "new", s.cfg.Address, "cause", err)
+			}
+		}()
+	}
+}
+
+// TransferLeadership hands leadership to the voter of that ID, or with "" to the one that is most up to date.
+func (s *Store) TransferLeadership(ctx context.Context, id string) error {
+	return s.operate(ctx, "transfer leadership", func(r *run, _ time.Duration) error {
+		node := r.raft.Load()
+		if node.State() != raft.Leader {
+			return raft.ErrNotLeader
+		}
+		if id == "" {
+			return node.LeadershipTransfer().Error()
+		}
+		addr := raft.ServerAddress("")
+		for _, m := range node.GetConfiguration().Configuration().Servers {
+			if string(m.ID) == id && m.Suffrage == raft.Voter {
+				addr = m.Address
+			}
+		}
+		if addr == "" {
+			return &notVoter{id}
+		}
+		return node.LeadershipTransferToServer(raft.ServerID(id), addr).Error()
+	})
+}
+
+type notVoter struct{ id string }
+
+func (e *notVoter) Error() string { return "node " + e.id + " is not a voter" }

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Takeover of two.
+//
+// When one of exactly two voters dies, the other has no majority. After the peer's fencing is confirmed, the survivor
+// answers in its place (the ghost): it grants the survivor's election and acknowledges its entries, so that raft itself,
+// without any surgery on its files, elects the survivor, commits the peer's removal from the voter set, and goes on alone.
+//
+// No acknowledged entry is lost: with two voters each one is on both logs. What the survivor has not seen committed may
+// become committed. The peer cannot undo any of it when it comes back: the survivor's log ends in a later term, and the
+// survivor refuses the peer's votes, as a ghost's first, then as a stranger's, until it has admitted it again.
+//
+// The mark (peer X is a ghost) is durable before the first answer in its name, and until the removal is committed, so that
+// a crash in between is followed by the same takeover: but then it is first asked whether the peer can be reached again, in
+// which case the mark is void and the two go on as two voters. That is always safe: whatever the survivor committed
+// alone is in its log, and of two voters neither leads without the other's vote.
+
+// ghostMark is the durable form.
+type ghostMark struct {
+	Peer  string `json:"peer"`
+	Since int64  `json:"since"` // Unix milliseconds, for people
+}
+
+// takeover is one in progress.
+type takeover struct {
+	peer raft.ServerID
+	done chan struct{}
+}
+
+// Takeover makes this node the only voter and the leader, in place of the pair that it was with peerID. The caller
+// guarantees that the peer's fencing is confirmed: that it runs no more, and does not start its store again before this
+// returns. It is refused with ErrNotPair unless the voters are this node and the peer, and with ErrNotTogether unless this
+// incarnation was in quorum with the peer (safety rule 5). Repeating it is harmless. If ctx ends first, the takeover goes on.
+func (s *Store) Takeover(ctx context.Context, peerID string) error {
+	what := "take over from " + peerID
+	r, err := s.enter()
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer r.leave()
+	t, err := s.beginTakeover(r, raft.ServerID(peerID))
+	if err != nil || t == nil {
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return nil
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-r.quit:
+		return fmt.Errorf("%s: %w: it goes on when the store does", what, ErrUnavailable)
+	case <-ctx.Done():
+		return fmt.Errorf("%s: it goes on: %w", what, ctx.Err())
+	}
+}
+
+// beginTakeover returns nil without an error when there is nothing left to do.
+func (s *Store) beginTakeover(r *run, peer raft.ServerID) (*takeover, error) {
+	if err := r.mayStand(); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	running := r.takeover
+	r.mu.Unlock()
+	if running != nil {
+		if running.peer != peer {
+			return nil, fmt.Errorf("a takeover from %s is under way", running.peer)
+		}
+		return running, nil
+	}
+	alone, err := s.pairedWith(r, peer)
+	if err != nil || alone {
+		return nil, err
+	}
+	if !r.net.wasTogether(peer) {
+		return nil, ErrNotTogether
+	}
+	data, err := json.Marshal(ghostMark{Peer: string(peer), Since: time.Now().UnixMilli()})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.disk.put(bucketMeta, keyGhost, data); err != nil {
+		return nil, err
+	}
+	s.cfg.Logger.Warn("takeover: this node answers for its fenced peer until it is removed from the voters", "node", s.cfg.Name, "peer", peer)
+	return s.runTakeover(r, peer, false), nil
+}
+
+// pairedWith holds the latest voter set against what a takeover needs; alone means that this node is the only voter.
+func (s *Store) pairedWith(r *run, peer raft.ServerID) (alone bool, err error) {
+	self, other, voters := false, false, 0
+	for _, m := range r.raft.Load().GetConfiguration().Configuration().Servers {
+		if m.Suffrage != raft.Voter {
+			continue
+		}
+		voters++
+		self = self || string(m.ID) == s.cfg.ID
+		other = other || m.ID == peer
+	}
+	switch {
+	case self && voters == 1 && string(peer) != s.cfg.ID:
+		return true, nil
+	case self && other && voters == 2 && string(peer) != s.cfg.ID:
+		return false, nil
+	}
+	return false, fmt.Errorf("%d voters, this node %s, the peer %s: %w", voters, amongThem(self), amongThem(other), ErrNotPair)
+}
+
+func amongThem(is bool) string {
+	if is {
+		return "among them"
+	}
+	return "not among them"
+}
+
+// resumeTakeover continues one that a crash interrupted.
+func (s *Store) resumeTakeover(r *run) error {
+	mark, err := r.disk.ghostMark()
+	if err != nil || mark == nil {
+		return err
+	}
+	s.cfg.Logger.Warn("takeover: it was interrupted and goes on", "node", s.cfg.Name, "peer", mark.Peer, "since", time.UnixMilli(mark.Since))
+	s.runTakeover(r, raft.ServerID(mark.Peer), true)
+	return nil
+}
+
+func (d *disk) ghostMark() (*ghostMark, error) {
+	data, err := d.getMeta(keyGhost)
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var mark ghostMark
+	if err := json.Unmarshal(data, &mark); err != nil || mark.Peer == "" {
+		return nil, damagedFile(d.db.Path(), fmt.Errorf("ghost mark %q", data))
+	}
+	return &mark, nil
+}
+
+func (s *Store) runTakeover(r *run, peer raft.ServerID, resumed bool) *takeover {
+	t := &takeover{peer: peer, done: make(chan struct{})}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.takeover != nil {
+		return r.takeover
+	}
+	r.takeover = t
+	r.wg.Go(func() {
+		if s.finishTakeover(r, peer, resumed) {
+			r.mu.Lock()
+			r.takeover = nil
+			r.mu.Unlock()
+			close(t.done)
+		}
+	})
+	return t
+}
+
+// finishTakeover returns false if the run ends first; the mark then stays.
+func (s *Store) finishTakeover(r *run, peer raft.ServerID, resumed bool) bool {
+	alone, err := s.pairedWith(r, peer)
+	void := err != nil
+	if !alone && !void && resumed && s.reachable(r, peer) {
+		s.cfg.Logger.Warn("takeover: the peer is there again: given up", "node", s.cfg.Name, "peer", peer)
+		void = true
+	}
+	if !alone && !void {
+		r.net.setGhost(peer)
+		defer r.net.setGhost("")
+		if !s.removeGhost(r, peer) {
+			return false
+		}
+		s.cfg.Logger.Warn("takeover: this node is the only voter now", "node", s.cfg.Name, "former peer", peer)
+	}
+	return r.disk.remove(bucketMeta, keyGhost) == nil
+}
+
+func (s *Store) reachable(r *run, peer raft.ServerID) bool {
+	m, _ := member(r.members(), string(peer))
+	addr := raft.ServerAddress(m.Addr)
+	if s.cfg.Resolve != nil {
+		if a := s.cfg.Resolve(string(peer)); a != "" {
+			addr = raft.ServerAddress(a)
+		}
+	}
+	conn, err := s.streams.under.Dial(addr, s.cfg.Timings.RPC)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// removeGhost leads with the ghost's votes until the peer's removal is committed.
+func (s *Store) removeGhost(r *run, peer raft.ServerID) bool {
+	node := r.raft.Load()
+	again := time.NewTicker(s.cfg.Timings.Election)
+	defer again.Stop()
+	changed := make(chan raft.Observation, 1)
+	observer := raft.NewObserver(changed, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.RaftState)
+		return ok
+	})
+	node.RegisterObserver(observer)
+	defer node.DeregisterObserver(observer)
+	for r.enter() {
+		state := node.State()
+		if state == raft.Leader {
+			err := node.RemoveServer(peer, 0, enqueueTimeout).Error()
+			r.leave()
+			if err == nil {
+				return true
+			}
+			s.cfg.Logger.Info("takeover: the removal did not go through yet", "peer", peer, "cause", err)
+		} else {
+			r.leave()
+			if state == raft.Follower {
+				r.net.campaign()
+			}
+		}
+		select {
+		case <-changed:
+		case <-again.C:
+		case <-r.quit:
+			return false
+		}
+	}
+	return false
+}

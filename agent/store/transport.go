@@ -1,0 +1,333 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/hashicorp/raft"
+)
+
+// transport stands between raft and the network. It answers for a ghost (a peer that is confirmed fenced, see takeover.go),
+// keeps this node from voting where it must not, and knows how far each follower has come.
+type transport struct {
+	*raft.NetworkTransport
+	layer    *layer
+	rules    rules
+	incoming chan raft.RPC
+	done     chan struct{}
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	ghost   raft.ServerID // "" when there is none
+	haunted chan struct{} // closed while there is a ghost, so that calls to it end at once
+	matched map[raft.ServerID]uint64
+	moved   chan struct{}          // closed and replaced when matched changes
+	touched map[raft.ServerID]bool // peers with which an append was exchanged as leader and follower
+	refused bool                   // a message of the ghost came in
+}
+
+// rules are what the transport asks before votes pass.
+type rules interface {
+	// mayStand tells why this node must not become leader; nil if it may.
+	mayStand() error
+	// mayVote tells why this node must not vote for a candidate whose log ends there; nil if it may.
+	mayVote(candidate position) error
+	// term is the current term.
+	term() uint64
+}
+
+var (
+	errGhostCalls  = errors.New("this node has taken over: the caller is recorded as fenced")
+	errGhostCalled = errors.New("the peer is recorded as fenced")
+)
+
+var (
+	_ raft.Transport   = (*transport)(nil)
+	_ raft.WithPreVote = (*transport)(nil)
+	_ raft.WithClose   = (*transport)(nil)
+)
+
+func newTransport(net *raft.NetworkTransport, l *layer, r rules) *transport {
+	t := &transport{
+		NetworkTransport: net, layer: l, rules: r,
+		incoming: make(chan raft.RPC), done: make(chan struct{}),
+		haunted: make(chan struct{}), moved: make(chan struct{}),
+		matched: map[raft.ServerID]uint64{}, touched: map[raft.ServerID]bool{},
+	}
+	t.wg.Go(t.pump)
+	return t
+}
+
+// setGhost makes the transport answer in the place of the peer; "" ends it.
+func (t *transport) setGhost(id raft.ServerID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ghost == id {
+		return
+	}
+	if t.ghost != "" {
+		t.haunted = make(chan struct{})
+	}
+	t.ghost, t.refused = id, false
+	if id != "" {
+		close(t.haunted)
+	}
+}
+
+func (t *transport) isGhost(id raft.ServerID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return id != "" && t.ghost == id
+}
+
+func (t *transport) hauntedBy() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.haunted
+}
+
+// wasTogether tells whether this run exchanged an append with the peer, one of them being the other's leader: with exactly
+// two voters that is a live quorum.
+func (t *transport) wasTogether(id raft.ServerID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.touched[id]
+}
+
+// progress returns how far the peer's log is known to match, and a channel that closes when any peer's changes.
+func (t *transport) progress(id raft.ServerID) (uint64, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.matched[id], t.moved
+}
+
+func (t *transport) noteMatch(id raft.ServerID, index uint64, heartbeat bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.touched[id] = true
+	if !heartbeat && t.matched[id] != index {
+		t.matched[id] = index
+		close(t.moved)
+		t.moved = make(chan struct{})
+	}
+}
+
+// call makes a call that ends early, and without its answer, if the peer becomes a ghost meanwhile.
+func call[R any](t *transport, id raft.ServerID, do func(*R) error, resp *R, ghost func(*R)) error {
+	answerGhost := func() error {
+		if ghost == nil {
+			return errGhostCalled
+		}
+		ghost(resp)
+		return nil
+	}
+	if t.isGhost(id) {
+		return answerGhost()
+	}
+	haunted := t.hauntedBy()
+	answer := new(R) // raft reuses resp once the call has returned
+	ended := make(chan error, 1)
+	t.wg.Go(func() { ended <- do(answer) })
+	for {
+		select {
+		case err := <-ended:
+			if err == nil {
+				*resp = *answer
+			}
+			return err
+		case <-haunted:
+			if t.isGhost(id) {
+				return answerGhost()
+			}
+			haunted = nil // another peer is the ghost
+		case <-t.done:
+			return raft.ErrTransportShutdown
+		}
+	}
+}
+
+func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	sent := *req // raft reuses req too
+	end := sent.PrevLogEntry + uint64(len(sent.Entries))
+	heartbeat := end == 0
+	err := call(t, id, func(r *raft.AppendEntriesResponse) error {
+		return t.NetworkTransport.AppendEntries(id, addr, &sent, r)
+	}, resp, func(r *raft.AppendEntriesResponse) {
+		*r = raft.AppendEntriesResponse{RPCHeader: sent.RPCHeader, Term: sent.Term, LastLog: end, Success: true}
+	})
+	if err == nil && resp.Success && !t.isGhost(id) {
+		t.noteMatch(id, end, heartbeat)
+	}
+	return err
+}
+
+// AppendEntriesPipeline is refused: every append passes AppendEntries, where a ghost can answer for it. The log is small.
+func (t *transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
+}
+
+func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	if err := t.rules.mayStand(); err != nil {
+		return err
+	}
+	return call(t, id, func(r *raft.RequestVoteResponse) error {
+		return t.NetworkTransport.RequestVote(id, addr, req, r)
+	}, resp, func(r *raft.RequestVoteResponse) {
+		*r = raft.RequestVoteResponse{RPCHeader: req.RPCHeader, Term: req.Term, Granted: true}
+	})
+}
+
+func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if err := t.rules.mayStand(); err != nil {
+		return err
+	}
+	return call(t, id, func(r *raft.RequestPreVoteResponse) error {
+		return t.NetworkTransport.RequestPreVote(id, addr, req, r)
+	}, resp, func(r *raft.RequestPreVoteResponse) {
+		*r = raft.RequestPreVoteResponse{RPCHeader: req.RPCHeader, Term: req.Term, Granted: true}
+	})
+}
+
+func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	if t.isGhost(id) {
+		*resp = raft.InstallSnapshotResponse{RPCHeader: req.RPCHeader, Term: req.Term, Success: true}
+		_, err := io.Copy(io.Discard, data)
+		return err
+	}
+	// Not through call: the reader must not be read after this returns.
+	err := t.NetworkTransport.InstallSnapshot(id, addr, req, resp, data)
+	if err == nil && resp.Success {
+		t.noteMatch(id, req.LastLogIndex, false)
+	}
+	return err
+}
+
+func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	return call(t, id, func(r *raft.TimeoutNowResponse) error {
+		return t.NetworkTransport.TimeoutNow(id, addr, req, r)
+	}, resp, nil)
+}
+
+// Consumer gives raft what came in and passed the rules.
+func (t *transport) Consumer() <-chan raft.RPC { return t.incoming }
+
+// SetHeartbeatHandler is raft's way past its main loop; the rules hold there too.
+func (t *transport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	t.NetworkTransport.SetHeartbeatHandler(func(rpc raft.RPC) {
+		if err := t.admit(rpc); err != nil {
+			rpc.Respond(&raft.AppendEntriesResponse{}, err)
+			return
+		}
+		handle(rpc)
+	})
+}
+
+func (t *transport) pump() {
+	for {
+		select {
+		case rpc := <-t.NetworkTransport.Consumer():
+			if err := t.admit(rpc); err != nil {
+				reject(rpc, err)
+				continue
+			}
+			select {
+			case t.incoming <- rpc:
+			case <-t.done:
+				reject(rpc, raft.ErrTransportShutdown)
+			}
+		case <-t.done:
+			return
+		}
+	}
+}
+
+// admit decides on a message that came in.
+func (t *transport) admit(rpc raft.RPC) error {
+	header, ok := rpc.Command.(raft.WithRPCHeader)
+	if !ok {
+		return errors.New("a message without a header")
+	}
+	from := raft.ServerID(header.GetRPCHeader().ID)
+	t.mu.Lock()
+	ghost := from != "" && t.ghost == from
+	t.refused = t.refused || ghost
+	t.mu.Unlock()
+	if ghost {
+		return errGhostCalls
+	}
+	switch m := rpc.Command.(type) {
+	case *raft.RequestVoteRequest:
+		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
+	case *raft.RequestPreVoteRequest:
+		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
+	case *raft.TimeoutNowRequest:
+		return t.rules.mayStand()
+	case *raft.AppendEntriesRequest:
+		if m.Term >= t.rules.term() && from != "" {
+			t.noteLeader(from)
+		}
+	}
+	return nil
+}
+
+func (t *transport) noteLeader(id raft.ServerID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.touched[id] = true
+}
+
+func reject(rpc raft.RPC, err error) {
+	if rpc.Reader != nil {
+		io.Copy(io.Discard, rpc.Reader) // the stream goes on behind it
+	}
+	var resp any
+	switch rpc.Command.(type) {
+	case *raft.AppendEntriesRequest:
+		resp = &raft.AppendEntriesResponse{}
+	case *raft.RequestVoteRequest:
+		resp = &raft.RequestVoteResponse{}
+	case *raft.RequestPreVoteRequest:
+		resp = &raft.RequestPreVoteResponse{}
+	case *raft.InstallSnapshotRequest:
+		resp = &raft.InstallSnapshotResponse{}
+	case *raft.TimeoutNowRequest:
+		resp = &raft.TimeoutNowResponse{}
+	}
+	rpc.Respond(resp, err)
+}
+
+// campaign makes raft stand for election now, as if a leader had asked it to take over.
+func (t *transport) campaign() {
+	answer := make(chan raft.RPCResponse, 1)
+	rpc := raft.RPC{Command: &raft.TimeoutNowRequest{}, RespChan: answer}
+	select {
+	case t.incoming <- rpc:
+	case <-t.done:
+		return
+	}
+	select {
+	case <-answer:
+	case <-t.done:
+	}
+}
+
+// hangUp ends all calls, so that raft does not wait for peers when it is shut down.
+func (t *transport) hangUp() {
+	t.mu.Lock()
+	select {
+	case <-t.done:
+	default:
+		close(t.done)
+	}
+	t.mu.Unlock()
+	t.layer.hangUp()
+}
+
+// Close ends the transport and waits for its goroutines. raft calls it when it has stopped.
+func (t *transport) Close() error {
+	t.hangUp()
+	err := t.NetworkTransport.Close()
+	t.wg.Wait()
+	return err
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Voter is one member of the raft group.
+type Voter struct {
+	ID    string
+	Addr  string
+	Votes bool // false while it only receives the log
+}
+
+// Members returns the raft group as this node knows it, the latest even if it is not committed yet; nil when the node is in
+// none, or its store is not available.
+func (s *Store) Members() []Voter {
+	r, _ := s.present()
+	if r == nil {
+		return nil
+	}
+	return r.members()
+}
+
+func (r *run) members() []Voter {
+	var list []Voter
+	for _, m := range r.raft.Load().GetConfiguration().Configuration().Servers {
+		list = append(list, Voter{ID: string(m.ID), Addr: string(m.Address), Votes: m.Suffrage == raft.Voter})
+	}
+	return list
+}
+
+func member(list []Voter, id string) (Voter, bool) {
+	for _, m := range list {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Voter{}, false
+}
+
+// AddNonvoter makes a node receive the log, at that address.
+func (s *Store) AddNonvoter(ctx context.Context, id, addr string) error {
+	return s.operate(ctx, "add "+id+" without a vote", func(r *run, bound time.Duration) error {
+		return r.raft.Load().AddNonvoter(raft.ServerID(id), raft.ServerAddress(addr), 0, bound).Error()
+	})
+}
+
+// AddVoter gives a node a vote, or a voter another address. A node whose log lags must not be made a voter: use Admit.
+func (s *Store) AddVoter(ctx context.Context, id, addr string) error {
+	return s.operate(ctx, "make "+id+" a voter", func(r *run, bound time.Duration) error {
+		return r.raft.Load().AddVoter(raft.ServerID(id), raft.ServerAddress(addr), 0, bound).Error()
+	})
+}
+
+// Remove takes a node out of the raft group. Voters may leave only in good order, or after confirmed fencing (safety rule
+// 4): the caller answers for that.
+func (s *Store) Remove(ctx context.Context, id string) error {
+	return s.operate(ctx, "remove "+id, func(r *run, bound time.Duration) error {
+		return r.raft.Load().RemoveServer(raft.ServerID(id), 0, bound).Error()
+	})
+}
+
+// Admit makes a node a voter in the safe order: it receives the log, catches up, and only then gets its vote, because a voter
+// that lags stalls commits. It can be repeated at any point. A voter that came back with another address has the address
+// updated. When ctx ends before the node has caught up, it stays without a vote.
+func (s *Store) Admit(ctx context.Context, id, addr string) error {
+	m, known := member(s.Members(), id)
+	if known && m.Votes {
+		if m.Addr == addr {
+			return s.Barrier(ctx) // only to answer as the others do: who is no leader cannot say
+		}
+		return s.AddVoter(ctx, id, addr)
+	}
+	if !known || m.Addr != addr {
+		if err := s.AddNonvoter(ctx, id, addr); err != nil {
+			return err
+		}
+	}
+	if err := s.awaitCaughtUp(ctx, id); err != nil {
+		return fmt.Errorf("admit %s: %w", id, err)
+	}
+	return s.AddVoter(ctx, id, addr)
+}
+
+// awaitCaughtUp waits until the node's log holds everything that is committed.
+func (s *Store) awaitCaughtUp(ctx context.Context, id string) error {
+	r, err := s.enter()
+	if err != nil {
+		return err
+	}
+	r.leave()
+	node := r.raft.Load()
+	recheck := time.NewTicker(s.cfg.Timings.Heartbeat) // leadership may be lost without progress
+	defer recheck.Stop()
+	for {
+		reached, moved := r.net.progress(raft.ServerID(id))
+		if node.State() != raft.Leader {
+			return r.notLeader()
+		}
+		if commit := node.CommitIndex(); commit != 0 && reached >= commit {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-recheck.C:
+		case <-r.quit:
+			return ErrUnavailable
+		case <-ctx.Done():
+			return fmt.Errorf("it has %d of %d log entries: %w", reached, node.CommitIndex(), ctx.Err())
+		}
+	}
+}
