@@ -11,6 +11,10 @@ const (
 	// cost a connection each all the time.
 	rejoinParallel = 4
 
+	// aloneFactor is how much more often than Profile.Rejoin a member calls that is alone: daemons that start together
+	// should find each other at once.
+	aloneFactor = 4
+
 	// eventQueue holds serf's events until the table takes them. The table never blocks; the queue is there so that the
 	// last events at Close find room.
 	eventQueue = 1024

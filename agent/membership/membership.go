@@ -331,8 +331,8 @@ func (m *Membership) Close() error {
 // rejoin calls failed members again and again, and the seeds while nobody is there, so that a partition heals as soon as
 // it can.
 func (m *Membership) rejoin() {
-	tick := time.NewTicker(m.config.Profile.Rejoin)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	var mu sync.Mutex
@@ -341,9 +341,14 @@ func (m *Membership) rejoin() {
 		select {
 		case <-m.stop:
 			return
-		case <-tick.C:
+		case <-next.C:
 		}
-		targets := m.lost()
+		targets, alone := m.lost()
+		next.Reset(m.config.Profile.Rejoin)
+		if alone && len(targets) > 0 {
+			// Nothing works without the others, and there is nobody who could call in one's stead.
+			next.Reset(m.config.Profile.Rejoin / aloneFactor)
+		}
 		for range min(len(targets), rejoinParallel) {
 			target := targets[turn%len(targets)]
 			turn++
@@ -381,8 +386,8 @@ func (m *Membership) call(target string) {
 	}
 }
 
-// lost returns the addresses of those who should be here and are not, sorted.
-func (m *Membership) lost() []string {
+// lost returns the addresses of those who should be here and are not, sorted, and whether nobody is.
+func (m *Membership) lost() (addrs []string, alone bool) {
 	v := m.View()
 	targets := map[string]bool{}
 	for _, o := range v.Members {
@@ -390,7 +395,8 @@ func (m *Membership) lost() []string {
 			targets[endpoint(o)] = true
 		}
 	}
-	if len(v.Alive()) <= 1 {
+	alone = len(v.Alive()) <= 1
+	if alone {
 		self := net.JoinHostPort(m.config.Address, strconv.Itoa(m.config.Port))
 		for _, s := range m.config.Seeds {
 			if s != self {
@@ -398,5 +404,5 @@ func (m *Membership) lost() []string {
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(targets))
+	return slices.Sorted(maps.Keys(targets)), alone
 }
