@@ -55,7 +55,8 @@ func EncodeObjects(c *Configuration) ([]string, error) {
 
 // encoder carries the first error.
 type encoder struct {
-	err error
+	err     error
+	lenient bool // the tree is not for writing: take everything
 }
 
 func (x *encoder) write(w io.Writer, root *etree.Element) error {
@@ -88,6 +89,8 @@ func (x *encoder) attr(e *etree.Element, name, value string) {
 // force writes an attribute, also an empty one.
 func (x *encoder) force(e *etree.Element, name, value string) {
 	switch {
+	case x.lenient:
+		e.Attr = append(e.Attr, etree.Attr{Key: name, Value: value}) // as it is, without parting it at a colon
 	case !validName(name):
 		x.fail(e, "%q cannot be the name of an attribute", name)
 	case !validText(value):

@@ -93,7 +93,7 @@ func (x *encoder) resource(parent *etree.Element, r *Resource) {
 	if r.Legacy && r.Kind == KindClone {
 		tag = "master"
 	}
-	if !validName(tag) {
+	if !validName(tag) && !x.lenient {
 		x.fail(parent, "resource %q is of no kind", r.ID)
 		return
 	}
@@ -122,7 +122,7 @@ func (x *encoder) bundle(e *etree.Element, b *Bundle) {
 		return
 	}
 	if b.Runtime != "" {
-		if !validName(b.Runtime) {
+		if !validName(b.Runtime) && !x.lenient {
 			x.fail(e, "%q cannot be the name of a container runtime", b.Runtime)
 			return
 		}

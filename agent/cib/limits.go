@@ -19,6 +19,9 @@ const (
 	// nearMax bounds the names that are compared letter by letter; longer ones were not typed by a person.
 	nearMax = 64
 
+	// problemsMax bounds the findings of Validate, as warningMax does warnings.
+	problemsMax = 200
+
 	// batchDepthMax bounds batches within batches: one level is what the coordinator and the API make.
 	batchDepthMax = 8
 

@@ -10,7 +10,8 @@ import (
 const Infinity = 1000000
 
 // ParseScore interprets a score: an integer, or INFINITY with an optional sign, in any case. Greater amounts saturate at
-// ±Infinity. A score that cannot be read is an error, and its value is 0.
+// ±Infinity. Of a text that goes on after an integer ("1.0") the integer counts, as in Pacemaker; Known.Check is stricter. A score
+// that cannot be read at all is an error, and its value is 0.
 func ParseScore(text string) (int, error) {
 	t := strings.TrimSpace(text)
 	switch strings.ToLower(t) {
@@ -19,8 +20,8 @@ func ParseScore(text string) (int, error) {
 	case "-infinity":
 		return -Infinity, nil
 	}
-	digits := strings.TrimLeft(t, "+-")
-	if digits == "" || len(t)-len(digits) > 1 || strings.Trim(digits, "0123456789") != "" {
+	t = leadingInteger(t)
+	if t == "" {
 		return 0, fmt.Errorf("%q is not a score: an integer, INFINITY or -INFINITY is", text)
 	}
 	n, err := strconv.Atoi(t)
@@ -31,6 +32,21 @@ func ParseScore(text string) (int, error) {
 		n = Infinity
 	}
 	return clampScore(n), nil
+}
+
+// leadingInteger returns the integer that the text begins with, sign included, or "".
+func leadingInteger(t string) string {
+	digits := 0
+	for i := range len(t) {
+		if t[i] < '0' || t[i] > '9' {
+			if i == 0 && (t[i] == '+' || t[i] == '-') {
+				continue
+			}
+			break
+		}
+		digits = i + 1
+	}
+	return t[:digits]
 }
 
 // FormatScore is the inverse of ParseScore.
@@ -75,36 +91,38 @@ const (
 	msSecond = 1000
 	msMinute = 60 * msSecond
 	msHour   = 60 * msMinute
-	msDay    = 24 * msHour
+	msDay    = 24 * msHour // in ISO 8601 durations alone, as in Pacemaker
 )
 
-// ParseMilliseconds interprets an amount of time: a number with a unit (us, ms, s, min, h, d and their longer names; none
-// means seconds), or an ISO 8601 duration, in which a month counts 30 days and a year 365.
-// A negative number is allowed: some options use it as "derive it".
+// ParseMilliseconds interprets an amount of time: a number with a unit (us, ms, s, min, h and their longer names; none
+// means seconds), or an ISO 8601 duration, in which a month counts 30 days and a year 365. Of a fraction the whole part
+// counts. A negative number is allowed: some options use it as "derive it".
 func ParseMilliseconds(text string) (int64, error) {
 	t := strings.TrimSpace(text)
 	if strings.HasPrefix(t, "P") || strings.HasPrefix(t, "p") {
 		return parseISODuration(text, t[1:])
 	}
-	end := len(t) - len(strings.TrimLeft(strings.TrimLeft(t, "+-"), "0123456789"))
-	n, err := strconv.ParseInt(t[:end], 10, 64)
+	number := leadingInteger(t)
+	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return 0, notDuration(text)
 	}
+	rest := t[len(number):]
+	if fraction := strings.TrimLeft(strings.TrimPrefix(rest, "."), "0123456789"); strings.HasPrefix(rest, ".") {
+		rest = fraction
+	}
 	var unit int64
-	switch strings.ToLower(strings.TrimSpace(t[end:])) {
+	switch strings.ToLower(strings.TrimSpace(rest)) {
 	case "us", "usec":
 		return n / 1000, nil
 	case "ms", "msec":
 		return n, nil
-	case "", "s", "sec":
+	case "", "s", "sec", "secs", "second", "seconds":
 		unit = msSecond
-	case "m", "min":
+	case "m", "min", "mins", "minute", "minutes":
 		unit = msMinute
-	case "h", "hr":
+	case "h", "hr", "hrs", "hour", "hours":
 		unit = msHour
-	case "d", "day":
-		unit = msDay
 	default:
 		return 0, notDuration(text)
 	}
@@ -183,9 +201,7 @@ func isoUnit(letter byte, inTime bool) int64 {
 			return msHour
 		}
 	case 'S', 's':
-		if inTime {
-			return msSecond
-		}
+		return msSecond // also before the T, as Pacemaker reads P10S
 	}
 	return 0
 }
