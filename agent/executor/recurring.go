@@ -1,0 +1,276 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+	"paceline/resources"
+)
+
+type monitorKey struct {
+	operation  string
+	intervalMS int64
+}
+
+// monitor is a recurring monitor. Its runs never overlap: each is a job of its resource.
+type monitor struct {
+	key      monitorKey
+	action   *transition.Action
+	numbers  transition.Numbers
+	reported bool // rc and status are what the coordinator was last told
+	rc       int
+	status   int
+	due      bool // wants to run
+	first    bool // New waits for its first run
+	again    bool // an event came while it ran
+	gone     bool
+	began    time.Time // of the last run
+	timer    *time.Timer
+}
+
+func (r *resource) keys() []monitorKey {
+	out := make([]monitorKey, 0, len(r.monitors))
+	for k := range r.monitors {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b monitorKey) int {
+		return cmp.Or(cmp.Compare(a.operation, b.operation), cmp.Compare(a.intervalMS, b.intervalMS))
+	})
+	return out
+}
+
+// due returns the monitor whose turn it is: of several, the one that waits longest.
+func (r *resource) due() *monitor {
+	var best *monitor
+	for _, k := range r.keys() {
+		if m := r.monitors[k]; m.due && (best == nil || m.began.Before(best.began)) {
+			best = m
+		}
+	}
+	return best
+}
+
+// watched says whether a recurring monitor looks after the resource being active.
+func (r *resource) watched() bool {
+	for _, m := range r.monitors {
+		if m.action.TargetRC != int(resources.NotRunning) {
+			return true
+		}
+	}
+	return false
+}
+
+// monitor adds a recurring monitor, in place of the one of the same key; e.mu is held.
+func (e *Executor) monitor(r *resource, a *transition.Action, n transition.Numbers) *monitor {
+	key := monitorKey{a.Operation, a.IntervalMS}
+	e.dropMonitor(r, key)
+	m := &monitor{key: key, action: a, numbers: n}
+	r.monitors[key] = m
+	m.timer = time.AfterFunc(time.Duration(a.IntervalMS)*time.Millisecond, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if m.gone {
+			return
+		}
+		if wait := m.gap(); wait > 0 {
+			m.timer.Reset(wait) // it ran just now, for an event
+			return
+		}
+		m.due = true
+		e.pump(r)
+	})
+	return m
+}
+
+// gap is how long the monitor must not run yet because it just has; not positive if it may.
+func (m *monitor) gap() time.Duration {
+	if m.began.IsZero() {
+		return 0
+	}
+	return min(eventGapMin, time.Duration(m.action.IntervalMS)*time.Millisecond) - time.Since(m.began)
+}
+
+// dropMonitor ends a recurring monitor, and its run in flight; e.mu is held.
+func (e *Executor) dropMonitor(r *resource, key monitorKey) {
+	m := r.monitors[key]
+	if m == nil {
+		return
+	}
+	m.gone = true
+	m.timer.Stop()
+	delete(r.monitors, key)
+	if m.first {
+		m.first = false
+		e.wasProbed()
+	}
+	if p := r.running; p != nil && p.monitor == m {
+		p.preempted = true
+		p.cancel()
+	}
+}
+
+// recur makes a recurring monitor of an order whose first run has ended. The second run comes after half to one interval,
+// so that many monitors ordered at once do not stay in step; from then on the interval counts from begin to begin.
+func (e *Executor) recur(r *resource, j *job, res transition.Result) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return
+	}
+	m := e.monitor(r, j.action, j.numbers)
+	m.reported, m.rc, m.status = true, res.RC, res.Status
+	m.began = time.Now()
+	interval := time.Duration(j.action.IntervalMS) * time.Millisecond
+	m.timer.Reset(interval/2 + time.Duration(e.cfg.Rand.Int64N(int64(interval/2)+1)))
+	e.tendWatch(r)
+}
+
+// runRecurring runs a recurring monitor once and reports what changed.
+func (e *Executor) runRecurring(r *resource, j *job) {
+	m := j.monitor
+	e.mu.Lock()
+	began := m.began
+	skip := m.gone || e.lease.paused // rule 10: nothing before the session is opened anew
+	e.mu.Unlock()
+	var out resources.Result
+	var back <-chan struct{}
+	if !skip {
+		if runner, err := e.cfg.Registry.Find(agentOf(m.action)); err != nil {
+			out = resources.Errorf(resources.NotInstalled, "%v", err)
+		} else {
+			req := e.request(j)
+			ctx, cancel := context.WithTimeout(j.ctx, req.Timeout)
+			out, back = e.call(ctx, runner, req)
+			cancel()
+		}
+	}
+	res := e.outcome(j, out, began)
+	e.mu.Lock()
+	told := !skip && !j.preempted && !m.gone && j.ctx.Err() == nil
+	report := told && (!m.reported || m.rc != res.RC || m.status != res.Status)
+	if told {
+		m.reported, m.rc, m.status = true, res.RC, res.Status
+		r.last = &res
+	}
+	e.mu.Unlock()
+	if report {
+		res.CallID = e.j.nextCall()
+		e.settle(j, res, began)
+		if res.Status != cib.OpDone || res.RC != res.TargetRC {
+			e.log.Info("a recurring monitor sees a failure", "node", e.cfg.Node, "res", res.Resource, "rc", res.RC, "cause", res.ExitReason)
+		}
+	}
+	e.mu.Lock()
+	if m.first && (told || j.preempted) {
+		m.first = false
+		e.wasProbed()
+	}
+	e.rearm(m, j.preempted && !m.gone)
+	e.mu.Unlock()
+	if back != nil {
+		<-back // nothing else may run on the resource before the agent is gone
+	}
+}
+
+// rearm sets when a monitor runs next; e.mu is held.
+func (e *Executor) rearm(m *monitor, now bool) {
+	if m.gone {
+		return
+	}
+	interval := time.Duration(m.action.IntervalMS) * time.Millisecond
+	wait := interval - time.Since(m.began)
+	switch {
+	case now:
+		m.due = true
+		return
+	case m.again:
+		wait = m.gap()
+	}
+	m.timer.Reset(max(wait, 0))
+}
+
+// event is called when a resource may have changed: its monitors look at once.
+func (e *Executor) event(r *resource, why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, k := range r.keys() {
+		m := r.monitors[k]
+		if p := r.running; p != nil && p.monitor == m {
+			m.again = true
+			continue
+		}
+		if wait := m.gap(); wait > 0 {
+			m.timer.Reset(wait)
+			continue
+		}
+		m.due = true
+	}
+	e.log.Debug("an event", "node", e.cfg.Node, "res", r.name, "cause", why)
+	e.pump(r)
+}
+
+// tendWatch starts or ends the Watcher of a resource: there is one while a recurring monitor wants it active. e.mu is held.
+func (e *Executor) tendWatch(r *resource) {
+	var m *monitor
+	for _, k := range r.keys() {
+		if r.monitors[k].action.TargetRC != int(resources.NotRunning) {
+			m = r.monitors[k]
+			break
+		}
+	}
+	if m == nil || e.closing {
+		if r.watch != nil {
+			r.watch()
+			r.watch = nil
+		}
+		return
+	}
+	if r.watch != nil {
+		return
+	}
+	runner, err := e.cfg.Registry.Find(agentOf(m.action))
+	if err != nil {
+		return
+	}
+	w, ok := runner.(resources.Watcher)
+	if !ok {
+		return
+	}
+	req := e.request(&job{action: m.action})
+	ctx, cancel := context.WithCancel(e.ctx)
+	r.watch = cancel
+	e.wg.Go(func() { e.watch(ctx, r, w, req) })
+}
+
+func (e *Executor) watch(ctx context.Context, r *resource, w resources.Watcher, req resources.Request) {
+	changed := func(why string) {
+		if ctx.Err() == nil {
+			e.event(r, why)
+		}
+	}
+	pause := watchRetryMin
+	for {
+		began := time.Now()
+		err := w.Watch(ctx, req, changed)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > watchRetryMax {
+			pause = watchRetryMin
+		}
+		e.log.Debug("events of a resource are not seen for a while; its monitor goes on", "res", r.name, "cause", err)
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		pause = min(2*pause, watchRetryMax)
+		changed("events may have been missed")
+	}
+}
