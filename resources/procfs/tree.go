@@ -1,8 +1,10 @@
 package procfs
 
 import (
+	"cmp"
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -141,4 +143,21 @@ func (t Tree) Kill(ctx context.Context) ([]Process, error) {
 		case <-time.After(killPause):
 		}
 	}
+}
+
+// Marked finds the session leaders that carry a mark in their environment, oldest first: the root of something begun by us
+// whose pid was not written down. It reads every process's environment.
+func Marked(mark string) ([]Process, error) {
+	all, err := List()
+	if err != nil {
+		return nil, err
+	}
+	var out []Process
+	for _, p := range all {
+		if p.PID == p.Session && !p.Ended() && hasEnv(p.PID, mark) {
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Process) int { return cmp.Compare(a.Start, b.Start) })
+	return out, nil
 }
