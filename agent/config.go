@@ -1,0 +1,213 @@
+package agent
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Default ports and folders.
+const (
+	GossipPort = 7946
+	PeerPort   = 7947
+	ConfigDir  = "/etc/paceline"
+	DataDir    = "/var/lib/paceline"
+	RunDir     = "/run/paceline"
+)
+
+// Options are what a daemon is started with. Empty fields get the defaults.
+type Options struct {
+	ConfigDir string
+	DataDir   string // survives a power cut
+	RunDir    string // must be emptied by a reboot: the boot identity lives there
+	Version   string
+	Logger    *slog.Logger
+	// Ready is called once when the daemon answers on its socket.
+	Ready func()
+}
+
+func (o *Options) complete() {
+	for _, d := range []struct {
+		p   *string
+		def string
+	}{{&o.ConfigDir, ConfigDir}, {&o.DataDir, DataDir}, {&o.RunDir, RunDir}, {&o.Version, "devel"}} {
+		if *d.p == "" {
+			*d.p = d.def
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Ready == nil {
+		o.Ready = func() {}
+	}
+}
+
+// File is the daemon's own configuration, paceline.json: what must be known before the cluster can be reached. Everything
+// else is in the replicated CIB.
+type File struct {
+	Cluster    string `json:"cluster"`
+	Node       string `json:"node"`
+	Address    string `json:"address"` // IP address or host name at which the other nodes reach this one
+	GossipPort int    `json:"gossip_port"`
+	PeerPort   int    `json:"peer_port"`
+	Profile    string `json:"profile"`
+	Witness    bool   `json:"witness,omitempty"`
+	// Bootstrap makes the first node of a cluster found it. It is ignored once the node has state.
+	Bootstrap bool `json:"bootstrap,omitempty"`
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
+
+// Validate completes the file with defaults and says what is wrong with it.
+func (f *File) Validate() error {
+	if f.Cluster == "" {
+		f.Cluster = "paceline"
+	}
+	if f.GossipPort == 0 {
+		f.GossipPort = GossipPort
+	}
+	if f.PeerPort == 0 {
+		f.PeerPort = PeerPort
+	}
+	if f.Profile == "" {
+		f.Profile = "lan"
+	}
+	for what, name := range map[string]string{"node": f.Node, "cluster": f.Cluster} {
+		if !nameForm.MatchString(name) {
+			return fmt.Errorf("%s name %q: letters, digits, dots, dashes and underscores, at most 63, are allowed", what, name)
+		}
+	}
+	if f.Address == "" {
+		return errors.New("no address given at which the other nodes reach this one")
+	}
+	if ip := net.ParseIP(f.Address); ip != nil && ip.IsUnspecified() {
+		return fmt.Errorf("address %s: the others can not reach this node there; name one of its own addresses", f.Address)
+	}
+	for what, p := range map[string]int{"gossip_port": f.GossipPort, "peer_port": f.PeerPort} {
+		if p < 1 || p > 65535 {
+			return fmt.Errorf("%s %d: 1 to 65535 is allowed", what, p)
+		}
+	}
+	return nil
+}
+
+func (o *Options) filePath() string { return filepath.Join(o.ConfigDir, "paceline.json") }
+func (o *Options) keyPath() string  { return filepath.Join(o.ConfigDir, "key") }
+
+// LoadFile reads paceline.json. The error is fs.ErrNotExist where there is none.
+func LoadFile(path string) (File, error) {
+	var f File
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return f, err
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return f, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := f.Validate(); err != nil {
+		return f, fmt.Errorf("read %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// writeJSON replaces a file as a whole, and has it on disk before it returns.
+func writeJSON(path string, mode fs.FileMode, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, mode, append(data, '\n'))
+}
+
+func writeFile(path string, mode fs.FileMode, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.Write(data); err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// identity is who this daemon is.
+type identity struct {
+	ID          string // of the node: kept in the data directory
+	Boot        string // of the machine's run: kept in the run directory
+	Incarnation string // of this daemon
+}
+
+func (o *Options) identity() (identity, error) {
+	id := identity{Incarnation: randomName(8)}
+	var err error
+	if id.ID, err = keptName(filepath.Join(o.DataDir, "node-id"), 8); err != nil {
+		return id, err
+	}
+	id.Boot, err = keptName(filepath.Join(o.RunDir, "boot-id"), 8)
+	return id, err
+}
+
+// keptName returns the name kept in a file; it draws one and keeps it where there is none.
+func keptName(path string, bytes int) (string, error) {
+	data, err := os.ReadFile(path)
+	if name := strings.TrimSpace(string(data)); err == nil && nameForm.MatchString(name) {
+		return name, nil
+	}
+	if err == nil {
+		return "", fmt.Errorf("read %s: %q is no identity; remove the file only if this node may be forgotten", path, strings.TrimSpace(string(data)))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	name := randomName(bytes)
+	return name, writeFile(path, 0o640, []byte(name+"\n"))
+}
+
+func randomName(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
+
+// ownAddress returns the address that the default route would use; "" if there is none.
+func ownAddress() string {
+	conn, err := net.Dial("udp", "192.0.2.1:9") // TEST-NET: nothing is sent by connecting
+	if err == nil {
+		defer conn.Close()
+		if host, _, err := net.SplitHostPort(conn.LocalAddr().String()); err == nil {
+			return host
+		}
+	}
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,348 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/membership"
+	"paceline/agent/quorum"
+)
+
+// reconcileNodes brings the committed states of the nodes in line with what gossip and the sessions say, and asks for
+// sessions where there are none.
+func (c *Core) reconcileNodes(now time.Time) {
+	if c.snap.CIB == nil {
+		return
+	}
+	seen, settled := map[string]bool{}, true
+	for _, m := range c.view.Members {
+		if m.Role == membership.RoleWitness {
+			continue
+		}
+		seen[m.ID] = true
+		switch m.Status {
+		case membership.Alive:
+			settled = c.tendAlive(now, m) && settled
+		case membership.Left:
+			c.tendGone(now, m.ID, m.Name, "it left the cluster")
+		default:
+			c.tendGone(now, m.ID, m.Name, "it is not heard any more")
+		}
+	}
+	for _, n := range c.snap.CIB.Configuration.Nodes {
+		if seen[n.ID] || (n.Type != "" && n.Type != cib.NodeMember) {
+			continue
+		}
+		settled = c.tendUnseen(now, n) && settled
+	}
+	if c.ready {
+		return
+	}
+	if settled || !now.Before(c.joinBy) {
+		c.ready = true
+		return
+	}
+	c.wakeAt(c.joinBy)
+}
+
+// online reports whether the committed state has the node as one that can run things.
+func online(s *cib.NodeState) bool {
+	return s != nil && isTrue(s.InCCM) && s.CRMD == "online" && s.Join == "member"
+}
+
+// tendAlive looks after a node that gossip hears. It reports whether all is said about the node.
+func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
+	s := c.session(m.Name)
+	st := c.snap.CIB.NodeState(m.ID)
+	if c.lied(now, m, st) {
+		return true
+	}
+	if f := c.fences[m.Name]; f != nil && f.running() {
+		return true // it may die any moment: its result is waited for
+	}
+	if !s.up || s.incarnation != m.Incarnation && s.boot != m.Boot {
+		return c.tendSilent(now, m, s, st)
+	}
+	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
+		return true
+	}
+	c.join(now, m, s, st)
+	return true
+}
+
+func (c *Core) configured(m membership.Member) bool {
+	for _, n := range c.snap.CIB.Configuration.Nodes {
+		if n.ID == m.ID {
+			return n.Uname == m.Name
+		}
+	}
+	return false
+}
+
+// join commits a node with a session as a member. What was known of another boot of it is void: the machine was off.
+func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.NodeState) {
+	if f := c.fences[m.Name]; f != nil {
+		f.cancel("it came back")
+	}
+	var batch []cib.Change
+	if !c.configured(m) {
+		batch = append(batch, cib.Change{PutNode: &cib.PutNode{ID: m.ID, Uname: m.Name, Type: cib.NodeMember, Replace: true}})
+	}
+	cause := "joined"
+	if st != nil && st.Boot != "" && st.Boot != s.boot {
+		batch = append(batch, cib.Change{ClearNode: &cib.ClearNode{ID: m.ID}})
+		cause = "joined after a reboot"
+	}
+	batch = append(batch,
+		cib.Change{NodeStatus: &cib.NodeStatus{
+			ID: m.ID, Uname: m.Name, InCCM: "true", CRMD: "online", Join: "member", Expected: "member",
+			Boot: s.boot, Incarnation: s.incarnation, Since: now.UnixMilli(), Cause: cause, Fenced: "-",
+		}},
+		cib.Change{SetTransient: &cib.SetTransient{NodeID: m.ID, Name: "shutdown"}},
+	)
+	delete(c.fencedAt, m.Name)
+	c.nodeCommit(m.ID, m.Name+" "+cause, batch)
+}
+
+// nodeCommit commits a change of a node's state, one at a time a node, and plans again after it.
+func (c *Core) nodeCommit(id, why string, batch []cib.Change) {
+	key := "node:" + id
+	if c.busy[key] {
+		return
+	}
+	c.busy[key] = true
+	c.commit(cib.Change{Batch: batch}, func(now time.Time, err error) {
+		delete(c.busy, key)
+		if err == nil {
+			c.plans = 0
+			c.replan(why)
+			c.say("info", why)
+		}
+	})
+}
+
+// tendSilent looks after a node that gossip hears and that has no session.
+func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *cib.NodeState) bool {
+	if s.up { // an old incarnation's session
+		c.effects = append(c.effects, CloseSession{Node: m.Name, Why: "the node has a new incarnation"})
+		s.up, s.downSince = false, now
+	}
+	if s.downSince.IsZero() {
+		s.downSince = now
+	}
+	if !s.opening {
+		if now.Before(s.retryAt) {
+			c.wakeAt(s.retryAt)
+		} else {
+			s.opening = true
+			c.effects = append(c.effects, OpenSession{Node: m.Name, Addr: fmt.Sprintf("%s:%d", m.Addr, m.PeerPort)})
+		}
+	}
+	if st == nil || !isTrue(st.InCCM) {
+		return s.why != "" // a new one: it joins when its session is up
+	}
+	why := s.why
+	if why == "" {
+		why = "no session"
+	}
+	return c.tendMissing(now, s.downSince, m.ID, m.Name, st, c.cfg.Timing.NodeLease, "its executor does not answer: "+why)
+}
+
+// tendMissing looks after a node that is committed as in the membership and without a session since then: it is pending
+// at first - nothing is placed on it, nothing is recovered from it - and lost after the limit.
+func (c *Core) tendMissing(now, since time.Time, id, name string, st *cib.NodeState, limit time.Duration, why string) bool {
+	if lost := since.Add(limit); now.Before(lost) {
+		c.wakeAt(lost)
+		pendingAt := since.Add(c.cfg.Timing.JoinWait / 2)
+		if now.Before(pendingAt) {
+			c.wakeAt(pendingAt)
+			return !online(st)
+		}
+		if online(st) {
+			c.nodeCommit(id, name+" is pending: "+why, []cib.Change{{NodeStatus: &cib.NodeStatus{
+				ID: id, Uname: name, Join: "pending", Since: now.UnixMilli(), Cause: why,
+			}}})
+			return false
+		}
+		return true
+	}
+	c.tendGone(now, id, name, why)
+	return true
+}
+
+// tendUnseen looks after a configured node that this membership never heard of.
+func (c *Core) tendUnseen(now time.Time, n *cib.Node) bool {
+	st := c.snap.CIB.NodeState(n.ID)
+	if st == nil {
+		// It never was a member: it can not run anything of this cluster.
+		c.nodeCommit(n.ID, n.Uname+" is configured and has not joined yet", []cib.Change{{NodeStatus: &cib.NodeStatus{
+			ID: n.ID, Uname: n.Uname, InCCM: "false", CRMD: "offline", Join: "down", Expected: "down",
+			Since: now.UnixMilli(), Cause: "has not joined yet",
+		}}})
+		return false
+	}
+	if !isTrue(st.InCCM) {
+		return true
+	}
+	return c.tendMissing(now, c.started, n.ID, n.Uname, st, c.cfg.Timing.Unseen, "it was not heard since the cluster started")
+}
+
+// tendGone commits that a node is out of the membership. Unless it was let go in good order (Expected is "down") that
+// makes it unclean: the scheduler has it fenced before anything that it may run starts elsewhere.
+func (c *Core) tendGone(now time.Time, id, name, why string) {
+	if s := c.sessions[name]; s != nil && (s.up || s.opening) {
+		c.effects = append(c.effects, CloseSession{Node: name, Why: why})
+		s.up, s.opening = false, false
+	}
+	delete(c.sessions, name)
+	c.loseOrders(name, why)
+	st := c.snap.CIB.NodeState(id)
+	if st == nil || !isTrue(st.InCCM) && st.CRMD != "online" {
+		return
+	}
+	text := name + " is lost: " + why
+	if st.Expected == "down" {
+		text = name + " is gone: " + why
+	}
+	c.nodeCommit(id, text, []cib.Change{{NodeStatus: &cib.NodeStatus{
+		ID: id, Uname: name, InCCM: "false", CRMD: "offline", Since: now.UnixMilli(), Cause: why,
+	}}})
+}
+
+// lied reports a node that is heard in the very boot that was confirmed fenced (safety rule 9). Gossip may go on naming
+// a dead node alive for as long as it takes to notice; only after that, or when the node was missed and is heard again,
+// it is the device that lied.
+func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool {
+	if st == nil || st.Fenced == "" || st.Boot == "" || st.Boot != m.Boot {
+		return false
+	}
+	at := c.fencedAt[m.Name].at
+	if at.IsZero() {
+		at = c.started
+	}
+	if grace := at.Add(c.cfg.Timing.HeardAgain); now.Before(grace) && !m.Since.After(at) {
+		c.wakeAt(grace)
+		return true
+	}
+	why := m.Name + " was reported fenced and is heard again in the same boot: its fencing device does not do what it says"
+	if st.Expected != "member" {
+		c.nodeCommit(m.ID, why, []cib.Change{
+			{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
+				Target: m.Name, Action: "off", Origin: "coordinator", State: "failed", Detail: why,
+				Started: now.UnixMilli(), Completed: now.UnixMilli(),
+			}}},
+			{NodeStatus: &cib.NodeStatus{
+				ID: m.ID, Uname: m.Name, InCCM: "false", CRMD: "offline", Expected: "member", Fenced: "-",
+				Since: now.UnixMilli(), Cause: why,
+			}},
+		})
+	}
+	return true
+}
+
+func (c *Core) sessionUp(now time.Time, e SessionUp) {
+	s := c.session(e.Node)
+	s.opening, s.up, s.why = false, true, ""
+	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
+	c.plans = 0
+	c.dropStalePending(e)
+}
+
+// dropStalePending forgets intents that were committed and whose order never reached the node, or whose result is lost:
+// the node would say that they run. The resource is probed again.
+func (c *Core) dropStalePending(e SessionUp) {
+	st := c.snap.CIB.NodeState(e.ID)
+	if st == nil || st.Boot != e.Boot {
+		return
+	}
+	running := map[string]bool{}
+	for _, r := range e.Running {
+		running[r] = true
+	}
+	var batch []cib.Change
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if op.OpStatus == "-1" && !running[h.ID] {
+				batch = append(batch, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: e.ID, Resource: h.ID}})
+				break
+			}
+		}
+	}
+	if len(batch) > 0 {
+		c.nodeCommit(e.ID+":pending", e.Node+" does not know of operations that were ordered: their resources are probed again", batch)
+	}
+}
+
+func (c *Core) sessionDown(now time.Time, e SessionDown) {
+	s := c.session(e.Node)
+	s.opening, s.why, s.retryAt = false, e.Why, now.Add(c.cfg.Timing.SessionRetry)
+	if s.up {
+		s.up, s.downSince = false, now
+		c.say("warn", "the session to a node is lost", "node", e.Node, "why", e.Why)
+	}
+	c.loseOrders(e.Node, "the session to the node was lost")
+	for _, f := range c.fences {
+		c.fenceNodeLost(now, f, e.Node)
+	}
+}
+
+// loseOrders ends the orders in flight on a node: their results may still come, and are then recorded as what they are.
+func (c *Core) loseOrders(node, why string) {
+	if c.machine == nil {
+		return
+	}
+	for _, a := range c.machine.OnNode(node) {
+		c.machine.Fail(a.ID)
+		c.replan(fmt.Sprintf("%s of %s on %s was lost: %s", a.Operation, a.Resource, node, why))
+	}
+}
+
+// reconcileVoters asks for the next change of the voter set.
+func (c *Core) reconcileVoters() {
+	if c.changingVoters || c.snap.CIB == nil || !c.ready {
+		return
+	}
+	addr := map[string]string{}
+	known := map[string]int{}
+	var nodes []quorum.Candidate
+	for _, m := range c.view.Members {
+		st := c.snap.CIB.NodeState(m.ID)
+		cand := quorum.Candidate{ID: m.ID, Name: m.Name, Voter: c.voters[m.ID], Witness: m.Role == membership.RoleWitness}
+		cand.Alive = m.Status == membership.Alive && (cand.Witness || c.isUp(m.Name) && online(st) || m.ID == c.cfg.SelfID)
+		cand.Gone = !cand.Alive && (st != nil && st.Expected == "down" || cand.Witness && m.Status == membership.Left)
+		if m.Status == membership.Alive && st != nil && st.Expected == "down" && !online(st) && st.Fenced == "" {
+			cand.Gone = true // let go in good order, still saying goodbye
+		}
+		if st != nil {
+			cand.Since = st.Since
+		}
+		addr[m.ID] = fmt.Sprintf("%s:%d", m.Addr, m.PeerPort)
+		known[m.ID] = len(nodes)
+		nodes = append(nodes, cand)
+	}
+	for id := range c.voters {
+		if _, ok := known[id]; ok {
+			continue
+		}
+		st := c.snap.CIB.NodeState(id)
+		nodes = append(nodes, quorum.Candidate{ID: id, Voter: true, Gone: st != nil && st.Expected == "down"})
+	}
+	step := quorum.Next(c.cfg.SelfID, nodes)
+	if step.None() {
+		return
+	}
+	c.changingVoters = true
+	c.effects = append(c.effects, ChangeVoters{Step: step, Addr: addr[step.Admit]})
+}
+
+func (c *Core) votersAre(e VotersAre) {
+	c.changingVoters = false
+	if e.Err != nil {
+		c.say("warn", "the voters could not be changed", "err", e.Err)
+	}
+	c.voters = map[string]bool{}
+	for _, id := range e.IDs {
+		c.voters[id] = true
+	}
+}

@@ -1,0 +1,260 @@
+package coordinator
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+	"paceline/resources"
+)
+
+// advance moves the transition on, and plans the next when it has come to its end.
+func (c *Core) advance(now time.Time) {
+	if !c.ready {
+		return
+	}
+	if c.machine != nil {
+		c.expire(now)
+		c.issue(now)
+		if !c.machine.Settled() {
+			c.wakeAt(c.machine.Deadline())
+			return
+		}
+		c.finish()
+	}
+	if c.dirty == "" && (c.recheck.IsZero() || now.Before(c.recheck)) {
+		c.wakeAt(c.recheck)
+		return
+	}
+	if len(c.commits) > 0 || !c.sessionsSettled() {
+		return // what is on its way will decide about the plan
+	}
+	if now.Before(c.calmTill) {
+		c.wakeAt(c.calmTill)
+		return
+	}
+	c.schedule(now)
+}
+
+// sessionsSettled reports that every node that is committed as online has a session: orders would reach it.
+func (c *Core) sessionsSettled() bool {
+	for _, st := range c.snap.CIB.Status.Nodes {
+		if online(st) && st.RemoteNode == "" && !c.isUp(st.Uname) {
+			return false
+		}
+	}
+	return true
+}
+
+// schedule plans for the newest state and starts the transition.
+func (c *Core) schedule(now time.Time) {
+	why := c.dirty
+	if why == "" {
+		why = "time passed"
+	}
+	c.dirty = ""
+	c.plan, c.planned = c.cfg.Plan(c.snap.CIB, now), c.snap.Revision
+	c.recheck = c.plan.Recheck
+	if !c.recheck.IsZero() && !c.recheck.After(now) {
+		c.recheck = now.Add(time.Second)
+	}
+	c.dropUnwanted()
+	if c.plan.Graph.Real() == 0 {
+		c.plans = 0
+		c.machine = nil
+		c.say("debug", "nothing to do", "revision", c.snap.Revision, "cause", why)
+		c.wakeAt(c.recheck)
+		return
+	}
+	c.plans++
+	if c.plans > calmAfter {
+		c.calmTill, c.plans = now.Add(calmPause), 0
+		c.say("warn", "the cluster plans in circles; it waits before it goes on", "pause", calmPause, "cause", why)
+	}
+	c.graphs++
+	m, err := transition.NewMachine(c.plan.Graph, c.term, c.snap.Revision, c.graphs, c.limits())
+	if err != nil {
+		panic("coordinator: the scheduler's graph is none: " + err.Error())
+	}
+	c.machine = m
+	c.say("info", "a transition starts", "graph", c.graphs, "rev", c.snap.Revision, "actions", c.plan.Graph.Real(), "cause", why)
+	c.issue(now)
+	c.wakeAt(m.Deadline())
+}
+
+func (c *Core) limits() transition.Limits {
+	var l transition.Limits
+	if v, ok := c.snap.CIB.Option("batch-limit"); ok {
+		l.Batch, _ = strconv.Atoi(v)
+	}
+	if v, ok := c.snap.CIB.Option("node-action-limit"); ok {
+		l.PerNode, _ = strconv.Atoi(v)
+	}
+	return l
+}
+
+// finish ends the transition. One that ran to its end is followed by another plan, which is empty if all is well.
+func (c *Core) finish() {
+	m := c.machine
+	c.machine = nil
+	if why := m.Aborted(); why != "" {
+		c.say("debug", "the transition was cut short", "graph", m.Numbers().Graph, "left", m.Left(), "cause", why)
+		if c.dirty == "" {
+			c.dirty = why
+		}
+		return
+	}
+	c.say("info", "the transition is complete", "graph", m.Numbers().Graph, "left", m.Left())
+	if c.dirty == "" {
+		c.dirty = "the transition before is complete"
+	}
+}
+
+// issue hands out what is ready: fencings to the fencer, the coordinator's own actions to itself, operations to executors.
+func (c *Core) issue(now time.Time) {
+	for again := true; again && c.machine != nil; {
+		again = false
+		var intents []cib.Change
+		var after []transition.Order
+		for _, o := range c.machine.Ready(now) {
+			switch {
+			case o.Action.Kind == transition.KindFence:
+				c.fenceOrdered(now, o.Action)
+			case o.Action.Kind == transition.KindCluster:
+				c.clusterAction(now, o.Action)
+			case !c.isUp(o.Action.Executor()):
+				c.machine.Fail(o.Action.ID)
+				c.replan("there is no session to " + o.Action.Executor())
+				again = true
+			case c.intended(o.Action):
+				intents = append(intents, c.intent(now, o)...)
+				after = append(after, o)
+			default:
+				c.send(o)
+			}
+		}
+		if len(intents) > 0 {
+			c.commit(cib.Change{Batch: intents}, func(_ time.Time, err error) {
+				for _, o := range after {
+					if err == nil {
+						c.send(o)
+					} else if c.machine != nil {
+						c.machine.Fail(o.Action.ID)
+					}
+				}
+			})
+		}
+	}
+}
+
+func (c *Core) send(o transition.Order) {
+	c.effects = append(c.effects, Send{Node: o.Action.Executor(), Order: o})
+}
+
+// intended reports whether the order makes something active that was not: then its intent is committed before it leaves,
+// so that a coordinator elected meanwhile knows where to look (safety rules 1 and 3).
+func (c *Core) intended(a *transition.Action) bool {
+	switch a.Operation {
+	case resources.Start, resources.Promote, resources.MigrateTo, resources.MigrateFrom:
+		return true
+	}
+	return false
+}
+
+func (c *Core) intent(now time.Time, o transition.Order) []cib.Change {
+	a := o.Action
+	st := c.snap.CIB.NodeState(a.Node)
+	if st == nil {
+		return nil
+	}
+	key := opKey(a.Resource, a.Operation, a.IntervalMS)
+	tkey := fmt.Sprintf("%d:%d:%d:paceline", a.ID, o.Numbers.Graph, a.TargetRC)
+	return []cib.Change{{RecordOp: &cib.RecordOp{
+		NodeID: st.ID, Resource: historyName(a.Resource, a.Meta), Agent: a.Agent,
+		Record: cib.OpRecord{
+			ID: historyName(a.Resource, a.Meta) + "_last_0", Key: key, Operation: a.Operation, IntervalMS: "0", CallID: "-1", RC: "193",
+			OpStatus: strconv.Itoa(cib.OpPending), TransitionKey: tkey, TransitionMagic: "-1:193;" + tkey,
+			OnNode: a.Node, LastRun: strconv.FormatInt(now.Unix(), 10), OpDigest: a.Digest,
+			MigrateSource: a.Meta["migrate_source"], MigrateTarget: a.Meta["migrate_target"],
+		},
+	}}}
+}
+
+func opKey(resource, operation string, intervalMS int64) string {
+	return fmt.Sprintf("%s_%s_%d", resource, operation, intervalMS)
+}
+
+// historyName is the name under which a node's history keeps a resource. Instances of anonymous clones share one.
+func historyName(resource string, meta map[string]string) string {
+	if i := strings.LastIndexByte(resource, ':'); i > 0 && meta["globally-unique"] == "false" {
+		return resource[:i]
+	}
+	return resource
+}
+
+// clusterAction carries out what is the coordinator's own to do.
+func (c *Core) clusterAction(now time.Time, a *transition.Action) {
+	m := c.machine
+	done := func(_ time.Time, err error) {
+		if err != nil {
+			m.Fail(a.ID)
+			return
+		}
+		m.Confirm(a.ID)
+	}
+	st := c.snap.CIB.NodeState(a.Node)
+	if st == nil {
+		m.Confirm(a.ID)
+		return
+	}
+	switch a.Operation {
+	case "do_shutdown":
+		c.say("info", a.Node+" may leave: nothing runs there any more")
+		c.commit(cib.Change{NodeStatus: &cib.NodeStatus{
+			ID: st.ID, Uname: st.Uname, Join: "down", Expected: "down", CRMD: "offline", Since: now.UnixMilli(), Cause: "left in good order",
+		}}, done)
+	case "clear_failcount":
+		c.commit(cib.Change{Batch: clearFailures(st, a.Resource)}, done)
+	case "lrm_delete":
+		c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: a.Resource}}, done)
+	default:
+		panic("coordinator: unknown cluster action " + a.Operation)
+	}
+}
+
+// clearFailures deletes the fail counts of a resource on a node, of all its operations.
+func clearFailures(st *cib.NodeState, resource string) []cib.Change {
+	base, _, _ := strings.Cut(resource, ":")
+	var out []cib.Change
+	for _, set := range st.Attributes {
+		for _, p := range set.Pairs {
+			for _, prefix := range []string{"fail-count-", "last-failure-"} {
+				name, ok := strings.CutPrefix(p.Name, prefix)
+				if !ok {
+					continue
+				}
+				if rsc, _, _ := strings.Cut(name, "#"); rsc == base || rsc == resource {
+					out = append(out, cib.Change{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: p.Name}})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// expire gives up on operations whose result did not come in time: the executor should have ended them long before.
+func (c *Core) expire(now time.Time) {
+	for _, a := range c.machine.Expired(now) {
+		c.say("error", "no result came in time", "res", a.Resource, "op", a.Operation, "node", a.Node)
+		c.record(now, transition.Result{
+			Numbers: transition.Numbers{Term: c.term, Revision: c.snap.Revision, Graph: c.machine.Numbers().Graph, Action: a.ID},
+			Node:    a.Node, Resource: a.Resource, Operation: a.Operation, IntervalMS: a.IntervalMS,
+			RC: int(resources.GenericError), Status: cib.OpTimeout, TargetRC: a.TargetRC, Agent: a.Agent,
+			ExitReason: fmt.Sprintf("the node gave no result within %v", a.Budget()+transition.Grace),
+			StartedMS:  now.Add(-a.Budget()).UnixMilli(), Digest: a.Digest, RestartDigest: a.RestartDigest,
+		}, a)
+	}
+}

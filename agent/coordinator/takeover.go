@@ -1,0 +1,280 @@
+package coordinator
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/membership"
+	"paceline/agent/quorum"
+	"paceline/fencing"
+)
+
+// Takeover decides for one of exactly two voters that lost the other: it has the peer fenced, and only after confirmed
+// success asks for the voter set to be rewritten (safety rule 5). It runs while there is no leader; a Core takes over
+// from it. It is a step machine like Core.
+type Takeover struct {
+	self, selfID string
+	rng          *rand.Rand
+
+	view     membership.View
+	leader   string
+	voters   []string
+	together bool // this incarnation was in live quorum with the present voters
+	snap     *cib.CIB
+
+	fence   *fence
+	number  uint64
+	taking  bool // asked for, not answered yet
+	effects []Effect
+	wakes   []time.Time
+	told    string // last reason told to people
+}
+
+// LeaderIs tells the Takeover who leads ("" for nobody), who votes and what is known.
+type LeaderIs struct {
+	ID     string
+	Voters []string
+	CIB    *cib.CIB
+}
+
+// TakenOver answers a TakeOver.
+type TakenOver struct{ Err error }
+
+func (LeaderIs) event()  {}
+func (TakenOver) event() {}
+
+// TakeOver asks for the voter set to be rewritten to this node alone: the fencing of the peer is confirmed.
+type TakeOver struct {
+	PeerID string
+	Fenced cib.FenceEvent
+}
+
+func (TakeOver) effect() {}
+
+// NewTakeover returns a machine that has seen nothing.
+func NewTakeover(self, selfID string, rng *rand.Rand) *Takeover {
+	return &Takeover{self: self, selfID: selfID, rng: rng}
+}
+
+// Verdict returns the quorum's state as this node sees it.
+func (t *Takeover) Verdict() quorum.Verdict {
+	return quorum.Judge(quorum.Input{Self: t.selfID, Leader: t.leader, Together: t.together, Voters: t.heard()})
+}
+
+// Fencing returns the fencing under way for a takeover, if there is one.
+func (t *Takeover) Fencing() (Fencing, bool) {
+	if t.fence == nil {
+		return Fencing{}, false
+	}
+	return t.fence.report(), true
+}
+
+func (t *Takeover) heard() []quorum.Voter {
+	var out []quorum.Voter
+	for _, id := range t.voters {
+		v := quorum.Voter{ID: id, Name: id}
+		for _, m := range t.view.Members {
+			if m.ID == id {
+				v.Name, v.Heard = m.Name, m.Status == membership.Alive
+			}
+		}
+		if n := t.nodeByID(id); n != "" {
+			v.Name = n
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (t *Takeover) nodeByID(id string) string {
+	if t.snap != nil {
+		if n := t.snap.NodeByID(id); n != nil {
+			return n.Uname
+		}
+	}
+	return ""
+}
+
+// Step takes one event in and returns what is to be done.
+func (t *Takeover) Step(now time.Time, ev Event) []Effect {
+	t.effects, t.wakes = nil, nil
+	switch e := ev.(type) {
+	case Viewed:
+		t.view = e.View
+	case LeaderIs:
+		if !sameSet(t.voters, e.Voters) {
+			t.together = false // with whom it was together is not with whom it votes now
+		}
+		t.leader, t.voters, t.snap = e.ID, e.Voters, e.CIB
+	case FenceReported:
+		if f := t.fence; f != nil && f.running() && f.number == e.Result.Fence {
+			t.step(now, e.Result)
+		}
+	case FenceConfirmed:
+		t.confirmed(now, e)
+	case TakenOver:
+		t.taking = false
+		if e.Err != nil {
+			t.say("error", "the takeover failed", "err", e.Err)
+			t.wakes = append(t.wakes, now.Add(fenceRetryMin))
+		} else {
+			t.fence = nil
+		}
+	}
+	t.decide(now)
+	t.wake()
+	return t.effects
+}
+
+func (t *Takeover) decide(now time.Time) {
+	if t.leader != "" {
+		if t.allHeard() {
+			t.together = true
+		}
+		if t.fence != nil && !t.fence.running() && !t.taking {
+			t.fence = nil
+		}
+		t.told = ""
+		return
+	}
+	v := t.Verdict()
+	if v.Reason != t.told {
+		t.told = v.Reason
+		t.say("warn", "there is no coordinator", "cause", v.Reason)
+	}
+	if t.taking {
+		return
+	}
+	if v.Takeover == "" || t.snap == nil {
+		if t.fence != nil && !t.fence.running() {
+			t.fence = nil
+		}
+		return
+	}
+	peer := t.nodeByID(v.Takeover)
+	switch {
+	case peer == "":
+		return
+	case t.fence == nil:
+		t.fence = &fence{target: peer, action: FencingAction(t.snap), origin: "takeover", since: now}
+		if !FencingEnabled(t.snap) {
+			t.fence.blocked = "fencing is disabled: a person must confirm that " + peer + " is off (paceline node fence --confirmed " + peer + ")"
+			t.say("error", "this node can not go on alone", "cause", t.fence.blocked)
+		}
+	case t.fence.running():
+		t.step(now, nil)
+		return
+	}
+	switch f := t.fence; {
+	case !FencingEnabled(t.snap):
+	case now.Before(f.notBefore):
+		t.wakes = append(t.wakes, f.notBefore)
+	default:
+		t.start(now, f)
+	}
+}
+
+func (t *Takeover) allHeard() bool {
+	for _, v := range t.heard() {
+		if !v.Heard && v.ID != t.selfID {
+			return false
+		}
+	}
+	return len(t.voters) > 1
+}
+
+func (t *Takeover) start(now time.Time, f *fence) {
+	f.attempt++
+	t.number++
+	f.number = t.number
+	t.say("warn", "the other voter is lost: it is fenced before this node goes on alone", "node", f.target, "action", f.action)
+	f.machine = fencing.NewMachine(fencing.Request{
+		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, View: t.view.Seq,
+		Timeout: FencingTimeout(t.snap), Devices: Devices(t.snap), Levels: Levels(t.snap, f.target),
+		Live: []string{t.self}, Self: t.self, PriorityDelay: PriorityDelay(t.snap, t.self, f.target), Rand: t.rng,
+	})
+	t.step(now, nil)
+}
+
+func (t *Takeover) step(now time.Time, ev fencing.Event) {
+	f := t.fence
+	for _, e := range f.machine.Step(now, ev) {
+		switch e := e.(type) {
+		case fencing.Ask:
+			t.effects = append(t.effects, SendFence{Node: e.Node, Order: e.Order})
+		case fencing.Done:
+			f.machine = nil
+			t.ended(now, f, e)
+			return
+		}
+	}
+	t.wakes = append(t.wakes, f.machine.Deadline())
+}
+
+func (t *Takeover) ended(now time.Time, f *fence, d fencing.Done) {
+	if !d.OK {
+		f.detail, f.blocked = d.Detail, d.Blocked
+		f.notBefore = now.Add(min(fenceRetryMin<<min(f.attempt-1, 6), fenceRetryMax))
+		t.say("error", "a fencing failed", "node", f.target, "attempt", f.attempt, "cause", d.Detail)
+		return
+	}
+	t.takeOver(now, cib.FenceEvent{
+		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "ok",
+		Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
+	})
+}
+
+// confirmed takes a person's word. It counts also on a node that started alone: both logs of two voters hold all that was
+// ever acknowledged, and the person vouches that the other one is off.
+func (t *Takeover) confirmed(now time.Time, e FenceConfirmed) {
+	if t.leader != "" || len(t.voters) != 2 || t.taking {
+		return
+	}
+	t.takeOver(now, cib.FenceEvent{
+		Target: e.Target, Action: fencing.Off, Device: "manual", Origin: e.Origin, State: "ok",
+		Started: now.UnixMilli(), Completed: now.UnixMilli(),
+	})
+}
+
+func (t *Takeover) takeOver(now time.Time, ev cib.FenceEvent) {
+	for _, id := range t.voters {
+		if id != t.selfID && t.nodeByID(id) == ev.Target {
+			t.taking = true
+			t.say("warn", "the other voter is confirmed fenced: this node goes on alone", "node", ev.Target, "device", ev.Device)
+			t.effects = append(t.effects, TakeOver{PeerID: id, Fenced: ev})
+			return
+		}
+	}
+	t.say("error", "the fenced node is not the other voter", "node", ev.Target)
+}
+
+func (t *Takeover) say(level, text string, attrs ...any) {
+	t.effects = append(t.effects, Say{Level: level, Text: text, Attrs: attrs})
+}
+
+func (t *Takeover) wake() {
+	var first time.Time
+	for _, w := range t.wakes {
+		if !w.IsZero() && (first.IsZero() || w.Before(first)) {
+			first = w
+		}
+	}
+	t.effects = append(t.effects, Wake{At: first})
+}
+
+func sameSet(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	in := map[string]bool{}
+	for _, x := range a {
+		in[x] = true
+	}
+	for _, x := range b {
+		if !in[x] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,185 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"paceline/agent/api"
+	"paceline/agent/peer"
+)
+
+// Daemon is one running pacelined. It is unconfigured until it is the member of a cluster.
+type Daemon struct {
+	opt    Options
+	log    *slog.Logger
+	id     identity
+	server *api.Server
+	notify topic
+
+	ctx context.Context
+	wg  sync.WaitGroup
+
+	mu   sync.Mutex
+	node *node  // nil while unconfigured
+	busy string // what is being done that excludes init, join and leave; empty if nothing is
+}
+
+// Run runs a daemon until ctx ends (its resources then keep running), or until leave is closed (it then leaves in good
+// order first). It returns when everything that it started has ended.
+func Run(ctx context.Context, opt Options, leave <-chan struct{}) error {
+	opt.complete()
+	for _, dir := range []string{opt.ConfigDir, opt.DataDir, opt.RunDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make the daemon's folders: %w", err)
+		}
+	}
+	id, err := opt.identity()
+	if err != nil {
+		return fmt.Errorf("find out who this node is: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d := &Daemon{opt: opt, log: opt.Logger, id: id, ctx: ctx}
+	d.server = api.NewServer(api.Config{Backend: backend{d}, Logger: opt.Logger})
+
+	sock, err := d.server.ListenUnix(filepath.Join(opt.RunDir, "paceline.sock"))
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	d.wg.Go(func() {
+		if err := d.server.ServeUnix(ctx, sock); err != nil {
+			failed <- fmt.Errorf("serve the control socket: %w", err)
+		}
+	})
+	d.log.Info("paceline starts", "version", opt.Version, "id", id.ID, "boot", id.Boot, "incarnation", id.Incarnation)
+	err = d.startConfigured()
+	if err == nil {
+		opt.Ready()
+		select {
+		case <-ctx.Done():
+		case <-leave:
+			d.leaveInGoodOrder(ctx)
+		case err = <-failed:
+		}
+	}
+	cancel()
+	d.mu.Lock()
+	n := d.node
+	d.mu.Unlock()
+	if n != nil {
+		n.stop()
+	}
+	d.wg.Wait()
+	d.log.Info("paceline has ended")
+	return err
+}
+
+// startConfigured starts the node that the configuration folder describes; with none the daemon waits for init or join.
+func (d *Daemon) startConfigured() error {
+	f, err := LoadFile(d.opt.filePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		d.log.Info("this node belongs to no cluster yet: it waits for paceline cluster init or join")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := peer.LoadKey(d.opt.keyPath())
+	if err != nil {
+		return err
+	}
+	n, err := startNode(d, f, key, nil)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.node = n
+	d.mu.Unlock()
+	return nil
+}
+
+// current returns the running node, nil while unconfigured.
+func (d *Daemon) current() *node {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.node
+}
+
+// reserve keeps init, join and leave from running into one another. release must be called if it succeeds.
+func (d *Daemon) reserve(what string, configured bool) (release func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.busy != "":
+		return nil, api.Errorf(api.CodeRefused, what, "%s is under way", d.busy)
+	case configured && d.node == nil:
+		return nil, api.ErrUnconfigured
+	case !configured && d.node != nil:
+		return nil, api.Errorf(api.CodeRefused, what, "this node is %s of cluster %s already", d.node.file.Node, d.node.file.Cluster).
+			WithHint("paceline cluster leave takes it out")
+	}
+	d.busy = what
+	return func() {
+		d.mu.Lock()
+		d.busy = ""
+		d.mu.Unlock()
+	}, nil
+}
+
+// adopt writes the configuration of a new member and starts it. If it can not start, nothing is left behind.
+func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
+	if err := f.Validate(); err != nil {
+		return nil, err
+	}
+	if err := key.Save(d.opt.keyPath()); err != nil {
+		return nil, err
+	}
+	undo := func() {
+		os.Remove(d.opt.keyPath())
+		os.Remove(d.opt.filePath())
+	}
+	if err := writeJSON(d.opt.filePath(), 0o644, f); err != nil {
+		undo()
+		return nil, err
+	}
+	n, err := startNode(d, f, key, contacts)
+	if err != nil {
+		undo()
+		return nil, err
+	}
+	d.mu.Lock()
+	d.node = n
+	d.mu.Unlock()
+	d.notify.poke()
+	return n, nil
+}
+
+// abandon stops the node and forgets the cluster: its configuration, key, log and journal.
+func (d *Daemon) abandon() {
+	d.mu.Lock()
+	n := d.node
+	d.node = nil
+	d.mu.Unlock()
+	if n != nil {
+		n.stop()
+	}
+	for _, p := range []string{
+		d.opt.filePath(), d.opt.keyPath(), filepath.Join(d.opt.DataDir, "raft.db"), filepath.Join(d.opt.DataDir, "snapshots"),
+		filepath.Join(d.opt.DataDir, "peers.json"), filepath.Join(d.opt.DataDir, "tokens.json"), filepath.Join(d.opt.DataDir, "node-id"),
+	} {
+		if err := os.RemoveAll(p); err != nil {
+			d.log.Error("could not remove what belongs to the cluster that was left", "path", p, "err", err)
+		}
+	}
+	if id, err := d.opt.identity(); err == nil {
+		d.id = id
+	}
+	d.notify.poke()
+}

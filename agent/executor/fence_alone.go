@@ -1,0 +1,47 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"paceline/fencing"
+)
+
+// FenceAlone runs a fence order that no coordinator gave: the takeover of two (safety rule 5), where nobody leads. The caller
+// answers for its right to fence; the order's delay, budget and line in the truth journal are as ever. It returns nil when
+// the device confirmed the action.
+func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
+	if o.Target == e.cfg.Node {
+		return errors.New("a node does not run a device against itself")
+	}
+	if e.cfg.Fence == nil {
+		return errNoFence
+	}
+	if o.Delay > 0 {
+		t := time.NewTimer(o.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.ctx.Done():
+			return errors.New("the daemon ends")
+		}
+	}
+	line := Entry{Kind: KindFenceBegin, Fence: fenceLine(o)}
+	if err := e.j.append(line, true, journalWait); err != nil {
+		e.log.Error("a fence order runs without its line in the truth journal", "node", e.cfg.Node, "target", o.Target, "cause", err)
+		e.j.force(line)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Budget)
+	defer cancel()
+	err := e.cfg.Fence(ctx, o)
+	end := Entry{Kind: KindFenceEnd, Fence: fenceLine(o)}
+	end.Fence.OK = err == nil
+	if err != nil {
+		end.Reason = err.Error()
+	}
+	e.j.note(end)
+	return err
+}

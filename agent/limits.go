@@ -1,0 +1,25 @@
+package agent
+
+import "time"
+
+const (
+	// leaveTimeout bounds a departure in good order: the resources' own stop time-outs come first; a service manager
+	// should allow a little more (the shipped unit does).
+	leaveTimeout = 3 * time.Minute
+	// leaveQuiet is how long a departing node waits for a coordinator before it gives up on good order.
+	leaveQuiet = 5 * time.Second
+	// closeTimeout bounds how long a daemon that ends waits for operations in flight; they then go on without it.
+	closeTimeout = 5 * time.Second
+	// barrierTimeout bounds how long a new leader takes to apply what was committed before it.
+	barrierTimeout = 10 * time.Second
+	// contactEvery is the pause between attempts to reach members while none is known.
+	contactEvery = 500 * time.Millisecond
+	// joinTimeout bounds a join from the command line: contact, admission, first contact by gossip.
+	joinTimeout = 20 * time.Second
+	// fenceWait bounds how long a person's fencing is waited for beyond the cluster's own time-out.
+	fenceWait = 10 * time.Second
+	// tokenTTLDefault is the life of a join token: long enough to walk to the next machine.
+	tokenTTLDefault = 24 * time.Hour
+	// peersMax bounds the remembered addresses.
+	peersMax = 64
+)

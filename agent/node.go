@@ -1,0 +1,279 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"paceline/agent/cib"
+	"paceline/agent/coordinator"
+	"paceline/agent/executor"
+	"paceline/agent/membership"
+	"paceline/agent/peer"
+	"paceline/agent/store"
+	"paceline/resources/builtin"
+)
+
+// node is this machine as a member of its cluster.
+type node struct {
+	d       *Daemon
+	file    File
+	key     peer.Key
+	profile profile
+	log     *slog.Logger
+
+	peer    *peer.Peer
+	store   *store.Store
+	members *membership.Membership
+	exec    *executor.Executor
+	fencer  *fencer
+	tokens  *tokens
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	viewed topic // the view changed
+
+	mu       sync.Mutex
+	view     membership.View
+	leader   store.Leadership
+	runner   *coordinator.Runner // not nil while this node leads
+	verdict  verdictNow
+	takeover chan coordinator.Event // to the takeover's loop
+	fenced   []cib.FenceEvent       // confirmed while there was no coordinator; for the next Elected
+}
+
+// startNode starts a member. contacts are gossip addresses to begin with, beside those remembered.
+func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err error) {
+	p, err := profileFor(f.Profile)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{
+		d: d, file: f, key: key, profile: p, log: d.log.With("node", f.Node),
+		takeover: make(chan coordinator.Event, 64),
+	}
+	n.ctx, n.cancel = context.WithCancel(d.ctx)
+	defer func() {
+		if err != nil {
+			n.stop()
+		}
+	}()
+	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
+	n.peer, err = peer.New(peer.Config{
+		Keys: []peer.Key{key}, Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
+		Listen: listen, Logger: n.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen for the other nodes: %w", err)
+	}
+	n.store, err = store.Open(store.Config{
+		ID: d.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{peer: n.peer, Listener: n.peer.Listener(peer.ALPNRaft)},
+		Address: listen, Resolve: n.peerAddress, Timings: p.raft, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the cluster's state: %w", err)
+	}
+	n.fencer = newFencer(filepath.Join(d.opt.RunDir, "fencing"), n.log)
+	registry := builtin.Registry(builtin.Config{StateDir: d.opt.RunDir, Logger: n.log})
+	registry.RegisterClass("stonith", n.fencer)
+	n.exec, err = executor.New(executor.Config{
+		Node: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot,
+		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Logger: n.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the executor: %w", err)
+	}
+	role := membership.RoleVoter
+	if f.Witness {
+		role = membership.RoleWitness
+	}
+	n.members, err = membership.Start(membership.Config{
+		Name: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot, Address: f.Address, Port: f.GossipPort,
+		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Key: key.GossipKey(), Cluster: f.Cluster, Profile: p.gossip,
+		Logger: n.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the membership: %w", err)
+	}
+	n.tokens = openTokens(filepath.Join(d.opt.DataDir, "tokens.json"))
+	n.run(contacts)
+	return n, nil
+}
+
+// run starts the node's loops.
+func (n *node) run(contacts []string) {
+	n.wg.Go(func() {
+		if err := n.peer.Serve(); err != nil {
+			n.log.Error("the port for the other nodes is lost", "err", err)
+		}
+	})
+	n.wg.Go(func() { n.serveExecutor(n.peer.Listener(peer.ALPNExec)) })
+	n.wg.Go(func() { n.servePeers(n.peer.Listener(peer.ALPNHTTP)) })
+	n.wg.Go(func() { n.serveJoins(n.peer.Listener(peer.ALPNJoin)) })
+	n.wg.Go(n.watchViews)
+	n.wg.Go(func() { n.keepContact(contacts) })
+	n.wg.Go(n.leadLoop)
+	n.wg.Go(n.takeoverLoop)
+}
+
+// stop ends everything. Resources keep running.
+func (n *node) stop() {
+	n.cancel()
+	if n.members != nil {
+		n.members.Close()
+	}
+	if n.exec != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		if err := n.exec.Close(ctx); err != nil {
+			n.log.Warn("operations were left running", "err", err)
+		}
+		cancel()
+	}
+	if n.store != nil {
+		n.store.Close()
+	}
+	if n.peer != nil {
+		n.peer.Close()
+	}
+	n.wg.Wait()
+}
+
+// raftStream gives raft its streams over the peer port.
+type raftStream struct {
+	peer *peer.Peer
+	net.Listener
+}
+
+func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	c, err := s.peer.Dial(ctx, string(address), peer.ALPNRaft)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (n *node) serveExecutor(l net.Listener) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	context.AfterFunc(n.ctx, func() { l.Close() })
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		wg.Go(func() {
+			if err := n.exec.Serve(n.ctx, c); err != nil && n.ctx.Err() == nil {
+				n.log.Debug("a coordinator's session ended", "err", err)
+			}
+		})
+	}
+}
+
+// watchViews keeps the newest view and tells those who wait for it.
+func (n *node) watchViews() {
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case v, ok := <-n.members.Views():
+			if !ok {
+				return
+			}
+			n.mu.Lock()
+			n.view = v
+			n.mu.Unlock()
+			n.viewed.poke()
+			n.d.notify.poke()
+			n.rememberPeers(v)
+		}
+	}
+}
+
+func (n *node) currentView() membership.View {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.view
+}
+
+// peerAddress returns where a node's peer port is, by its ID; "" if gossip does not know.
+func (n *node) peerAddress(id string) string {
+	for _, m := range n.currentView().Members {
+		if m.ID == id && m.Status == membership.Alive {
+			return net.JoinHostPort(m.Addr, strconv.Itoa(int(m.PeerPort)))
+		}
+	}
+	return ""
+}
+
+// keepContact joins the gossip through remembered and given addresses until somebody else is there.
+func (n *node) keepContact(contacts []string) {
+	tick := time.NewTicker(contactEvery)
+	defer tick.Stop()
+	for {
+		if !n.inCompany() {
+			if all := append(n.recallPeers(), contacts...); len(all) > 0 {
+				ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second)
+				if _, err := n.members.Join(ctx, all); err != nil {
+					n.log.Debug("nobody answers yet", "addresses", all, "err", err)
+				}
+				cancel()
+			}
+		}
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *node) inCompany() bool {
+	for _, m := range n.currentView().Members {
+		if m.Name != n.file.Node && m.Status == membership.Alive {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *node) peersPath() string { return filepath.Join(n.d.opt.DataDir, "peers.json") }
+
+// rememberPeers keeps the addresses of the others for the next start.
+func (n *node) rememberPeers(v membership.View) {
+	var addrs []string
+	for _, m := range v.Members {
+		if m.Name != n.file.Node && m.Status != membership.Left && len(addrs) < peersMax {
+			addrs = append(addrs, net.JoinHostPort(m.Addr, strconv.Itoa(int(m.Port))))
+		}
+	}
+	if len(addrs) == 0 || equal(addrs, n.recallPeers()) {
+		return
+	}
+	if err := writeJSON(n.peersPath(), 0o640, addrs); err != nil {
+		n.log.Warn("the members' addresses could not be kept for the next start", "err", err)
+	}
+}
+
+func (n *node) recallPeers() []string {
+	var addrs []string
+	if err := readJSON(n.peersPath(), &addrs); err != nil && !errors.Is(err, os.ErrNotExist) {
+		n.log.Warn("the remembered addresses of members are not readable", "err", err)
+	}
+	return addrs
+}
+
+func (n *node) rand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }

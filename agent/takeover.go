@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"paceline/agent/coordinator"
+	"paceline/agent/quorum"
+	"paceline/agent/store"
+	"paceline/fencing"
+)
+
+// verdictNow is the quorum's state and the fencing of a takeover, for status.
+type verdictNow struct {
+	verdict quorum.Verdict
+	fencing []coordinator.Fencing
+}
+
+// takeoverMax bounds the rewriting of the voter set after confirmed fencing: one election, with room.
+const takeoverMax = 15 * time.Second
+
+func (n *node) leaderIs() coordinator.LeaderIs {
+	n.mu.Lock()
+	l := n.leader
+	n.mu.Unlock()
+	return coordinator.LeaderIs{ID: l.LeaderID, Voters: n.voterIDs(), CIB: n.store.Snapshot().CIB}
+}
+
+// tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.
+func (n *node) tellTakeover(ev coordinator.Event) {
+	select {
+	case n.takeover <- ev:
+	case <-n.ctx.Done():
+	}
+}
+
+// takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
+func (n *node) takeoverLoop() {
+	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.rand())
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	views := n.viewed.listen(n.ctx)
+	// The set of voters and what is known change without an election too: a look now and then keeps the machine current.
+	// While a leader is known nothing hangs on it.
+	poll := time.NewTicker(time.Second)
+	defer poll.Stop()
+	step := func(ev coordinator.Event) {
+		for _, e := range m.Step(time.Now(), ev) {
+			n.takeoverEffect(e, timer)
+		}
+		now := verdictNow{verdict: m.Verdict()}
+		if f, ok := m.Fencing(); ok {
+			now.fencing = append(now.fencing, f)
+		}
+		n.mu.Lock()
+		changed := n.verdict.verdict != now.verdict || len(n.verdict.fencing) != len(now.fencing)
+		n.verdict = now
+		n.mu.Unlock()
+		if changed {
+			n.d.notify.poke()
+		}
+	}
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case ev := <-n.takeover:
+			step(ev)
+		case <-views:
+			step(coordinator.Viewed{View: n.currentView()})
+		case <-poll.C:
+			step(n.leaderIs())
+		case <-timer.C:
+			step(coordinator.Tick{})
+		}
+	}
+}
+
+func (n *node) takeoverEffect(e coordinator.Effect, timer *time.Timer) {
+	switch e := e.(type) {
+	case coordinator.SendFence:
+		n.wg.Go(func() { n.fenceForTakeover(e.Order) })
+	case coordinator.TakeOver:
+		n.wg.Go(func() { n.takeOver(e) })
+	case coordinator.Wake:
+		if e.At.IsZero() {
+			timer.Reset(time.Hour)
+		} else {
+			timer.Reset(max(time.Until(e.At), time.Millisecond))
+		}
+	case coordinator.Say:
+		n.log.Log(n.ctx, logLevel(e.Level), e.Text, e.Attrs...)
+	}
+}
+
+// fenceForTakeover runs a fence order on this node itself: there is nobody else.
+func (n *node) fenceForTakeover(o fencing.Order) {
+	start := time.Now()
+	err := n.exec.FenceAlone(n.ctx, o)
+	r := fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: n.file.Node, OK: err == nil, Took: time.Since(start)}
+	if err != nil {
+		r.Detail = err.Error()
+	}
+	n.tellTakeover(coordinator.FenceReported{Result: r})
+}
+
+// takeOver rewrites the voter set to this node alone. The fencing is handed to the coordinator that is then elected.
+func (n *node) takeOver(e coordinator.TakeOver) {
+	ctx, cancel := context.WithTimeout(n.ctx, takeoverMax)
+	defer cancel()
+	n.mu.Lock()
+	n.fenced = append(n.fenced, e.Fenced)
+	n.mu.Unlock()
+	err := n.store.Takeover(ctx, e.PeerID)
+	if errors.Is(err, store.ErrNotTogether) && e.Fenced.Device == "manual" {
+		// The machine asks only for what rule 5 allows, or for what a person vouched for: of two voters each log holds
+		// all that was ever acknowledged, so the one that started alone may go on, too.
+		err = n.store.ForceQuorum(ctx)
+	}
+	if err != nil {
+		n.mu.Lock()
+		n.fenced = nil
+		n.mu.Unlock()
+	}
+	n.tellTakeover(coordinator.TakenOver{Err: err})
+	n.tellTakeover(n.leaderIs())
+}
