@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,9 +63,7 @@ func New(c Config) *Runner {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.notes = newNotes(c.RunDir)
-	// Go opens its own files close-on-exec; what the daemon inherited from its parent is not, and agents that daemonize
-	// would carry it along for ever.
-	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+	procfs.Seal()
 	return r
 }
 

@@ -39,7 +39,7 @@ type Runner struct {
 	started map[string]chan struct{} // by state file; closed by the next start
 }
 
-// New makes the agent.
+// New makes the agent. It marks all open files of this process as not to be inherited.
 func New(c Config) *Runner {
 	if c.RunDir == "" {
 		c.RunDir = "/run/paceline"
@@ -47,6 +47,7 @@ func New(c Config) *Runner {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	procfs.Seal()
 	r := &Runner{
 		dir: filepath.Join(c.RunDir, "process"), log: c.Logger,
 		exits: map[procfs.ID]string{}, started: map[string]chan struct{}{},

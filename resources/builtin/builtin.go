@@ -1,0 +1,64 @@
+// Package builtin names the agents that paceline brings along, in one table: for the daemon's registry, and for the daemon's
+// binary when it is called as an OCF agent by the agent's name.
+//
+// Guarantee: an agent behaves the same in process and as an executable, but for what needs a process that stays (events,
+// announcements that are repeated later).
+package builtin
+
+import (
+	"log/slog"
+
+	"paceline/resources"
+	"paceline/resources/ocf"
+	"paceline/resources/process"
+)
+
+// Config says where agents keep their state.
+type Config struct {
+	StateDir string       // emptied by a reboot; empty: /run/paceline
+	OCFRoot  string       // empty: /usr/lib/ocf
+	Logger   *slog.Logger // nil: none
+
+	oneShot bool // the process ends with the operation
+}
+
+// native is the table of agents in process.
+var native = []struct {
+	agent resources.Agent
+	make  func(Config) resources.Runner
+}{
+	{process.Agent, func(c Config) resources.Runner { return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger}) }},
+}
+
+func (c Config) withDefaults() Config {
+	if c.StateDir == "" {
+		c.StateDir = "/run/paceline"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Registry returns a registry with all agents: those of paceline in process, and the classes ocf and systemd.
+func Registry(c Config) *resources.Registry {
+	c = c.withDefaults()
+	g := &resources.Registry{}
+	for _, n := range native {
+		g.Register(n.agent, n.make(c))
+	}
+	g.RegisterClass("ocf", ocf.New(ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Logger: c.Logger}))
+	return g
+}
+
+// IsAgent says whether a program called by that name is one of the agents.
+func IsAgent(name string) bool { return find(name) >= 0 }
+
+func find(name string) int {
+	for i, n := range native {
+		if n.agent.Type == name {
+			return i
+		}
+	}
+	return -1
+}
