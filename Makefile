@@ -1,0 +1,64 @@
+# Everything that is done with the source is a target here; make alone lists them.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null | sed 's/^v//; /^[0-9]/!s/^/0.0~/')
+export CGO_ENABLED = 0
+GO ?= go
+LDFLAGS := -s -w -X main.version=$(VERSION)
+PREFIX ?= /usr/local
+N ?= 50
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binaries into bin/
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./agent/pacelined ./ctl/paceline
+	$(GO) build -trimpath -o bin/ ./integration/lab/paceline-lab ./integration/lab/fence_lab
+
+.PHONY: test
+test: ## vet and test everything; says what was skipped, and why
+	$(GO) vet ./...
+	$(GO) run ./integration/testrun ./...
+
+.PHONY: race
+race: ## test everything with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) run ./integration/testrun -race ./...
+
+.PHONY: demo
+demo: build ## three nodes, a service, a power cut: watch it survive (root, or an unprivileged user namespace)
+	@$(GO) build -o bin/ ./integration/demo
+	@bin/demo -bin bin
+
+.PHONY: cuts
+cuts: build ## cut the power of the active node N times in a row (N=50) and check every recovery
+	PACELINE_CUTS=$(N) $(GO) test -count=1 -timeout 120m -v -run '^TestPowerCuts$$' ./integration
+
+.PHONY: bench
+bench: build ## measure failover, recovery, election, moves and idle load in the lab
+	@$(GO) build -o bin/ ./integration/bench
+	@bin/bench -bin bin
+
+.PHONY: lint
+lint: ## gofmt, vet, layers and tidiness; staticcheck where it is installed
+	@test -z "$$(gofmt -l agent ctl resources fencing integration)" || { gofmt -l agent ctl resources fencing integration; exit 1; }
+	$(GO) vet ./...
+	$(GO) test -count=1 -run 'TestLayers|TestCores|TestTopLevel|TestPackages|TestFormat' ./integration
+	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "staticcheck is not installed: skipped"; fi
+
+.PHONY: install
+install: build ## install the binaries and the systemd unit below DESTDIR and PREFIX (/usr/local)
+	install -D -m 755 bin/pacelined $(DESTDIR)$(PREFIX)/sbin/pacelined
+	install -D -m 755 bin/paceline $(DESTDIR)$(PREFIX)/sbin/paceline
+	install -d $(DESTDIR)/etc/systemd/system
+	sed 's#/usr/sbin/pacelined#$(PREFIX)/sbin/pacelined#' integration/packaging/pacelined.service > $(DESTDIR)/etc/systemd/system/pacelined.service
+	install -D -m 644 integration/packaging/paceline.sysusers $(DESTDIR)/usr/lib/sysusers.d/paceline.conf
+	install -d -m 700 $(DESTDIR)/etc/paceline $(DESTDIR)/var/lib/paceline
+
+.PHONY: deb
+deb: build ## build a Debian package into dist/
+	integration/packaging/deb.sh $(VERSION)
+
+.PHONY: clean
+clean: ## remove what builds made
+	rm -rf bin dist

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Builds a Debian package from bin/ into dist/. Usage: deb.sh VERSION
+set -eu
+version=${1:?usage: deb.sh VERSION}
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+arch=$(dpkg --print-architecture)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+chmod 755 "$tree"
+
+install -D -m 755 "$top/bin/pacelined" "$tree/usr/sbin/pacelined"
+install -D -m 755 "$top/bin/paceline" "$tree/usr/sbin/paceline"
+install -D -m 644 "$here/pacelined.service" "$tree/lib/systemd/system/pacelined.service"
+install -D -m 644 "$here/paceline.sysusers" "$tree/usr/lib/sysusers.d/paceline.conf"
+install -D -m 644 "$here/paceline.tmpfiles" "$tree/usr/lib/tmpfiles.d/paceline.conf"
+for page in pacelined.8 paceline.8; do
+	install -d "$tree/usr/share/man/man8"
+	gzip -9n <"$here/$page" >"$tree/usr/share/man/man8/$page.gz"
+done
+install -D -m 644 "$top/LICENSE" "$tree/usr/share/doc/paceline/copyright"
+install -d -m 700 "$tree/etc/paceline" "$tree/var/lib/paceline"
+
+install -d "$tree/DEBIAN"
+cat >"$tree/DEBIAN/control" <<CONTROL
+Package: paceline
+Version: $version
+Architecture: $arch
+Maintainer: paceline maintainers <maintainers@paceline.invalid>
+Section: admin
+Priority: optional
+Installed-Size: $(du -sk "$tree" | cut -f1)
+Recommends: resource-agents, fence-agents
+Description: high-availability cluster manager
+ Keeps services running when machines die: one daemon on every node and one
+ command line do the work of a messaging layer, a resource manager, fencing and
+ a cluster shell. It runs OCF resource agents and fence agents as they are, and
+ reads the configurations of Pacemaker.
+CONTROL
+cat >"$tree/DEBIAN/postinst" <<'SCRIPT'
+#!/bin/sh
+set -e
+if [ "$1" = configure ]; then
+	if command -v systemd-sysusers >/dev/null; then systemd-sysusers paceline.conf || true; fi
+	getent group haclient >/dev/null || groupadd --system haclient || true
+	# An upgraded daemon quits at once, leaves its resources running, and the new one finds them again.
+	if [ -d /run/systemd/system ]; then
+		systemctl daemon-reload || true
+		systemctl enable pacelined.service || true
+		if [ -n "$2" ]; then systemctl kill --kill-who=main --signal=HUP pacelined.service || true; fi
+		systemctl restart --no-block pacelined.service || true
+	fi
+fi
+SCRIPT
+cat >"$tree/DEBIAN/prerm" <<'SCRIPT'
+#!/bin/sh
+set -e
+if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
+	systemctl disable --now pacelined.service || true
+fi
+SCRIPT
+chmod 755 "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm"
+
+mkdir -p "$top/dist"
+dpkg-deb --root-owner-group --build "$tree" "$top/dist/paceline_${version}_$arch.deb"
