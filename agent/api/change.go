@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 		return nil, Errorf(CodeConflict, q.what, "the configuration is at revision %d, the change was made against %d",
 			snap.ConfigRevision, e.base).WithHint("look at what changed with `paceline configure commit-history`, then repeat the change")
 	}
+	if nothing(e.change) {
+		return s.unchanged(ctx, snap, e)
+	}
 	next, err := cib.Apply(snap.CIB, e.change)
 	if err != nil {
 		return nil, Errorf(CodeInvalid, q.what, "%v", err)
@@ -49,8 +53,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 		Changes: differences(&snap.CIB.Configuration, &next.Configuration), Actions: []Action{},
 	}
 	if len(reply.Changes) == 0 && !e.unseen {
-		reply.Notes = append(reply.Notes, "nothing to change: the configuration is so already")
-		return s.settle(ctx, reply, e.wait)
+		return s.unchanged(ctx, snap, e)
 	}
 	now := time.Now()
 	before, after := s.plan(snap.CIB, now), s.plan(next, now)
@@ -72,6 +75,22 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	}
 	reply.Revision = applied.Revision
 	return s.settle(ctx, reply, e.wait)
+}
+
+// nothing says whether a change is empty: a batch of no changes.
+func nothing(c cib.Change) bool {
+	if len(c.Batch) == 0 {
+		c.Batch = nil
+	}
+	return reflect.ValueOf(c).IsZero()
+}
+
+// unchanged answers a request for what is so already.
+func (s *Server) unchanged(ctx context.Context, snap Snapshot, e edit) (*ChangeReply, error) {
+	return s.settle(ctx, &ChangeReply{
+		Schema: Schema, Revision: snap.Revision, DryRun: e.dryRun, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{},
+		Notes: []string{"nothing to change: the configuration is so already"},
+	}, e.wait)
 }
 
 // guard asks for a word of confirmation before the last copy of something goes down.

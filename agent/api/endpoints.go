@@ -26,7 +26,7 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/nodes/{node}/online", limit: RequestMax, what: onNode("online"), answer: nodeMode("standby", "")},
 	{method: "POST", path: "/v1/nodes/{node}/maintenance", limit: RequestMax, what: onNode("maintenance"), answer: nodeMode("maintenance", "true")},
 	{method: "POST", path: "/v1/nodes/{node}/ready", limit: RequestMax, what: onNode("ready"), answer: nodeMode("maintenance", "")},
-	{method: "POST", path: "/v1/nodes/{node}/fence", limit: FenceMax, what: onNode("fence"), answer: (*Server).fence},
+	{method: "POST", path: "/v1/nodes/{node}/fence", limit: FenceMax, what: onNode("fence"), answer: (*Server).fence, elseHere: confirmedFence},
 	{method: "POST", path: "/v1/resources/{resource}/start", limit: RequestMax, what: onResource("start"), answer: (*Server).start},
 	{method: "POST", path: "/v1/resources/{resource}/stop", limit: RequestMax, what: onResource("stop"), answer: (*Server).stop},
 	{method: "POST", path: "/v1/resources/{resource}/restart", limit: WaitDefault, what: onResource("restart"), answer: (*Server).restart},
@@ -61,7 +61,7 @@ func (s *Server) health(ctx context.Context, _ *request) (any, error) {
 	}
 	h := &Health{
 		Schema: Schema, Node: l.Node, Version: l.Version, Cluster: l.Cluster, Coordinator: l.Coordinator,
-		Quorate: l.Quorum.Quorate, Problems: nonNil(l.Problems), OK: l.Cluster != "" && l.Quorum.Quorate && l.Stale == "",
+		Quorate: l.Quorum.Quorate, Problems: nonNil(l.Problems), OK: l.Cluster != "" && l.Coordinator != "" && l.Quorum.Quorate,
 	}
 	for _, p := range l.Problems {
 		h.OK = h.OK && p.Severity != SeverityError

@@ -104,6 +104,13 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 	return &reply, nil
 }
 
+// confirmedFence says whether a request is a person's word that a node is off. The survivor of two may be waiting for just
+// that, and has no coordinator until then.
+func confirmedFence(q *request) bool {
+	var r FenceRequest
+	return q.decode(&r) == nil && r.Confirmed
+}
+
 // guardNode asks for confirmation if without the node something would run nowhere.
 func (s *Server) guardNode(ctx context.Context, q *request, node string) error {
 	snap, err := s.backend.Snapshot(ctx)

@@ -62,6 +62,8 @@ type endpoint struct {
 	what         func(q *request) string
 	answer       func(s *Server, ctx context.Context, q *request) (any, error)
 	stream       bool // answer writes to q.w itself
+	// elseHere says whether the node that was asked answers a request for which there is no coordinator.
+	elseHere func(q *request) bool
 }
 
 // where says which node answers.
@@ -132,7 +134,11 @@ func (s *Server) run(ctx context.Context, e endpoint, q *request) error {
 	if e.where == here || e.where == hereIfOwn && s.own(ctx, q) {
 		return s.reply(ctx, e, q)
 	}
-	return s.atCoordinator(ctx, e, q)
+	err = s.atCoordinator(ctx, e, q)
+	if err != nil && e.elseHere != nil && asError(err, "", "").Code == CodeNoCoordinator && e.elseHere(q) {
+		return s.reply(ctx, e, q)
+	}
+	return err
 }
 
 // own says whether a request names no node, or this one.

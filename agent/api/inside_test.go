@@ -1,0 +1,74 @@
+package api
+
+import (
+	"fmt"
+	"testing"
+
+	"paceline/agent/cib"
+)
+
+func TestBaseID(t *testing.T) {
+	for in, want := range map[string]string{"web": "web", "web:0": "web", "web:12": "web", "web:": "web:", "a:b": "a:b"} {
+		if got := baseID(in); got != want {
+			t.Errorf("baseID(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"web", "webserver", "vip", "db"}
+	for in, want := range map[string]string{"webservr": "webserver", "wed": "web", "vpi": "vip", "x": "", "storage": ""} {
+		if got := nearest(in, names); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// What counts as a failure is what people are told; the rest is how operations normally end.
+func TestFailed(t *testing.T) {
+	for _, c := range []struct {
+		op, interval, rc, status, key string
+		want                          bool
+	}{
+		{"start", "0", "0", "0", "3:1:0:u", false},
+		{"start", "0", "1", "0", "3:1:0:u", true},
+		{"start", "0", "1", "2", "3:1:0:u", true},
+		{"monitor", "0", "7", "0", "3:1:7:u", false},
+		{"monitor", "0", "0", "0", "3:1:7:u", false},
+		{"monitor", "0", "5", "0", "3:1:7:u", false},
+		{"monitor", "0", "1", "0", "3:1:7:u", true},
+		{"monitor", "10000", "7", "0", "3:1:0:u", true},
+		{"monitor", "10000", "0", "0", "3:1:0:u", false},
+		{"monitor", "10000", "8", "0", "3:1:8:u", false},
+		{"monitor", "10000", "190", "0", "3:1:0:u", false},
+		{"stop", "0", "1", "0", "3:1:0:u", true},
+		{"start", "0", "193", "-1", "3:1:0:u", false},
+		{"start", "0", "0", "0", "", false},
+		{"start", "0", "", "0", "", false},
+	} {
+		rec := &cib.OpRecord{Operation: c.op, IntervalMS: c.interval, RC: c.rc, OpStatus: c.status, TransitionKey: c.key}
+		if _, got := failed(rec); got != c.want {
+			t.Errorf("%s_%s rc %s status %s key %q: failed is %v, want %v", c.op, c.interval, c.rc, c.status, c.key, got, c.want)
+		}
+	}
+}
+
+func TestEveryCodeHasAStatusOfItsKind(t *testing.T) {
+	for _, c := range []Code{CodeUsage, CodeForbidden, CodeNotFound, CodeConflict, CodeRefused, CodeConfirm, CodeInvalid, CodeFailed, CodeUnconfigured, CodeNoCoordinator, CodeTimeout} {
+		if n := c.HTTPStatus(); n < 400 || n > 599 {
+			t.Errorf("%s has status %d", c, n)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	var many []string
+	for i := range 12 {
+		many = append(many, fmt.Sprint("r", i))
+	}
+	for want, in := range map[string][]string{"": nil, "a": {"a"}, "a and b": {"a", "b"}, "r0, r1, r2, r3, r4, r5, r6, r7 and 4 more": many} {
+		if got := list(in); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
