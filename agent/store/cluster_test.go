@@ -57,7 +57,7 @@ func (l *lab) node(id string) *node {
 func (n *node) config(bootstrap bool) Config {
 	return Config{
 		ID: n.id, Name: n.id, Dir: n.dir, Stream: n.lab.net.layer(n.addr), Timings: n.profile, Bootstrap: bootstrap,
-		Apply: n.apply, Logger: n.lab.logger.With("node", n.id),
+		Apply: n.apply, Logger: n.lab.logger,
 	}
 }
 
@@ -122,6 +122,14 @@ func within(d time.Duration) (context.Context, context.CancelFunc) {
 // awaitLeader waits until one of the nodes leads.
 func (l *lab) awaitLeader(ids ...string) *node {
 	l.t.Helper()
+	n := l.findLeader(ids...)
+	if n == nil {
+		l.t.Fatalf("no leader among %v", ids)
+	}
+	return n
+}
+
+func (l *lab) findLeader(ids ...string) *node {
 	found := make(chan *node, len(ids))
 	ctx, cancel := within(30 * time.Second)
 	defer cancel()
@@ -140,7 +148,6 @@ func (l *lab) awaitLeader(ids ...string) *node {
 	case n := <-found:
 		return n
 	case <-ctx.Done():
-		l.t.Fatalf("no leader among %v", ids)
 		return nil
 	}
 }

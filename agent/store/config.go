@@ -118,6 +118,9 @@ func (c *Config) complete() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Name != "" {
+		c.Logger = c.Logger.With("node", c.Name)
+	}
 	return nil
 }
 

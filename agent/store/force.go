@@ -45,7 +45,7 @@ func (s *Store) force() error {
 		return err
 	}
 	r.leave()
-	s.cfg.Logger.Warn("forcing a quorum of this node alone", "node", s.cfg.Name, "voters", len(r.members()))
+	s.cfg.Logger.Warn("forcing a quorum of this node alone", "voters", len(r.members()))
 	s.halt(r, errForcing)
 	err = s.recoverAlone()
 	next, startErr := s.start()

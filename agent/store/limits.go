@@ -42,6 +42,8 @@ const (
 )
 
 const (
+	// repeatAfter keeps raft from saying the same of a dead peer several times a second.
+	repeatAfter = 10 * time.Second
 	// acceptPauseMin and acceptPauseMax bound the pause after a failed accept (out of file descriptors, as a rule).
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second

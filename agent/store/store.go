@@ -175,7 +175,7 @@ func (s *Store) supervise() {
 func (s *Store) reopen(r *run) {
 	if r != nil {
 		cause := r.disk.failure()
-		s.cfg.Logger.Error("the disk failed: this node leaves the quorum until it takes writes again", "node", s.cfg.Name, "cause", cause)
+		s.cfg.Logger.Error("the disk failed: this node leaves the quorum until it takes writes again", "cause", cause)
 		s.halt(r, cause)
 	}
 	for pause := reopenMin; ; pause = min(2*pause, reopenMax) {
@@ -188,7 +188,7 @@ func (s *Store) reopen(r *run) {
 		}
 		next, err := s.start()
 		if err == nil {
-			s.cfg.Logger.Info("the disk takes writes again", "node", s.cfg.Name)
+			s.cfg.Logger.Info("the disk takes writes again")
 			s.setRun(next, nil)
 			return
 		}
@@ -200,7 +200,7 @@ func (s *Store) reopen(r *run) {
 func (s *Store) halt(r *run, cause error) {
 	s.setRun(nil, cause)
 	if err := r.stop(); err != nil {
-		s.cfg.Logger.Error("stop raft", "node", s.cfg.Name, "cause", err)
+		s.cfg.Logger.Error("stop raft", "cause", err)
 	}
 	s.leaders.publish(Leadership{})
 }

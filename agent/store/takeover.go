@@ -93,7 +93,7 @@ func (s *Store) beginTakeover(r *run, peer raft.ServerID) (*takeover, error) {
 	if err := r.disk.put(bucketMeta, keyGhost, data); err != nil {
 		return nil, err
 	}
-	s.cfg.Logger.Warn("takeover: this node answers for its fenced peer until it is removed from the voters", "node", s.cfg.Name, "peer", peer)
+	s.cfg.Logger.Warn("takeover: this node answers for its fenced peer until it is removed from the voters", "peer", peer)
 	return s.runTakeover(r, peer, false), nil
 }
 
@@ -130,7 +130,7 @@ func (s *Store) resumeTakeover(r *run) error {
 	if err != nil || mark == nil {
 		return err
 	}
-	s.cfg.Logger.Warn("takeover: it was interrupted and goes on", "node", s.cfg.Name, "peer", mark.Peer, "since", time.UnixMilli(mark.Since))
+	s.cfg.Logger.Warn("takeover: it was interrupted and goes on", "peer", mark.Peer, "since", time.UnixMilli(mark.Since))
 	s.runTakeover(r, raft.ServerID(mark.Peer), true)
 	return nil
 }
@@ -174,7 +174,7 @@ func (s *Store) finishTakeover(r *run, peer raft.ServerID, resumed bool) bool {
 	alone, err := s.pairedWith(r, peer)
 	void := err != nil
 	if !alone && !void && resumed && s.reachable(r, peer) {
-		s.cfg.Logger.Warn("takeover: the peer is there again: given up", "node", s.cfg.Name, "peer", peer)
+		s.cfg.Logger.Warn("takeover: the peer is there again: given up", "peer", peer)
 		void = true
 	}
 	if !alone && !void {
@@ -183,7 +183,7 @@ func (s *Store) finishTakeover(r *run, peer raft.ServerID, resumed bool) bool {
 		if !s.removeGhost(r, peer) {
 			return false
 		}
-		s.cfg.Logger.Warn("takeover: this node is the only voter now", "node", s.cfg.Name, "former peer", peer)
+		s.cfg.Logger.Warn("takeover: this node is the only voter now", "former peer", peer)
 	}
 	return r.disk.remove(bucketMeta, keyGhost) == nil
 }
@@ -228,7 +228,9 @@ func (s *Store) removeGhost(r *run, peer raft.ServerID) bool {
 		} else {
 			r.leave()
 			if state == raft.Follower {
-				r.net.campaign()
+				if err := r.net.campaign(); err != nil { // raft stands for election by itself a little later
+					s.cfg.Logger.Warn("takeover: no election yet", "cause", err)
+				}
 			}
 		}
 		select {

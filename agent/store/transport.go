@@ -298,17 +298,20 @@ func reject(rpc raft.RPC, err error) {
 }
 
 // campaign makes raft stand for election now, as if a leader had asked it to take over.
-func (t *transport) campaign() {
+func (t *transport) campaign() error {
 	answer := make(chan raft.RPCResponse, 1)
-	rpc := raft.RPC{Command: &raft.TimeoutNowRequest{}, RespChan: answer}
+	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}
+	rpc := raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: header}, RespChan: answer}
 	select {
 	case t.incoming <- rpc:
 	case <-t.done:
-		return
+		return raft.ErrTransportShutdown
 	}
 	select {
-	case <-answer:
+	case a := <-answer:
+		return a.Error
 	case <-t.done:
+		return raft.ErrTransportShutdown
 	}
 }
 

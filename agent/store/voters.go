@@ -50,9 +50,16 @@ func (s *Store) AddNonvoter(ctx context.Context, id, addr string) error {
 }
 
 // AddVoter gives a node a vote, or a voter another address. A node whose log lags must not be made a voter: use Admit.
+// It returns when a majority of the new voter set has the new voter set.
 func (s *Store) AddVoter(ctx context.Context, id, addr string) error {
 	return s.operate(ctx, "make "+id+" a voter", func(r *run, bound time.Duration) error {
-		return r.raft.Load().AddVoter(raft.ServerID(id), raft.ServerAddress(addr), 0, bound).Error()
+		node := r.raft.Load()
+		if err := node.AddVoter(raft.ServerID(id), raft.ServerAddress(addr), 0, bound).Error(); err != nil {
+			return err
+		}
+		// raft counts the entry by the old set: a single voter's own disk is enough there. What comes after is counted by
+		// the new set, so once it is committed, the second of two voters knows that it is one, and may take over.
+		return node.Barrier(bound).Error()
 	})
 }
 
