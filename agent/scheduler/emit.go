@@ -1,0 +1,232 @@
+package scheduler
+
+import (
+	"sort"
+	"strconv"
+
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+)
+
+// emit turns what must and can be done into a transition graph.
+func (w *world) emit() *transition.Graph {
+	list := w.wanted()
+	w.cutLoops(list)
+	g := &transition.Graph{Actions: []*transition.Action{}}
+	for i, a := range list {
+		a.id = i + 1
+	}
+	for _, a := range list {
+		g.Actions = append(g.Actions, w.emitAction(a))
+	}
+	return g
+}
+
+// wanted lists the actions of the transition, in a stable order.
+func (w *world) wanted() []*action {
+	var list []*action
+	for _, a := range w.actions {
+		if a.done() && !(a.beforeStop != nil && a.beforeStop.done()) {
+			list = append(list, a)
+		}
+	}
+	kindRank := func(a *action) int {
+		switch {
+		case a.kind == transition.KindFence:
+			return 0
+		case a.task == taskMonitor && a.interval == 0:
+			return 1
+		}
+		return 2
+	}
+	sort.SliceStable(list, func(i, j int) bool { return kindRank(list[i]) < kindRank(list[j]) })
+	for _, a := range list {
+		a.listed = true
+	}
+	return list
+}
+
+// inputs are the edges into an action whose first action is in the transition too.
+func inputs(a *action) []*edge {
+	var out []*edge
+	for _, e := range a.in {
+		if !e.first.listed || e.cut {
+			continue
+		}
+		if e.flags&sameNode != 0 && e.first.node != a.node {
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// cutLoops drops orderings that would make the transition wait for itself: the weakest of a loop go first.
+func (w *world) cutLoops(list []*action) {
+	const (
+		white = iota
+		grey
+		black
+	)
+	colour := map[*action]int{}
+	var path []*edge
+	var visit func(a *action)
+	visit = func(a *action) {
+		colour[a] = grey
+		for _, e := range inputs(a) {
+			if e.cut {
+				continue
+			}
+			switch colour[e.first] {
+			case grey:
+				w.cutOne(append(path, e), e.first)
+			case white:
+				path = append(path, e)
+				visit(e.first)
+				path = path[:len(path)-1]
+			}
+		}
+		colour[a] = black
+	}
+	for _, a := range list {
+		if colour[a] == white {
+			visit(a)
+		}
+	}
+}
+
+// cutOne cuts the weakest edge of the loop that ends path.
+func (w *world) cutOne(path []*edge, start *action) {
+	i := len(path) - 1
+	for i > 0 && path[i].then != start {
+		i--
+	}
+	loop := path[i:]
+	weakest := loop[len(loop)-1]
+	for _, e := range loop {
+		if e.weight() < weakest.weight() {
+			weakest = e
+		}
+	}
+	for _, e := range loop {
+		if e.cut {
+			return
+		}
+	}
+	weakest.cut = true
+}
+
+func (e *edge) weight() int {
+	n := 0
+	if e.flags&(forcesFirst|forcesThen) != 0 {
+		n++
+	}
+	if e.flags&needsFirst != 0 {
+		n += 2
+	}
+	if e.flags&(upward|restarts) != 0 {
+		n += 4
+	}
+	return n
+}
+
+func (w *world) emitAction(a *action) *transition.Action {
+	t := &transition.Action{ID: a.id, Kind: a.kind, Operation: a.task, Key: a.key, IntervalMS: a.interval,
+		TargetRC: a.targetRC, Reason: w.reasonOf(a), After: []int{}}
+	if a.pseudo {
+		t.Kind = transition.KindPseudo
+	}
+	if a.fenceOp != "" {
+		t.Operation = a.fenceOp
+	}
+	seen := map[int]bool{}
+	for _, e := range inputs(a) {
+		if !seen[e.first.id] {
+			seen[e.first.id] = true
+			t.After = append(t.After, e.first.id)
+		}
+	}
+	sort.Ints(t.After)
+	if a.rsc != nil {
+		t.Resource = a.rsc.id
+	}
+	if a.node != nil {
+		t.Node = a.node.name
+	}
+	if t.Kind == transition.KindResource {
+		t.Key = ""
+		w.fillOperation(t, a)
+	} else if a.kind != transition.KindPseudo || t.Kind != transition.KindPseudo {
+		t.Key = ""
+	}
+	return t
+}
+
+// fillOperation adds what an executor needs to carry an operation out.
+func (w *world) fillOperation(t *transition.Action, a *action) {
+	r := a.rsc
+	task := a.task
+	if a.cancelOf != "" {
+		task = a.cancelOf
+	}
+	meta := w.opMeta(r, task, a.interval)
+	t.Agent = r.agent
+	t.TimeoutMS = w.timeoutOf(meta)
+	if v, ok := meta["start-delay"]; ok {
+		if ms, err := cib.ParseMilliseconds(v); err == nil && ms > 0 {
+			t.StartDelayMS = ms
+		}
+	}
+	t.Params = w.paramsOn(r, a.node)
+	if op := r.op(task, a.interval); op != nil {
+		for k, v := range w.values(op.Params, scope{node: a.node, agent: &r.agent}) {
+			if _, have := t.Params[k]; !have {
+				t.Params[k] = v
+			}
+		}
+	}
+	w.bundleParams(t, a)
+	t.Digest = digest(w.digestParams(r, a.node, task, a.interval))
+	if a.interval == 0 {
+		t.RestartDigest = t.Digest
+	}
+	t.Meta = map[string]string{
+		"timeout": strconv.FormatInt(t.TimeoutMS, 10), "name": task, "on_node": a.node.name,
+		"interval": strconv.FormatInt(a.interval, 10),
+	}
+	if a.interval == 0 {
+		delete(t.Meta, "interval")
+	}
+	if c := r.inClone(); c != nil {
+		w.cloneMetaOf(t, r, c)
+	}
+	for k, v := range a.extraMeta {
+		t.Meta[k] = v
+	}
+	t.Notify, t.NotifyLists = a.notify, a.notifyLists
+	t.Router = w.routerOf(a)
+	t.Priority = r.uber().priority
+}
+
+// cloneMetaOf adds what agents of clones are told.
+func (w *world) cloneMetaOf(t *transition.Action, r, c *rsc) {
+	k := c.clone
+	t.Meta["clone"] = strconv.Itoa(max(0, instanceNumber(r)))
+	t.Meta["clone_max"] = strconv.Itoa(k.max)
+	t.Meta["clone_node_max"] = strconv.Itoa(k.nodeMax)
+	t.Meta["globally_unique"] = strconv.FormatBool(k.unique)
+	t.Meta["notify"] = strconv.FormatBool(k.notify)
+	if k.promotable {
+		t.Meta["promoted_max"], t.Meta["promoted_node_max"] = strconv.Itoa(k.promotedMax), strconv.Itoa(k.promotedNodeMax)
+		t.Meta["master_max"], t.Meta["master_node_max"] = t.Meta["promoted_max"], t.Meta["promoted_node_max"]
+	}
+}
+
+func instanceNumber(r *rsc) int {
+	for ; r != nil; r = r.parent {
+		if r.number >= 0 {
+			return r.number
+		}
+	}
+	return -1
+}

@@ -1,0 +1,183 @@
+package scheduler
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// failures is how often an instance has failed on a node and when it did last.
+type failures struct {
+	count int
+	last  int64 // Unix seconds; 0 when not known
+}
+
+// rawFailures sums the fail counts that a node's attributes hold for an instance: of one operation when task is given.
+func rawFailures(r *rsc, n *node, task string, interval int64) failures {
+	var f failures
+	names := map[string]bool{r.base: true}
+	if r.number >= 0 || r.inClone() != nil {
+		if c := r.inClone(); c != nil && c.clone.unique {
+			names = map[string]bool{r.id: true}
+		}
+	}
+	for name, value := range n.attrs {
+		kind, rest, ok := cutFailAttr(name)
+		if !ok {
+			continue
+		}
+		who, op, perOp := strings.Cut(rest, "#")
+		if !names[who] {
+			if b, num := splitInstance(who); num < 0 || !names[b] {
+				continue
+			}
+		}
+		if task != "" && perOp && op != fmt.Sprintf("%s_%d", task, interval) {
+			continue
+		}
+		if kind == "last-failure-" {
+			if t, err := strconv.ParseInt(value, 10, 64); err == nil && t > f.last {
+				f.last = t
+			}
+			continue
+		}
+		if count, err := cib.ParseScore(value); err == nil {
+			f.count = add(f.count, count)
+		}
+	}
+	return f
+}
+
+func cutFailAttr(name string) (kind, rest string, ok bool) {
+	for _, p := range []string{"fail-count-", "last-failure-"} {
+		if rest, ok := strings.CutPrefix(name, p); ok {
+			return p, rest, true
+		}
+	}
+	return "", "", false
+}
+
+// effective is the fail count that still counts: none after failure-timeout has passed, unless a failure blocks.
+func (w *world) effective(r *rsc, n *node) failures {
+	f := rawFailures(r, n, "", 0)
+	if f.count > 0 && r.failTimeout > 0 && f.last > 0 && !w.blockingFailure(r, n) {
+		due := unixTime(f.last).Add(time.Duration(r.failTimeout) * time.Millisecond)
+		if !w.now.Before(due) {
+			f.count = 0
+		} else {
+			w.recheckAt(due.Add(graceSeconds * time.Second))
+		}
+	}
+	return f
+}
+
+// blockingFailure tells whether the history holds a failure whose on-fail is block: it never expires.
+func (w *world) blockingFailure(r *rsc, n *node) bool {
+	for _, k := range r.hist {
+		if k.node == n && k.failed && k.fail == failBlock {
+			return true
+		}
+	}
+	return false
+}
+
+// expire decides whether a failure in the history is too old to count, and clears what should be cleared with it.
+func (w *world) expire(k *record) {
+	r := k.rsc
+	if r.failTimeout <= 0 {
+		return
+	}
+	last := k.changed()
+	if last == 0 {
+		return
+	}
+	due := unixTime(last).Add(time.Duration(r.failTimeout) * time.Millisecond)
+	if k.fail == failBlock {
+		return
+	}
+	if w.now.Before(due) {
+		w.recheckAt(due.Add(graceSeconds * time.Second))
+		return
+	}
+	if k.status == cib.OpDone {
+		return
+	}
+	if rawFailures(r, k.node, "", 0).count > 0 && w.effectiveWith(r, k.node, k) > 0 {
+		return // a later failure keeps this one alive
+	}
+	if k.task == taskMonitor && (k.rc == rcNotRunning || k.rc == rcPromoted || k.rc == rcOK) && k.interval == 0 {
+		return
+	}
+	k.expired = true
+}
+
+// effectiveWith is the effective fail count while the history is still being read.
+func (w *world) effectiveWith(r *rsc, n *node, k *record) int {
+	f := rawFailures(r, n, "", 0)
+	if f.count > 0 && f.last > 0 {
+		due := unixTime(f.last).Add(time.Duration(r.failTimeout) * time.Millisecond)
+		if !w.now.Before(due) {
+			return 0
+		}
+	}
+	return f.count
+}
+
+// applyThresholds bans instances from nodes where they have failed too often.
+func (w *world) applyThresholds() {
+	for _, n := range w.nodes {
+		if !hasFailAttrs(n) {
+			continue
+		}
+		for _, r := range w.all {
+			if r.primitive() {
+				w.applyThreshold(r, n)
+			}
+		}
+	}
+}
+
+func hasFailAttrs(n *node) bool {
+	for name := range n.attrs {
+		if strings.HasPrefix(name, "fail-count-") {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) applyThreshold(r *rsc, n *node) {
+	if r.threshold == 0 || r.removed {
+		return
+	}
+	f := w.effective(r, n)
+	if f.count <= 0 {
+		return
+	}
+	if f.count < r.threshold {
+		return
+	}
+	// A stop that failed and is to be ignored does not move anything.
+	w.banFailed(r, n, fmt.Sprintf("it failed there %s times (migration-threshold %s)",
+		cib.FormatScore(f.count), cib.FormatScore(r.threshold)))
+}
+
+func (w *world) banFailed(r *rsc, n *node, why string) {
+	target := r
+	if c := r.inClone(); c != nil && !c.clone.unique {
+		target = c
+	}
+	if target.bannedFor == nil {
+		target.bannedFor = map[*node]bool{}
+	}
+	target.banWhy(n, why)
+	r.banWhy(n, why)
+	if target.bannedFor[n] {
+		return
+	}
+	target.bannedFor[n] = true
+	target.spread(n, banned)
+}

@@ -1,0 +1,212 @@
+package scheduler
+
+import (
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+)
+
+// canFence tells whether this partition may fence the node.
+func (w *world) canFence(n *node) bool {
+	switch {
+	case n.kind == kindGuest:
+		return true
+	case !w.opts.fencing:
+		return false
+	case w.quorum, w.opts.noQuorum == quorumIgnore:
+		return true
+	}
+	return n.online
+}
+
+// actFences fences the nodes that must be, and puts before and after each what has to be.
+func (w *world) actFences() {
+	w.fenceWithoutQuorum()
+	var ordinary, own []*action
+	for _, n := range w.nodes {
+		if !n.unclean || !w.canFence(n) || n.kind == kindGuest {
+			continue
+		}
+		a := w.fence(n, "", n.uncleanWhy)
+		if n.id == w.cib.Header.DCUUID && w.cib.Header.DCUUID != "" {
+			own = append(own, a)
+		} else {
+			ordinary = append(ordinary, a)
+		}
+	}
+	w.actGuestFences()
+	w.orderFences(ordinary, own)
+	for n, a := range w.eachFence() {
+		w.settleFenced(n, a)
+	}
+}
+
+// fence returns the fencing action of a node.
+func (w *world) fence(n *node, op, why string) *action {
+	if a := w.fences[n]; a != nil {
+		return a
+	}
+	if op == "" {
+		op = w.opts.fenceAction
+	}
+	a := w.actionVariant(nil, op, n, 0, "fence")
+	a.kind, a.fenceOp = transition.KindFence, op
+	a.key = "fence-" + n.name + "-" + op
+	a.require(why)
+	if n.kind == kindGuest {
+		a.pseudo, a.kind = true, transition.KindPseudo
+	}
+	w.fences[n] = a
+	return a
+}
+
+// eachFence yields the fenced nodes in the order of the configuration.
+func (w *world) eachFence() func(yield func(*node, *action) bool) {
+	return func(yield func(*node, *action) bool) {
+		for _, n := range w.nodes {
+			if a := w.fences[n]; a != nil && a.fenceOp != "on" {
+				if !yield(n, a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fenceWithoutQuorum fences this very partition when it lost quorum and its policy says so.
+func (w *world) fenceWithoutQuorum() {
+	if w.quorum || w.opts.noQuorum != quorumFence {
+		return
+	}
+	for _, n := range w.nodes {
+		if n.online && !n.remote() {
+			w.mark(n, "there is no quorum, and no-quorum-policy is fence")
+		}
+	}
+}
+
+// orderFences fences one node after the other where that is asked for, and the coordinator's own node last.
+func (w *world) orderFences(ordinary, own []*action) {
+	for _, a := range ordinary {
+		for _, b := range own {
+			w.order(a, b, 0)
+		}
+	}
+	if w.opts.concurrentFence {
+		return
+	}
+	for i := 1; i < len(ordinary); i++ {
+		w.order(ordinary[i-1], ordinary[i], 0)
+	}
+}
+
+// settleFenced adapts the actions to the fencing of a node: what would stop there is stopped by it, and nothing else
+// can be done there.
+func (w *world) settleFenced(n *node, fence *action) {
+	for _, a := range w.actions {
+		if a.rsc == nil || !a.rsc.primitive() {
+			continue
+		}
+		if a.node == n {
+			w.settleOn(a, n, fence)
+		}
+	}
+	for _, r := range w.all {
+		if !r.primitive() {
+			continue
+		}
+		w.startsAfter(r, n, fence)
+	}
+	w.collectivesAfter(n, fence)
+}
+
+func (w *world) settleOn(a *action, n *node, fence *action) {
+	switch a.task {
+	case taskStop, taskDemote:
+		a.pseudo, a.runnable, a.blocked = true, true, ""
+		if a.rsc.agent.Class != "stonith" {
+			w.order(fence, a, needsFirst)
+		}
+	case taskNotify:
+		a.pseudo = true
+	default:
+		if a.cancelOf != "" {
+			a.need = false
+			return
+		}
+		if n.kind != kindRemote && n.kind != kindGuest {
+			a.block(n.name + " is to be fenced")
+		}
+	}
+}
+
+// startsAfter lets starts wait for fencing: those that require it for every one, others for a node of which it is not
+// known whether they run there.
+func (w *world) startsAfter(r *rsc, n *node, fence *action) {
+	for _, a := range r.acts {
+		if a.task != taskStart && a.task != taskPromote || a.dead {
+			continue
+		}
+		if a.task == taskPromote && r.requires < requireFencing {
+			continue
+		}
+		switch {
+		case r.requires >= requireFencing:
+			if a.task == taskStart || true {
+				w.order(fence, a, needsFirst)
+			}
+		case !r.known[n] && n.kind == kindMember && r.scores[n.idx] != absent:
+			w.order(fence, a, needsFirst)
+		}
+	}
+}
+
+// collectivesAfter lets collections whose members stop by the fencing wait for it.
+func (w *world) collectivesAfter(n *node, fence *action) {
+	for _, r := range w.top {
+		if r.primitive() {
+			continue
+		}
+		hit, devices := false, false
+		r.leaves(func(l *rsc) {
+			if l.agent.Class == "stonith" {
+				devices = true
+			}
+			if s := w.existing(l, taskStop, n, 0); s != nil && s.need {
+				hit = true
+			}
+		})
+		if !hit || devices {
+			continue
+		}
+		if r.kind == cib.KindClone || r.kind == cib.KindGroup {
+			for _, task := range []string{taskStop, taskDemote} {
+				if a := w.existing(r, task, nil, 0); a != nil {
+					w.order(fence, a, 0)
+				}
+			}
+		}
+	}
+}
+
+// actShutdowns lets nodes leave that asked to, once nothing runs on them any more.
+func (w *world) actShutdowns() {
+	for _, n := range w.nodes {
+		if !n.shutdown || !n.online || n.remote() || n.unclean || n.kind == kindPing {
+			continue
+		}
+		a := w.actionVariant(nil, "do_shutdown", n, 0, "shutdown")
+		a.kind, a.key = transition.KindCluster, "do_shutdown-"+n.name
+		a.require(n.name + " asked to leave")
+		for _, s := range w.actions {
+			if s.node == n && s.task == taskStop && s.rsc != nil && s.rsc.primitive() {
+				if !s.rsc.managed && s.rsc.isRunningOn(n) {
+					continue
+				}
+				w.order(s, a, 0)
+			}
+			if r := s.rsc; r != nil && s.task == taskStop && r.isRemote && s.node == n {
+				w.order(s, a, 0)
+			}
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// applyStickiness lets resources prefer the node where they are.
+func (w *world) applyStickiness() {
+	for _, r := range w.all {
+		if !r.primitive() || r.sticky == 0 || len(r.running) != 1 || !r.managed {
+			continue
+		}
+		n := r.running[0]
+		if r.scores[n.idx] == absent {
+			continue
+		}
+		r.addAt(n, r.sticky)
+	}
+}
+
+// applyTargets bans resources that are meant to be stopped.
+func (w *world) applyTargets() {
+	for _, r := range w.all {
+		if r.primitive() && (r.target == roleStopped || r.next == roleStopped) {
+			if r.stopWhy == "" {
+				r.stopWhy = "its target-role is Stopped"
+				if r.removed {
+					r.stopWhy = "it is no longer configured"
+				}
+			}
+			r.next = roleStopped
+		}
+	}
+}
+
+// applyTickets keeps resources away whose ticket this site does not hold.
+func (w *world) applyTickets() {
+	for _, r := range w.all {
+		for _, t := range r.tickets {
+			w.applyTicket(r, t)
+		}
+	}
+}
+
+func (w *world) applyTicket(r *rsc, t *rscTicket) {
+	lost := !t.ticket.granted
+	standby := t.ticket.granted && t.ticket.standby
+	if !lost && !standby {
+		return
+	}
+	why := fmt.Sprintf("ticket %s is not granted here", t.ticket.id)
+	if standby {
+		why = fmt.Sprintf("ticket %s is in standby", t.ticket.id)
+	}
+	if t.role == rolePromoted {
+		w.ticketPromoted(r, t, why, standby)
+		return
+	}
+	if standby {
+		w.ticketStop(r, why)
+		return
+	}
+	switch t.loss {
+	case "fence":
+		w.ticketFence(r, t)
+		w.ticketStop(r, why)
+	case "demote":
+		if r.kind == cib.KindClone && r.clone.promotable {
+			w.ticketPromoted(r, t, why, false)
+			return
+		}
+		w.ticketStop(r, why)
+	case "freeze":
+		r.leaves(func(l *rsc) {
+			if len(l.running) > 0 {
+				l.managed = false
+			} else {
+				l.ban()
+				l.banWhy(nil, why)
+			}
+		})
+	default:
+		w.ticketStop(r, why)
+	}
+}
+
+func (w *world) ticketStop(r *rsc, why string) {
+	r.banWhy(nil, why)
+	r.spread(nil, banned)
+	r.leaves(func(l *rsc) { l.banWhy(nil, why) })
+}
+
+func (w *world) ticketFence(r *rsc, t *rscTicket) {
+	r.leaves(func(l *rsc) {
+		for _, n := range l.running {
+			w.mark(n, fmt.Sprintf("ticket %s was lost while %s was there", t.ticket.id, l.id))
+		}
+	})
+}
+
+// ticketPromoted forbids the promoted role.
+func (w *world) ticketPromoted(r *rsc, t *rscTicket, why string, standby bool) {
+	if !standby && t.role == rolePromoted {
+		switch t.loss {
+		case "stop":
+			w.ticketStop(r, why)
+			return
+		case "fence":
+			w.ticketFence(r, t)
+		case "freeze":
+			r.leaves(func(l *rsc) {
+				if len(l.running) > 0 {
+					l.managed = false
+				}
+			})
+			r.noPromotion = why
+			return
+		}
+	}
+	r.noPromotion = why
+}
+
+// applyLocks keeps resources on the node that shut down cleanly with them, for as long as locks hold.
+func (w *world) applyLocks() {
+	if !w.opts.shutdownLock {
+		return
+	}
+	for _, r := range w.all {
+		if !r.primitive() || r.lockNode == nil {
+			continue
+		}
+		limit := w.opts.shutdownLockMS
+		if limit > 0 {
+			due := unixTime(r.lockSince).Add(time.Duration(limit) * time.Millisecond)
+			if !w.now.Before(due) {
+				r.lockNode = nil
+				continue
+			}
+			w.recheckAt(due.Add(graceSeconds * time.Second))
+		}
+		for _, n := range w.nodes {
+			if n != r.lockNode && r.scores[n.idx] != absent {
+				r.scores[n.idx] = banned
+				r.banWhy(n, "it is locked to "+r.lockNode.name+", which is shutting down")
+			}
+		}
+	}
+}

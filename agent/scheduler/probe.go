@@ -1,0 +1,120 @@
+package scheduler
+
+import "paceline/agent/cib"
+
+// actProbes makes a probe for every instance on every node whose state of it is not known.
+func (w *world) actProbes() {
+	for _, r := range w.all {
+		if r.primitive() {
+			r.probed = map[*node]bool{}
+		}
+	}
+	if !w.opts.probes {
+		return
+	}
+	for _, n := range w.nodes {
+		if n.pending || n.shutdown && n.remote() || n.unclean || !n.online || n.kind == kindPing || !n.discovery {
+			continue
+		}
+		if n.remote() && !w.guestReady(n) {
+			continue
+		}
+		for _, r := range w.top {
+			w.probe(r, n)
+		}
+	}
+}
+
+// probe makes the probes of r on n; it returns whether there are any.
+func (w *world) probe(r *rsc, n *node) bool {
+	switch r.kind {
+	case cib.KindPrimitive:
+		return w.probePrimitive(r, n)
+	case cib.KindBundle:
+		return w.probeBundle(r, n)
+	case cib.KindClone:
+		if !r.clone.unique {
+			return w.probeAnonymous(r, n)
+		}
+	}
+	any := false
+	for _, k := range r.kids {
+		if w.probe(k, n) {
+			any = true
+		}
+	}
+	return any
+}
+
+// probeAnonymous probes once per node: by the instance that is there or shall be, else by the first.
+func (w *world) probeAnonymous(r *rsc, n *node) bool {
+	if r.exclusive && r.discover[n] != "exclusive" {
+		return false
+	}
+	if len(r.kids) == 0 {
+		return false
+	}
+	chosen := r.kids[0]
+	for _, k := range r.kids {
+		if placedOn(k, n) {
+			chosen = k
+			break
+		}
+	}
+	for _, k := range r.kids {
+		if k.claimed == n {
+			chosen = k
+			break
+		}
+	}
+	return w.probe(chosen, n)
+}
+
+func placedOn(r *rsc, n *node) bool {
+	found := false
+	r.leaves(func(l *rsc) {
+		if l.assigned == n {
+			found = true
+		}
+	})
+	return found
+}
+
+func (w *world) probePrimitive(r *rsc, n *node) bool {
+	if r.known[n] || r.pendNode[n] && false || r.removed || r.isRunningOn(n) {
+		return false
+	}
+	if r.guest != nil || r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
+		return false
+	}
+	if n.remote() && (len(r.fills) > 0 || r.isRemote) {
+		return false
+	}
+	if n.kind == kindGuest && n.conn != nil && n.conn.container == r {
+		return false
+	}
+	if !w.discoverable(r, n) {
+		return false
+	}
+	if r.filler && r.inClone() != nil && len(r.running) == 0 && r.clone == nil && false {
+		return false
+	}
+	a := w.action(r, taskMonitor, n, 0)
+	a.targetRC = rcNotRunning
+	a.require("its state there is not known")
+	r.probed[n] = true
+	return true
+}
+
+// discoverable tells whether constraints allow to look for r on n.
+func (w *world) discoverable(r *rsc, n *node) bool {
+	for x := r; x != nil; x = x.parent {
+		if x.discover[n] == "never" {
+			return false
+		}
+		if x.exclusive && x.discover[n] != "exclusive" {
+			return false
+		}
+	}
+	return true
+}

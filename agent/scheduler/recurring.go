@@ -1,0 +1,239 @@
+package scheduler
+
+import (
+	"fmt"
+	"strconv"
+
+	"paceline/agent/cib"
+)
+
+// actRecurring makes the recurring monitors of an instance where it shall run, and cancels those that are over.
+func (w *world) actRecurring(r *rsc) {
+	n := r.assigned
+	if r.maintenance || w.opts.maintenance {
+		w.cancelAll(r)
+		return
+	}
+	if n != nil && n.maintenance {
+		w.cancelAll(r)
+		return
+	}
+	for _, op := range r.ops {
+		ms := opInterval(op)
+		if ms == 0 || op.Name == taskStart || op.Name == taskStop || op.Name == taskPromote || op.Name == taskDemote {
+			continue
+		}
+		if w.repeated(r, op) {
+			continue
+		}
+		if parseRole(op.Role) == roleStopped {
+			w.actStoppedMonitor(r, op, ms)
+			continue
+		}
+		if n != nil && r.next >= roleStarted {
+			w.actMonitor(r, op, ms, n)
+		}
+	}
+	w.cancelGone(r)
+}
+
+// repeated reports an operation that is configured twice; the first counts.
+func (w *world) repeated(r *rsc, op *cib.Op) bool {
+	for _, o := range r.ops {
+		if o == op {
+			return false
+		}
+		if o.Name == op.Name && opInterval(o) == opInterval(op) {
+			w.problem(fmt.Sprintf("resource %s: operation %s with interval %d ms is configured twice", r.id, op.Name,
+				opInterval(op)))
+			return true
+		}
+	}
+	return false
+}
+
+// roleFits tells whether a monitor is one for the role that the instance shall have.
+func roleFits(op *cib.Op, r *rsc) bool {
+	want := parseRole(op.Role)
+	switch want {
+	case roleUnknown, roleStarted:
+		if op.Role == "" && r.promotable() {
+			return r.next == roleUnpromoted || r.next == roleStarted
+		}
+		if want == roleStarted && r.promotable() {
+			return r.next == roleUnpromoted || r.next == roleStarted
+		}
+		return true
+	}
+	return r.next == want
+}
+
+// inHistory returns the history of a recurring operation on a node; nil after a stop, which ends it.
+func inHistory(r *rsc, n *node, task string, ms int64) *record {
+	var found *record
+	for _, k := range r.hist {
+		if k.node != n {
+			continue
+		}
+		if k.task == taskStop && k.status == cib.OpDone && ms >= 0 {
+			found = nil
+		}
+		if k.task == task && k.interval == ms && ms > 0 {
+			if k.status == cib.OpCancelled {
+				continue
+			}
+			found = k
+		}
+	}
+	return found
+}
+
+func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {
+	old := inHistory(r, n, op.Name, ms)
+	if !opEnabled(op) || !roleFits(op, r) {
+		return
+	}
+	a := w.action(r, op.Name, n, ms)
+	if r.next == rolePromoted {
+		a.targetRC = rcPromoted
+	}
+	start := w.existing(r, taskStart, n, 0)
+	switch {
+	case old == nil || !r.isRunningOn(n):
+		a.require("it is not monitored yet")
+	case old.status == cib.OpPending:
+		a.require("its monitor is not complete")
+	case start != nil && start.need:
+		a.require("")
+	}
+	if !r.managed && !r.isRunningOn(n) {
+		a.need = false
+	}
+	w.order(start, a, needsFirst|forcesThen)
+	if p := w.existing(r, taskPromote, n, 0); p != nil {
+		w.order(p, a, needsFirst|forcesThen)
+	}
+	if r.next == roleUnpromoted || r.next == roleStarted {
+		if d := w.existing(r, taskDemote, n, 0); d != nil {
+			w.order(d, a, needsFirst|forcesThen)
+		}
+	}
+	if stop := w.existing(r, taskStop, n, 0); stop != nil {
+		w.order(stop, a, 0)
+	}
+}
+
+// actStoppedMonitor watches that an instance is not running where it should not be.
+func (w *world) actStoppedMonitor(r *rsc, op *cib.Op, ms int64) {
+	if !opEnabled(op) {
+		return
+	}
+	if c := r.inClone(); c != nil && !c.clone.unique {
+		w.problem(fmt.Sprintf("resource %s: monitors of the stopped role are not possible for anonymous clones", r.base))
+		return
+	}
+	for _, n := range w.nodes {
+		if n.kind == kindPing || n.remote() && false {
+			continue
+		}
+		old := inHistoryAnyStop(r, n, op.Name, ms)
+		if r.assigned == n && r.next >= roleStarted {
+			if old != nil {
+				w.cancel(r, n, op.Name, ms, "it is to run there", true)
+			}
+			continue
+		}
+		if !n.online || n.pending || n.unclean || n.shutdown {
+			continue
+		}
+		a := w.action(r, op.Name, n, ms)
+		a.targetRC = rcNotRunning
+		if old == nil {
+			a.require("it is not watched there yet")
+		}
+		if r.managed || true {
+			if p := w.existing(r, taskMonitor, n, 0); p != nil {
+				w.order(p, a, needsFirst|forcesThen)
+			}
+			for _, stop := range r.acting(taskStop) {
+				if stop.node == n {
+					w.order(stop, a, needsFirst|forcesThen)
+				}
+			}
+		}
+	}
+}
+
+func inHistoryAnyStop(r *rsc, n *node, task string, ms int64) *record {
+	for _, k := range r.hist {
+		if k.node == n && k.task == task && k.interval == ms && k.status != cib.OpCancelled {
+			return k
+		}
+	}
+	return nil
+}
+
+// cancelAll ends every monitor of an instance in maintenance.
+func (w *world) cancelAll(r *rsc) {
+	for _, n := range r.running {
+		for _, k := range r.hist {
+			if k.node == n && k.interval > 0 && inHistory(r, n, k.task, k.interval) == k {
+				w.cancel(r, n, k.task, k.interval, "it is in maintenance", false)
+			}
+		}
+	}
+}
+
+// cancelGone ends monitors that are no longer configured, or not for the role that the instance shall have.
+func (w *world) cancelGone(r *rsc) {
+	for _, n := range r.running {
+		if !n.online || n.unclean && !n.remote() {
+			continue
+		}
+		for _, k := range r.hist {
+			if k.node != n || k.interval == 0 || inHistory(r, n, k.task, k.interval) != k {
+				continue
+			}
+			op := r.anyOp(k.task, k.interval)
+			switch {
+			case op == nil && (r.removed || !w.opts.cancelRemoved):
+				continue
+			case op != nil && parseRole(op.Role) == roleStopped && opEnabled(op):
+				continue
+			case op != nil && opEnabled(op) && (r.next < roleStarted || roleFits(op, r)):
+				continue
+			}
+			if stop := w.existing(r, taskStop, n, 0); stop != nil && stop.need {
+				continue
+			}
+			w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)
+		}
+	}
+}
+
+// anyOp returns a configured operation, enabled or not.
+func (r *rsc) anyOp(name string, interval int64) *cib.Op {
+	for _, op := range r.ops {
+		if op.Name == name && opInterval(op) == interval {
+			return op
+		}
+	}
+	return nil
+}
+
+// cancel ends a recurring operation on a node.
+func (w *world) cancel(r *rsc, n *node, task string, ms int64, why string, order bool) *action {
+	a := w.actionVariant(r, taskCancel, n, ms, task)
+	a.cancelOf = task
+	a.key = r.id + "_" + task + "_" + strconv.FormatInt(ms, 10)
+	a.require(why)
+	if stop := w.existing(r, taskStop, n, 0); stop != nil {
+		a.beforeStop = stop
+	}
+	for _, t := range []string{taskStart, taskPromote, taskDemote} {
+		if next := w.existing(r, t, n, 0); next != nil && order {
+			w.order(a, next, 0)
+		}
+	}
+	return a
+}
