@@ -13,7 +13,8 @@ type Request struct {
 	Origin string // who asked, for people
 	Term   uint64
 	View   uint64
-	// Timeout bounds the whole fencing, delays included (stonith-timeout).
+	// Timeout bounds the whole fencing (stonith-timeout; 0: TimeoutDefault). Delays, and the time of devices that have a
+	// pcmk_*_timeout of their own, are added.
 	Timeout time.Duration
 	// Devices are all that are configured; the machine finds those that reach the target.
 	Devices []Device
@@ -57,3 +58,36 @@ type Done struct {
 
 func (Ask) fencingEffect()  {}
 func (Done) fencingEffect() {}
+
+// Record is an entry of the history of fencings.
+type Record struct {
+	Target    string `json:"target"`
+	Action    string `json:"action"`             // off reboot on
+	Device    string `json:"device,omitempty"`   // IDs of the devices, joined by '+'; "manual" for a person's word
+	Executor  string `json:"executor,omitempty"` // nodes that ran them, joined by '+'
+	Origin    string `json:"origin,omitempty"`
+	State     string `json:"state"` // pending ok failed
+	Detail    string `json:"detail,omitempty"`
+	Started   int64  `json:"started"` // Unix milliseconds
+	Completed int64  `json:"completed,omitempty"`
+	Attempt   int    `json:"attempt,omitempty"`
+}
+
+// States of a Record.
+const (
+	StatePending = "pending"
+	StateOK      = "ok"
+	StateFailed  = "failed"
+)
+
+// Record makes the history's entry of how a fencing ended.
+func (d Done) Record(req Request, completed time.Time) Record {
+	r := Record{
+		Target: req.Target, Action: req.Action, Device: d.Device, Executor: d.Node, Origin: req.Origin, State: StateFailed,
+		Detail: d.Detail, Started: d.Started.UnixMilli(), Completed: completed.UnixMilli(),
+	}
+	if d.OK {
+		r.State = StateOK
+	}
+	return r
+}

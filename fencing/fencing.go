@@ -23,6 +23,9 @@ const (
 	Status   = "status"
 	Monitor  = "monitor"
 	MetaData = "metadata"
+	// List asks whether the device reaches the target, where its parameters do not say so (pcmk_host_check dynamic-list or
+	// status). It changes nothing.
+	List = "list"
 )
 
 // Device is a configured fencing device: a stonith-class primitive after templates, rules and defaults.
@@ -34,6 +37,8 @@ type Device struct {
 	ActiveOn []string `json:"active_on,omitempty"`
 	// Banned nodes may not run it.
 	Banned []string `json:"banned,omitempty"`
+	// Actions are those that the agent's meta-data name, if they are known. Without them, drivers find out.
+	Actions []string `json:"actions,omitempty"`
 }
 
 // Order asks one node to run one device against one target. It is void once Budget of the executing node's monotonic
@@ -61,8 +66,9 @@ type Result struct {
 	Took   time.Duration `json:"took"`
 }
 
-// Driver talks to devices of one family. Do returns nil only when the device confirmed the action. It returns when the
-// context ends, and leaves no process behind.
+// Driver talks to devices of one family. Do returns nil only when the device confirmed the action; for List, only when the
+// device reaches the target. Reboot of a device that cannot is off, then on. It returns when the context ends, and leaves
+// no process behind.
 type Driver interface {
 	Do(ctx context.Context, dev Device, action, target string) error
 	MetaData(ctx context.Context, agent string) ([]byte, error)
