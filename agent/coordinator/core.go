@@ -126,8 +126,8 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 	if c.term != 0 {
 		c.reconcileNodes(now)
 		c.reconcileVoters()
-		c.tendFences(now)
 		c.advance(now)
+		c.tendFences(now)
 	}
 	c.wake()
 	return c.effects

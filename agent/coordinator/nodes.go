@@ -67,6 +67,9 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
 		return true
 	}
+	if st != nil && st.Expected == "down" && st.Incarnation == s.incarnation {
+		return true // let go in good order; it says goodbye any moment
+	}
 	c.join(now, m, s, st)
 	return true
 }
@@ -212,7 +215,7 @@ func (c *Core) tendGone(now time.Time, id, name, why string) {
 
 // lied reports a node that is heard in the very boot that was confirmed fenced (safety rule 9). Gossip may go on naming
 // a dead node alive for as long as it takes to notice; only after that, or when the node was missed and is heard again,
-// it is the device that lied.
+// it is the device that lied. Such a node stays out until it is fenced in truth, or comes back from another boot.
 func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool {
 	if st == nil || st.Fenced == "" || st.Boot == "" || st.Boot != m.Boot {
 		return false
@@ -233,7 +236,7 @@ func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool 
 				Started: now.UnixMilli(), Completed: now.UnixMilli(),
 			}}},
 			{NodeStatus: &cib.NodeStatus{
-				ID: m.ID, Uname: m.Name, InCCM: "false", CRMD: "offline", Expected: "member", Fenced: "-",
+				ID: m.ID, Uname: m.Name, InCCM: "false", CRMD: "offline", Expected: "member",
 				Since: now.UnixMilli(), Cause: why,
 			}},
 		})

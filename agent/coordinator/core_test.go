@@ -1,0 +1,540 @@
+package coordinator
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/membership"
+	"paceline/agent/scheduler"
+	"paceline/agent/transition"
+	"paceline/fencing"
+)
+
+// world drives a Core: it commits what the Core asks for, and keeps what the Core sends.
+type world struct {
+	t     *testing.T
+	core  *Core
+	now   time.Time
+	snap  Snapshot
+	view  membership.View
+	graph *transition.Graph // what the next plans are; nil is an empty one
+	plans int
+
+	hold    bool // commits are kept in held until released
+	held    []Commit
+	log     []string // what the Core asked for, in order
+	sent    []Send
+	fences  []SendFence
+	acks    []Ack
+	said    []string
+	wake    time.Time
+	changes []ChangeVoters
+}
+
+func newWorld(t *testing.T, nodes ...string) *world {
+	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	w.snap.CIB = &cib.CIB{}
+	w.core = NewCore(Config{
+		Self: nodes[0], SelfID: "id-" + nodes[0], Timing: TimingFor(700*time.Millisecond, 5*time.Second),
+		Plan: w.plan, Rand: rand.New(rand.NewPCG(1, 2)),
+	})
+	for _, n := range nodes {
+		w.view.Members = append(w.view.Members, member(n, "boot1", "inc1"))
+	}
+	w.step(Elected{Term: 3, Snapshot: w.snap, View: w.view, Voters: []string{"id-" + nodes[0]}})
+	for _, n := range nodes {
+		w.up(n, "boot1", "inc1")
+	}
+	return w
+}
+
+func member(name, boot, inc string) membership.Member {
+	return membership.Member{
+		Name: name, ID: "id-" + name, Boot: boot, Incarnation: inc, Addr: "10.0.0.1", PeerPort: 7947, Role: membership.RoleVoter, Status: membership.Alive,
+	}
+}
+
+func (w *world) plan(*cib.CIB, time.Time) *scheduler.Result {
+	w.plans++
+	g := w.graph
+	w.graph = nil
+	if g == nil {
+		g = &transition.Graph{}
+	}
+	return &scheduler.Result{Graph: g}
+}
+
+// next makes g the next plan and asks for one.
+func (w *world) next(actions ...*transition.Action) {
+	w.t.Helper()
+	w.graph = &transition.Graph{Actions: actions}
+	w.step(Changed{Snapshot: w.snap, Why: "a test"})
+}
+
+func (w *world) step(ev Event) {
+	w.t.Helper()
+	var after []Event
+	for _, e := range w.core.Step(w.now, ev) {
+		switch e := e.(type) {
+		case Commit:
+			w.log = append(w.log, "commit "+changeName(e.Change))
+			w.held = append(w.held, e)
+		case Send:
+			w.log = append(w.log, "send "+e.Order.Action.Operation+" "+e.Order.Action.Resource+" "+e.Node)
+			w.sent = append(w.sent, e)
+		case SendFence:
+			w.log = append(w.log, "fence "+e.Order.Action+" "+e.Order.Target+" by "+e.Node)
+			w.fences = append(w.fences, e)
+		case OpenSession:
+			w.log = append(w.log, "open "+e.Node)
+		case CloseSession:
+			w.log = append(w.log, "close "+e.Node)
+		case Ack:
+			w.acks = append(w.acks, e)
+		case Say:
+			w.said = append(w.said, e.Text)
+		case Wake:
+			w.wake = e.At
+		case ChangeVoters:
+			w.changes = append(w.changes, e)
+		}
+	}
+	for _, ev := range after {
+		w.step(ev)
+	}
+	if !w.hold {
+		w.release()
+	}
+}
+
+func (w *world) release() {
+	w.t.Helper()
+	for len(w.held) > 0 {
+		c := w.held[0]
+		w.held = w.held[1:]
+		next, err := cib.Apply(w.snap.CIB, c.Change)
+		if err == nil {
+			w.snap = Snapshot{Revision: w.snap.Revision + 1, CIB: next}
+		} else {
+			w.t.Errorf("commit refused: %v", err)
+		}
+		w.step(Committed{Seq: c.Seq, Snapshot: w.snap, Err: err})
+	}
+}
+
+// sleep lets time pass, with the ticks that the Core asked for.
+func (w *world) sleep(d time.Duration) {
+	w.t.Helper()
+	end := w.now.Add(d)
+	for i := 0; !w.wake.IsZero() && !w.wake.After(end); i++ {
+		if i > 1000 {
+			w.t.Fatal("the Core asks to be woken again and again")
+		}
+		w.now = maxTime(w.now, w.wake)
+		w.step(Tick{})
+		if !w.wake.After(w.now) && !w.wake.IsZero() {
+			w.now = w.now.Add(time.Millisecond)
+		}
+	}
+	w.now = end
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (w *world) up(node, boot, inc string) {
+	w.t.Helper()
+	w.step(SessionUp{Node: node, ID: "id-" + node, Boot: boot, Incarnation: inc})
+}
+
+func (w *world) status(node string, s membership.Status) {
+	w.t.Helper()
+	v := membership.View{Seq: w.view.Seq + 1, Members: append([]membership.Member(nil), w.view.Members...)}
+	for i := range v.Members {
+		if v.Members[i].Name == node {
+			v.Members[i].Status, v.Members[i].Since = s, w.now
+		}
+	}
+	w.view = v
+	w.step(Viewed{View: v})
+}
+
+func (w *world) state(node string) *cib.NodeState {
+	w.t.Helper()
+	st := w.snap.CIB.NodeState("id-" + node)
+	if st == nil {
+		w.t.Fatalf("nothing is known of %s", node)
+	}
+	return st
+}
+
+// answer reports the result of the newest order for the resource.
+func (w *world) answer(resource string, callID int64, rc, status int) {
+	w.t.Helper()
+	for i := len(w.sent) - 1; i >= 0; i-- {
+		if o := w.sent[i].Order; o.Action.Resource == resource {
+			w.step(Reported{Result: transition.Result{
+				Numbers: o.Numbers, Node: o.Action.Node, Resource: resource, Operation: o.Action.Operation, IntervalMS: o.Action.IntervalMS,
+				CallID: callID, RC: rc, Status: status, TargetRC: o.Action.TargetRC, StartedMS: w.now.UnixMilli(),
+			}})
+			return
+		}
+	}
+	w.t.Fatalf("no order for %s was sent", resource)
+}
+
+func changeName(ch cib.Change) string {
+	switch {
+	case ch.Batch != nil:
+		var s []string
+		for _, c := range ch.Batch {
+			s = append(s, changeName(c))
+		}
+		return strings.Join(s, "+")
+	case ch.NodeStatus != nil:
+		return "node-status"
+	case ch.ClearNode != nil:
+		return "clear"
+	case ch.RecordOp != nil:
+		return "record " + ch.RecordOp.Record.ID
+	case ch.ForgetOps != nil:
+		return "forget " + ch.ForgetOps.Resource
+	case ch.SetTransient != nil:
+		if ch.SetTransient.Value != nil {
+			return ch.SetTransient.Name + "=" + *ch.SetTransient.Value
+		}
+		return ch.SetTransient.Name + "=nil"
+	case ch.RecordFence != nil:
+		return "fence-" + ch.RecordFence.Event.State
+	case ch.SetQuorum != nil:
+		return "quorum"
+	case ch.PutNode != nil:
+		return "put-node"
+	}
+	return "?"
+}
+
+func (w *world) expectLog(want ...string) {
+	w.t.Helper()
+	if got := strings.Join(w.log, "\n"); got != strings.Join(want, "\n") {
+		w.t.Fatalf("asked for:\n%s\nwanted:\n%s", got, strings.Join(want, "\n"))
+	}
+	w.log = nil
+}
+
+func op(id int, operation, resource, node string, after ...int) *transition.Action {
+	return &transition.Action{ID: id, Kind: transition.KindResource, Operation: operation, Resource: resource, Node: node, TimeoutMS: 20000, After: after}
+}
+
+func TestNodesBecomeMembersWhenTheirExecutorsAnswer(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	for _, n := range []string{"a", "b"} {
+		if st := w.state(n); !online(st) || st.Expected != "member" || st.Boot != "boot1" {
+			t.Fatalf("%s: %+v", n, st)
+		}
+	}
+	if !isTrue(w.snap.CIB.Header.HaveQuorum) || w.snap.CIB.Header.DCUUID != "id-a" {
+		t.Fatal("the coordinator and its quorum are not committed")
+	}
+	if len(w.changes) == 0 || w.changes[0].Step.Admit != "id-b" {
+		t.Fatalf("b is not admitted to the voters: %+v", w.changes)
+	}
+}
+
+func TestALostNodeIsCommittedUncleanBeforeAnythingIsPlanned(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.log, w.plans = nil, 0
+	w.hold = true
+	w.status("c", membership.Failed)
+	if w.plans != 0 {
+		t.Fatal("planned before the loss was committed")
+	}
+	w.expectLog("close c", "commit node-status")
+	w.hold = false
+	w.release()
+	if st := w.state("c"); isTrue(st.InCCM) || st.CRMD != "offline" || st.Expected != "member" {
+		t.Fatalf("not unclean: %+v", st)
+	}
+	if w.plans != 1 {
+		t.Fatal("plans:", w.plans)
+	}
+}
+
+func device(c *cib.CIB) *cib.CIB {
+	next := *c
+	next.Configuration.Resources = []*cib.Resource{{
+		ID: "power", Kind: cib.KindPrimitive, Agent: cib.Agent{Class: "stonith", Type: "fence_test"},
+		Params: []cib.NVSet{{Pairs: []cib.NVPair{{Name: "pcmk_host_check", Value: "none"}}}},
+	}}
+	return &next
+}
+
+// Rules 2 and 3: what comes after a fencing leaves only when its success is committed, and a start only after its intent is.
+func TestFenceThenStart(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.snap.CIB = device(w.snap.CIB)
+	w.status("c", membership.Failed)
+	w.log = nil
+	w.next(
+		&transition.Action{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"},
+		op(2, "start", "web", "b", 1),
+	)
+	w.expectLog("commit fence-pending", "fence off c by a")
+	w.hold = true
+	o := w.fences[0].Order
+	w.step(FenceReported{Result: fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: "a", OK: true}})
+	w.expectLog("commit fence-ok+clear+node-status")
+	w.hold = false
+	w.release()
+	w.expectLog("commit record web_last_0", "send start web b")
+	if st := w.state("c"); st.Expected != "down" || st.Fenced == "" {
+		t.Fatalf("c is not down: %+v", st)
+	}
+	h := w.state("b").Resources[0]
+	if h.Ops[0].OpStatus != "-1" {
+		t.Fatal("the intent is not pending:", h.Ops[0])
+	}
+	w.answer("web", 7, 0, cib.OpDone)
+	if h := w.state("b").Resources[0]; h.Ops[0].OpStatus != "0" || h.Ops[0].CallID != "7" {
+		t.Fatalf("the result is not recorded: %+v", h.Ops[0])
+	}
+	if len(w.acks) != 1 || w.acks[0].CallID != 7 {
+		t.Fatal("the result was not acknowledged", w.acks)
+	}
+}
+
+func TestAFailedFencingIsTriedAgainWithGrowingPauses(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.snap.CIB = device(w.snap.CIB)
+	w.status("c", membership.Failed)
+	w.next(&transition.Action{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"}, op(2, "start", "web", "b", 1))
+	var gaps []time.Duration
+	last := w.now
+	for len(gaps) < 4 {
+		n := len(w.fences)
+		o := w.fences[n-1].Order
+		w.step(FenceReported{Result: fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: w.fences[n-1].Node, Detail: "no"}})
+		if len(w.fences) > n {
+			continue // another node tries
+		}
+		last = w.now
+		for i := 0; len(w.fences) == n; i++ {
+			if i > 1000 {
+				t.Fatal("the fencing was given up")
+			}
+			w.sleep(100 * time.Millisecond)
+		}
+		gaps = append(gaps, w.now.Sub(last))
+	}
+	for i, g := range gaps {
+		if want := time.Second << i; g < want || g > want+200*time.Millisecond {
+			t.Fatalf("pauses %v: pause %d should be %v", gaps, i, want)
+		}
+	}
+	if len(w.sent) != 0 {
+		t.Fatal("something was started before the fencing succeeded:", w.sent)
+	}
+}
+
+func TestNoStartWithoutFencing(t *testing.T) {
+	w := newWorld(t, "a", "b", "c") // no device at all
+	w.status("c", membership.Failed)
+	w.next(&transition.Action{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"}, op(2, "start", "web", "b", 1))
+	w.sleep(5 * time.Minute)
+	if len(w.sent) != 0 {
+		t.Fatal("recovered without fencing:", w.sent)
+	}
+	p := w.core.Progress()
+	if len(p.Fences) != 1 || p.Fences[0].Blocked == "" {
+		t.Fatalf("nobody is told what recovery waits for: %+v", p.Fences)
+	}
+	// A person's word lets it go on.
+	w.log = nil
+	w.step(FenceConfirmed{Target: "c", Origin: "user root"})
+	if w.state("c").Expected != "down" {
+		t.Fatal("the confirmation was not taken")
+	}
+}
+
+// Rule 9.
+func TestAFencedNodeHeardAgainInTheSameBootIsALie(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.snap.CIB = device(w.snap.CIB)
+	w.status("c", membership.Failed)
+	w.next(&transition.Action{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"})
+	o := w.fences[0].Order
+	w.step(FenceReported{Result: fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: "a", OK: true}})
+	w.now = w.now.Add(time.Second)
+	w.log = nil
+	w.status("c", membership.Alive)
+	if st := w.state("c"); st.Expected != "member" || isTrue(st.InCCM) {
+		t.Fatalf("the lie was believed: %+v", st)
+	}
+	last := w.snap.CIB.Status.Fencing[len(w.snap.CIB.Status.Fencing)-1]
+	if last.State != "failed" || !strings.Contains(last.Detail, "does not do what it says") {
+		t.Fatalf("the history hides it: %+v", last)
+	}
+	for _, l := range w.log {
+		if l == "open c" {
+			t.Fatal("a session was opened to a node that should be dead")
+		}
+	}
+}
+
+func TestARebootedNodeIsKnownToRunNothing(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.answer("web", 1, 0, cib.OpDone)
+	v := membership.View{Seq: 9, Members: []membership.Member{w.view.Members[0], member("b", "boot2", "inc2")}}
+	w.view = v
+	w.log = nil
+	w.step(Viewed{View: v})
+	w.up("b", "boot2", "inc2")
+	if st := w.state("b"); len(st.Resources) != 0 || st.Boot != "boot2" || !online(st) {
+		t.Fatalf("after a reboot: %+v", st)
+	}
+	// A new incarnation in the same boot keeps what it runs.
+	w.next(op(1, "start", "web", "b"))
+	w.answer("web", 1, 0, cib.OpDone)
+	v.Seq, v.Members = 10, []membership.Member{w.view.Members[0], member("b", "boot2", "inc3")}
+	w.step(Viewed{View: v})
+	w.up("b", "boot2", "inc3")
+	if st := w.state("b"); len(st.Resources) != 1 || st.Incarnation != "inc3" {
+		t.Fatalf("after a restart of the daemon: %+v", st)
+	}
+}
+
+func TestResultsCountOnceAndLateOnesMoveNothing(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "monitor", "web", "b"), op(2, "start", "db", "b", 1))
+	w.sent[0].Order.Action.TargetRC = 7
+	late := transition.Result{
+		Numbers: transition.Numbers{Term: 2, Graph: 1, Action: 1}, Node: "b", Resource: "web", Operation: "monitor", CallID: 3, RC: 7, TargetRC: 7,
+	}
+	w.log = nil
+	w.step(Reported{Result: late})
+	if len(w.sent) != 1 {
+		t.Fatal("a result of another term confirmed an action:", w.sent)
+	}
+	w.expectLog("commit record web_last_0")
+	w.step(Reported{Result: late})
+	w.expectLog()
+	if len(w.acks) != 2 {
+		t.Fatal("the repeated result was not acknowledged")
+	}
+}
+
+func TestFailuresAreCounted(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	mon := op(1, "monitor", "web", "b")
+	mon.IntervalMS = 10000
+	w.next(mon)
+	w.answer("web", 1, 0, cib.OpDone)
+	for i := range 2 {
+		w.log = nil
+		w.step(Reported{Result: transition.Result{
+			Node: "b", Resource: "web", Operation: "monitor", IntervalMS: 10000, CallID: int64(2 + i), RC: 7, Unasked: true, ExitReason: "gone",
+		}})
+		w.expectLog(fmt.Sprintf("commit record web_last_failure_0+fail-count-web#monitor_10000=%d+last-failure-web#monitor_10000=%d", i+1, w.now.Unix()))
+	}
+	w.next(op(1, "start", "web", "b"))
+	w.log = nil
+	w.answer("web", 9, 1, cib.OpDone)
+	w.expectLog(fmt.Sprintf("commit record web_last_failure_0+record web_last_0+fail-count-web#start_0=INFINITY+last-failure-web#start_0=%d", w.now.Unix()))
+	w.next(&transition.Action{ID: 1, Kind: transition.KindCluster, Operation: "clear_failcount", Resource: "web", Node: "b"})
+	for _, set := range w.state("b").Attributes {
+		for _, p := range set.Pairs {
+			if strings.Contains(p.Name, "web") {
+				t.Error("left after clear_failcount:", p.Name)
+			}
+		}
+	}
+}
+
+func TestAProbeThatFindsSomethingIsNoFailure(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	probe := op(1, "monitor", "web", "b")
+	probe.TargetRC = 7
+	w.next(probe)
+	w.log, w.plans = nil, 0
+	w.answer("web", 1, 0, cib.OpDone)
+	w.expectLog("commit record web_last_0")
+	if w.plans != 1 {
+		t.Fatal("what was found leads to a new plan; plans:", w.plans)
+	}
+}
+
+func TestASilentExecutorIsPendingThenLost(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.step(SessionDown{Node: "c", Why: "connection reset"})
+	if !online(w.state("c")) {
+		t.Fatal("a session that just broke is no loss yet")
+	}
+	for range 20 { // each attempt fails
+		w.sleep(200 * time.Millisecond)
+		if s := w.core.sessions["c"]; s != nil && s.opening {
+			w.step(SessionDown{Node: "c", Why: "connection refused"})
+		}
+	}
+	if st := w.state("c"); st.Join != "pending" || !isTrue(st.InCCM) {
+		t.Fatalf("after 4 s: %+v", st)
+	}
+	w.sleep(2 * time.Second)
+	if st := w.state("c"); isTrue(st.InCCM) || st.Expected != "member" || !strings.Contains(st.Cause, "refused") {
+		t.Fatalf("after the lease: %+v", st)
+	}
+}
+
+func TestAnOrderWithoutResultTimesOut(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.sleep(29 * time.Second)
+	if w.state("b").Resources[0].Ops[0].OpStatus != "-1" {
+		t.Fatal("ended too early")
+	}
+	w.sleep(2 * time.Second)
+	found := false
+	for _, op := range w.state("b").Resources[0].Ops {
+		found = found || op.ID == "web_last_failure_0" && op.OpStatus == "2"
+	}
+	if !found {
+		t.Fatalf("no time-out recorded: %+v", w.state("b").Resources[0].Ops)
+	}
+}
+
+func TestIntentsThatNeverArrivedAreForgotten(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.step(SessionDown{Node: "b", Why: "reset"})
+	w.up("b", "boot1", "inc1")
+	if n := len(w.state("b").Resources); n != 0 {
+		t.Fatal("an intent that the node does not know of was kept")
+	}
+	w.next(op(1, "start", "web", "b"))
+	w.step(SessionDown{Node: "b", Why: "reset"})
+	w.step(SessionUp{Node: "b", ID: "id-b", Boot: "boot1", Incarnation: "inc1", Running: []string{"web"}})
+	if n := len(w.state("b").Resources); n != 1 {
+		t.Fatal("an operation that runs was forgotten")
+	}
+}
+
+func TestANodeThatLeavesInGoodOrderIsNotUnclean(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(&transition.Action{ID: 1, Kind: transition.KindCluster, Operation: "do_shutdown", Node: "b"})
+	if st := w.state("b"); st.Expected != "down" {
+		t.Fatalf("not let go: %+v", st)
+	}
+	w.log = nil
+	w.status("b", membership.Left)
+	if st := w.state("b"); isTrue(st.InCCM) || st.Expected != "down" {
+		t.Fatalf("after it left: %+v", st)
+	}
+}
