@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/executor"
+	"paceline/agent/transition"
+	"paceline/integration/lab"
+)
+
+func begin(at int64, op, res string) executor.Entry {
+	return executor.Entry{Kind: executor.KindBegin, MonoMS: at, Operation: op, Resource: res, Action: &transition.Action{Agent: cib.Agent{Class: "ocf"}}}
+}
+
+func ended(at int64, op, res string, rc int) executor.Entry {
+	return executor.Entry{Kind: executor.KindEnd, MonoMS: at, BeganMS: at - 5, Operation: op, Resource: res, Result: &transition.Result{RC: rc},
+		Action: &transition.Action{Agent: cib.Agent{Class: "ocf"}}}
+}
+
+func off(at int64, node string) lab.PowerEvent {
+	return lab.PowerEvent{Mono: time.Duration(at) * time.Millisecond, Node: node, What: "off"}
+}
+
+func TestOverlaps(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		journals map[string][]executor.Entry
+		power    []lab.PowerEvent
+		want     int
+	}{
+		{"moved in good order", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(22, "stop", "ip", 0)},
+			"b": {begin(22, "start", "ip"), ended(30, "start", "ip", 0)},
+		}, nil, 0},
+		{"started before the stop had ended", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(25, "stop", "ip", 0)},
+			"b": {begin(22, "start", "ip"), ended(30, "start", "ip", 0)},
+		}, nil, 1},
+		{"started after a failed stop", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(21, "stop", "ip", 1)},
+			"b": {begin(40, "start", "ip"), ended(50, "start", "ip", 0)},
+		}, nil, 1},
+		{"recovered after the power was off", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(101, "start", "ip"), ended(110, "start", "ip", 0)},
+		}, []lab.PowerEvent{off(100, "a")}, 0},
+		{"recovered before the power was off", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(99, "start", "ip"), ended(110, "start", "ip", 0)},
+		}, []lab.PowerEvent{off(100, "a")}, 1},
+		{"another node's power", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(110, "start", "ip"), ended(120, "start", "ip", 0)},
+		}, []lab.PowerEvent{off(100, "b")}, 1},
+		{"a start that failed may be active", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 1)},
+			"b": {begin(20, "start", "ip")},
+		}, nil, 1},
+		{"a probe finds it where nobody started it", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(20, "monitor", "ip"), ended(25, "monitor", "ip", 0)},
+		}, nil, 1},
+		{"a probe finds nothing", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(20, "monitor", "ip"), ended(25, "monitor", "ip", 7)},
+		}, nil, 0},
+		{"two resources", map[string][]executor.Entry{
+			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
+			"b": {begin(10, "start", "fs"), ended(12, "start", "fs", 0)},
+		}, nil, 0},
+	} {
+		if got := Overlaps(Spans(c.journals, c.power)); len(got) != c.want {
+			t.Errorf("%s: overlaps %v, want %d", c.name, got, c.want)
+		}
+	}
+}
