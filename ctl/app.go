@@ -118,7 +118,7 @@ func newApp(s Streams) *cli.App {
 		Description: "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the state of the cluster, 4 unreachable or timed out.\n" +
 			"Commands may be shortened to a unique prefix; flags may stand after arguments.",
 		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
-		HideVersion: true, HideHelpCommand: false, UseShortOptionHandling: false,
+		HideVersion: true, HideHelpCommand: true,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
 	}
@@ -214,10 +214,13 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	list := app.Commands
 	var at *cli.Command
 	path := ""
+	if rest := args[1:]; len(rest) > 1 && rest[0] == "help" {
+		return arrange(app, append(append([]string{args[0]}, rest[1:]...), "--help")) // help X is X --help
+	}
 	for len(rest) > 0 && len(list) > 0 {
 		word := rest[0]
-		if word == "help" || word == "h" {
-			return append(out, rest...), nil
+		if word == "help" {
+			return append(out, "--help"), nil
 		}
 		if strings.HasPrefix(word, "-") {
 			return append(out, rest...), nil
@@ -295,8 +298,15 @@ func separate(c *cli.Command, path string, words []string) (flags, args []string
 		switch {
 		case hasValue || isBool(f):
 			flags = append(flags, w)
-		case name == "wait":
-			flags = append(flags, "--wait="+api.WaitDefault.String())
+		case name == "wait": // its value may be left out, and may stand behind a blank if it reads as a time
+			value := api.WaitDefault.String()
+			if i+1 < len(words) {
+				if _, err := time.ParseDuration(words[i+1]); err == nil {
+					i++
+					value = words[i]
+				}
+			}
+			flags = append(flags, "--wait="+value)
 		case i+1 == len(words):
 			return nil, nil, usagef("paceline %s: %s needs a value", path, w)
 		default:

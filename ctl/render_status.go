@@ -62,7 +62,14 @@ func (v statusView) summary(w io.Writer, st *api.Status) {
 	if st.Protected.Yes {
 		yes = v.paint.good("yes")
 	}
-	line("Protected: %s, because %s", yes, strings.Join(st.Protected.Because, "; "))
+	if because := st.Protected.Because; len(because) > 0 && (st.Protected.Yes || len(because) == 1) {
+		line("Protected: %s, because %s", yes, strings.Join(because, "; "))
+	} else {
+		line("Protected: %s, because", yes)
+		for _, b := range because {
+			line("    - %s", b)
+		}
+	}
 	if st.Maintenance {
 		line("%s", v.paint.warn("MAINTENANCE MODE: nothing is monitored or recovered"))
 	}

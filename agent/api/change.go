@@ -58,11 +58,15 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	now := time.Now()
 	before, after := s.plan(snap.CIB, now), s.plan(next, now)
 	reply.Actions = nonNil(after.Actions)
-	if err := s.guard(q, e, &snap.CIB.Configuration, before, after); err != nil {
-		return nil, err
-	}
+	refusal := s.guard(q, e, &snap.CIB.Configuration, before, after)
 	if e.dryRun {
+		if refusal != nil {
+			reply.Notes = append(reply.Notes, asError(refusal, "", "").Why+"; --yes will be needed")
+		}
 		return reply, nil
+	}
+	if refusal != nil {
+		return nil, refusal
 	}
 	cmd := Command{Change: e.change, BaseRevision: e.base, User: q.who.user, Message: e.message}
 	if e.change.Configure != nil {

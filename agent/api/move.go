@@ -138,7 +138,8 @@ func (m *mover) foresee(c *cib.CIB) error {
 	}
 	var why []string
 	for _, r := range p.Reasons {
-		if r.Node == m.r.Node && slices.Contains(m.members, baseID(r.Resource)) {
+		own := strings.Contains(r.Text, preferPrefix+m.resource.ID)
+		if r.Node == m.r.Node && !own && (r.Resource == m.resource.ID || slices.Contains(m.members, baseID(r.Resource))) {
 			why = append(why, r.Text)
 		}
 	}

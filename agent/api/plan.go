@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/scheduler"
+	"paceline/agent/transition"
 )
 
 // Planner says what the cluster would do about a state.
@@ -26,6 +28,35 @@ type Placement struct{ Resource, Node, Role string }
 
 // Reason says why a resource is, or is not, on a node. Node is empty where it speaks of the resource as a whole.
 type Reason struct{ Resource, Node, Text string }
+
+// PlanBySchedule is the Planner of a real cluster: what its scheduler would do.
+func PlanBySchedule(c *cib.CIB, now time.Time) Plan {
+	r := scheduler.Plan(c, now)
+	p := Plan{Active: placements(r.Initial), Wanted: placements(r.Placements), Blocked: map[string]string{}, Problems: r.Problems}
+	for _, a := range r.Graph.Actions {
+		if a.Kind == transition.KindPseudo {
+			continue
+		}
+		p.Actions = append(p.Actions, Action{Operation: a.Operation, Resource: a.Resource, Node: a.Node, Reason: a.Reason})
+	}
+	for _, x := range r.Reasons {
+		p.Reasons = append(p.Reasons, Reason{Resource: x.Resource, Node: x.Node, Text: x.Text})
+	}
+	for _, b := range r.Blocked {
+		if b.Resource != "" && p.Blocked[b.Resource] == "" {
+			p.Blocked[b.Resource] = b.Text
+		}
+	}
+	return p
+}
+
+func placements(list []scheduler.Placement) []Placement {
+	out := make([]Placement, 0, len(list))
+	for _, p := range list {
+		out = append(out, Placement{Resource: p.Resource, Node: p.Node, Role: p.Role})
+	}
+	return out
+}
 
 // baseID strips the number of a clone's instance: "ip:1" is an instance of "ip".
 func baseID(instance string) string {

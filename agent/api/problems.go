@@ -12,16 +12,12 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 	add := func(name, severity, object, what, hint string) {
 		out = append(out, Problem{Name: name, Severity: severity, Object: object, What: what, Hint: hint})
 	}
-	switch {
-	case !st.Fencing.Enabled:
+	if !st.Fencing.Enabled {
 		add("fencing-off", SeverityWarning, "", "fencing is switched off: a failed node's work is taken over without knowing that it is dead",
 			"configure a fencing device and set fencing-enabled=true")
-	case len(st.Fencing.Devices) == 0:
-		add("no-fencing", SeverityWarning, "", "no fencing device is configured: what runs on a node that fails will not be recovered",
-			"configure a stonith device; docs/getting-started.md shows one")
 	}
-	for _, b := range st.Fencing.Blocked {
-		add("recovery-blocked", SeverityError, "", b, "make the device work, or cut the power by hand and say so with `paceline node fence --confirmed NODE`")
+	for _, b := range blockedFencings(live, st.Nodes, st.Fencing) {
+		add("recovery-blocked", SeverityError, b.node, b.text(), b.hint)
 	}
 	if st.Maintenance {
 		add("maintenance", SeverityWarning, "", "the whole cluster is in maintenance mode: nothing is monitored or recovered",
@@ -61,9 +57,11 @@ func protection(st *Status) Protected {
 		add("there is no quorum: %s", orElse(st.Quorum.Reason, "too few voters are heard"))
 	}
 	no = append(no, st.Fencing.Blocked...)
-	if !st.Fencing.Enabled {
+	switch {
+	case len(st.Fencing.Blocked) > 0: // said already, with its reason
+	case !st.Fencing.Enabled:
 		add("fencing is switched off")
-	} else if len(st.Fencing.Devices) == 0 {
+	case len(st.Fencing.Devices) == 0:
 		add("no fencing device is configured")
 	}
 	able, others := 0, 0
@@ -76,7 +74,7 @@ func protection(st *Status) Protected {
 			others++
 		}
 	}
-	if others > 0 && len(st.Fencing.Blocked) == 0 {
+	if others > 0 && len(st.Fencing.Blocked) == 0 && st.Quorum.Quorate {
 		add("a failed node is being fenced")
 	}
 	if able < 2 {

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"paceline/agent/cib"
 )
 
 // Config of a Server. Backend is needed; the others have defaults.
@@ -20,7 +18,7 @@ type Config struct {
 	Logger  *slog.Logger
 	// Group is the group whose members may use the socket beside root; default "haclient".
 	Group string
-	// Plan previews what the cluster would do; without one nothing is previewed or guarded.
+	// Plan previews what the cluster would do; default is PlanBySchedule.
 	Plan Planner
 }
 
@@ -43,7 +41,7 @@ func NewServer(c Config) *Server {
 		s.group = "haclient"
 	}
 	if s.plan == nil {
-		s.plan = func(*cib.CIB, time.Time) Plan { return Plan{} }
+		s.plan = PlanBySchedule
 	}
 	for _, e := range endpoints {
 		s.mux.Handle(e.method+" "+e.path, s.serve(e))
@@ -105,7 +103,11 @@ func (s *Server) serve(e endpoint) http.Handler {
 		started := time.Now()
 		err := s.run(r.Context(), e, q)
 		if err != nil {
-			er := asError(err, q.what, s.node(r.Context()))
+			far := "" // a person is told where an error arose if that is not the node asked
+			if q.who.forwarded != "" {
+				far = s.node(r.Context())
+			}
+			er := asError(err, q.what, far)
 			writeError(w, er)
 			s.log.Info("request refused", "what", q.what, "user", q.who.user, "code", er.Code, "cause", er.Why)
 			return

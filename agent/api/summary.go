@@ -231,29 +231,42 @@ func fencingOf(c *cib.CIB, live Live, nodes []Node) Fencing {
 			f.Last = append(f.Last, fenceEvent(e))
 		}
 	}
+	for _, b := range blockedFencings(live, nodes, f) {
+		f.Blocked = append(f.Blocked, b.text())
+	}
+	return f
+}
+
+// blockedFencing is a node that has to be fenced and cannot be.
+type blockedFencing struct{ node, why, hint string }
+
+func (b blockedFencing) text() string {
+	return fmt.Sprintf("recovery of what ran on %s waits, because it cannot be fenced: %s", b.node, b.why)
+}
+
+// blockedFencings says for which nodes recovery waits for a person. Without quorum it waits for the others instead.
+func blockedFencings(live Live, nodes []Node, f Fencing) []blockedFencing {
+	var out []blockedFencing
+	confirm := func(node string) string {
+		return "cut the power of " + node + " by hand, then say so: `paceline node fence --confirmed " + node + "`"
+	}
 	for _, p := range live.Fencing {
 		if p.Blocked != "" {
-			f.Blocked = append(f.Blocked, fmt.Sprintf("recovery of what ran on %s waits, because it cannot be fenced: %s", p.Target, p.Blocked))
+			out = append(out, blockedFencing{p.Target, p.Blocked, "make the fencing device work, or " + confirm(p.Target)})
 		}
 	}
 	for _, n := range nodes {
-		if n.State != NodeUnclean || fencePending(live, n.Name) {
+		if n.State != NodeUnclean || fencePending(live, n.Name) || !live.Quorum.Quorate {
 			continue
 		}
-		why := ""
 		switch {
 		case !f.Enabled:
-			why = "fencing is switched off"
+			out = append(out, blockedFencing{n.Name, "fencing is switched off", confirm(n.Name)})
 		case len(f.Devices) == 0:
-			why = "no fencing device is configured"
-		case !live.Quorum.Quorate:
-			why = "there is no quorum here"
-		default:
-			continue // it is about to be fenced
+			out = append(out, blockedFencing{n.Name, "no fencing device is configured", "configure a fencing device, or " + confirm(n.Name)})
 		}
-		f.Blocked = append(f.Blocked, fmt.Sprintf("recovery of what ran on %s waits, because it cannot be fenced: %s", n.Name, why))
 	}
-	return f
+	return out
 }
 
 func fenceEvent(e *cib.FenceEvent) FenceEvent {

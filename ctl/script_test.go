@@ -1,0 +1,143 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"paceline/agent/api"
+	"paceline/agent/api/apitest"
+	"paceline/agent/cib"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"paceline": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			status := Run(ctx, os.Args, Standard())
+			stop()
+			os.Exit(status)
+		},
+	})
+}
+
+type clusterKey struct{}
+
+// TestScripts runs whole sessions: the real command line, over a real socket, with a real server, on a cluster in memory.
+// A script's own commands set the scene:
+//
+//	cluster NODE...        members, all online; the first answers. Without nodes: a daemon that belongs to no cluster
+//	fails RESOURCE NODE    starts of the resource on the node fail
+//	lose NODE              the node is gone, and unclean
+//	quorum yes|no          whether there is a coordinator and quorum
+//	still                  what is planned does not happen
+//	exits STATUS CMD...    the command ends with this exit status
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup:               setupScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cluster": func(ts *testscript.TestScript, _ bool, args []string) {
+				made := apitest.New(args...)
+				clusterOf(ts).Do(func(c *apitest.Cluster) { c.Snap, c.State = made.Snap, made.State })
+			},
+			"fails": func(ts *testscript.TestScript, neg bool, args []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { c.Fails[args[0]+" on "+args[1]] = !neg })
+			},
+			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { lose(c, args[0]) })
+			},
+			"quorum": func(ts *testscript.TestScript, _ bool, args []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { setQuorum(c, args[0] == "yes") })
+			},
+			"still": func(ts *testscript.TestScript, neg bool, _ []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { c.Still = !neg })
+			},
+			"exits": exits,
+		},
+	})
+}
+
+func clusterOf(ts *testscript.TestScript) *apitest.Cluster {
+	return ts.Value(clusterKey{}).(*apitest.Cluster)
+}
+
+func setupScript(e *testscript.Env) error {
+	c := apitest.New()
+	c.Now = func() time.Time { return scene }
+	s := api.NewServer(api.Config{Backend: c, Plan: apitest.Plan})
+	dir, err := os.MkdirTemp("", "pl") // a short path: sockets have little room for one
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(dir, "s")
+	l, err := s.ListenUnix(socket)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeUnix(ctx, l) }()
+	e.Defer(func() {
+		cancel()
+		<-done
+		os.RemoveAll(dir)
+	})
+	e.Values[clusterKey{}] = c
+	e.Setenv("PACELINE_SOCKET", socket)
+	e.Setenv("TZ", "UTC")
+	return nil
+}
+
+// lose lets a node vanish; the caller is within Do.
+func lose(c *apitest.Cluster, node string) {
+	for i := range c.State.Members {
+		if c.State.Members[i].Name == node {
+			c.State.Members[i].State, c.State.Members[i].Session, c.State.Members[i].Since = api.MemberFailed, false, scene
+		}
+	}
+	c.Change(cib.Change{NodeStatus: &cib.NodeStatus{
+		ID: "id-" + node, InCCM: "false", CRMD: "offline", Join: "down", Expected: "member", Since: scene.UnixMilli(), Cause: "it stopped answering",
+	}})
+}
+
+func setQuorum(c *apitest.Cluster, yes bool) {
+	if yes {
+		c.Routing = nil
+		c.State.Coordinator = c.State.Node
+		c.State.Quorum.Quorate = true
+		return
+	}
+	reason := fmt.Sprintf("1 voter of %d heard, %d needed", c.State.Quorum.Total, c.State.Quorum.Needed)
+	c.State.Coordinator = ""
+	c.State.Quorum.Quorate, c.State.Quorum.Votes, c.State.Quorum.Reason = false, 1, reason
+	c.Routing = func(context.Context) (api.Route, error) {
+		return api.Route{}, api.Errorf(api.CodeNoCoordinator, "", "there is no coordinator: %s", reason)
+	}
+}
+
+// exits runs a command and checks its exit status.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND ...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+// scene is the time at which things happen in tests.
+var scene = time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
