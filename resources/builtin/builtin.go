@@ -11,6 +11,7 @@ import (
 	"paceline/resources"
 	"paceline/resources/ocf"
 	"paceline/resources/process"
+	"paceline/resources/vip"
 )
 
 // Config says where agents keep their state.
@@ -27,7 +28,10 @@ var native = []struct {
 	agent resources.Agent
 	make  func(Config) resources.Runner
 }{
-	{process.Agent, func(c Config) resources.Runner { return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger}) }},
+	{process.Agent, func(c Config) resources.Runner {
+		return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger})
+	}},
+	{vip.Agent, func(c Config) resources.Runner { return vip.New(vip.Config{Logger: c.Logger, OneShot: c.oneShot}) }},
 }
 
 func (c Config) withDefaults() Config {

@@ -1,0 +1,344 @@
+package vip
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"paceline/resources"
+	"paceline/resources/nstest"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
+
+// wire is a virtual cable: our end "vip0" with addresses, the other end "far0" in a namespace of its own, which stands for
+// another host.
+type wire struct {
+	near, far netlink.Link
+	host      *netlink.Handle // the other host's
+}
+
+func lay(t testing.TB) wire {
+	t.Helper()
+	nstest.Need(t)
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	must(t, err)
+	other, err := netns.New()
+	must(t, err)
+	must(t, netns.Set(home))
+	runtime.UnlockOSThread()
+	home.Close()
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "vip0"}, PeerName: "far0"}))
+	w := wire{}
+	w.near, err = netlink.LinkByName("vip0")
+	must(t, err)
+	t.Cleanup(func() { _ = netlink.LinkDel(w.near); other.Close() })
+	far, err := netlink.LinkByName("far0")
+	must(t, err)
+	must(t, netlink.LinkSetNsFd(far, int(other)))
+	w.host, err = netlink.NewHandleAt(other)
+	must(t, err)
+	t.Cleanup(w.host.Close)
+	w.far, err = w.host.LinkByName("far0")
+	must(t, err)
+	must(t, w.host.LinkSetUp(w.far))
+	must(t, netlink.LinkSetUp(w.near))
+	for _, a := range []string{"10.88.0.1/24", "fd88::1/64"} {
+		must(t, netlink.AddrAdd(w.near, addr(t, a)))
+	}
+	for _, a := range []string{"10.88.0.2/24", "fd88::2/64", "10.88.0.66/24", "fd88::66/64"} {
+		must(t, w.host.AddrAdd(w.far, addr(t, a)))
+	}
+	for netlinkDown(t) { // the kernel raises the carrier of a new pair a moment later
+		runtime.Gosched()
+	}
+	w.near, err = netlink.LinkByName("vip0")
+	must(t, err)
+	w.far, err = w.host.LinkByName("far0")
+	must(t, err)
+	return w
+}
+
+func netlinkDown(t testing.TB) bool {
+	l, err := netlink.LinkByName("vip0")
+	must(t, err)
+	return down(l) != ""
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addr(t testing.TB, s string) *netlink.Addr {
+	t.Helper()
+	a, err := netlink.ParseAddr(s)
+	must(t, err)
+	if a.IP.To4() == nil {
+		a.Flags = unix.IFA_F_NODAD
+	}
+	return a
+}
+
+func request(params ...string) resources.Request {
+	req := resources.Request{Agent: Agent, Resource: "ip", Timeout: 10 * time.Second, Params: map[string]string{}}
+	for i := 0; i < len(params); i += 2 {
+		req.Params[params[i]] = params[i+1]
+	}
+	return req
+}
+
+func run(t testing.TB, r *Runner, req resources.Request, op string, code resources.ExitCode) resources.Result {
+	t.Helper()
+	req.Operation = op
+	ctx, cancel := context.WithTimeout(t.Context(), req.Timeout)
+	defer cancel()
+	res := r.Run(ctx, req)
+	if res.Code != code {
+		t.Fatalf("%s: got %+v, want code %d", op, res, code)
+	}
+	return res
+}
+
+func newRunner(t testing.TB) *Runner {
+	r := New(Config{})
+	t.Cleanup(r.Close)
+	return r
+}
+
+func TestLife(t *testing.T) {
+	lay(t)
+	r := newRunner(t)
+	for _, ip := range []string{"10.88.0.9", "fd88::9"} {
+		req := request("ip", ip)
+		run(t, r, req, "monitor", 7)
+		run(t, r, req, "stop", 0)
+		began := time.Now()
+		run(t, r, req, "start", 0)
+		t.Logf("start of %s took %v", ip, time.Since(began))
+		have, err := where(netip.MustParseAddr(ip))
+		must(t, err)
+		want := map[string]string{"10.88.0.9": "10.88.0.9/24", "fd88::9": "fd88::9/64"}[ip]
+		if len(have) != 1 || have[0].IPNet.String() != want {
+			t.Fatalf("%s: has %v, want %s", ip, have, want)
+		}
+		if have[0].Flags&unix.IFA_F_TENTATIVE != 0 {
+			t.Errorf("%s cannot be used yet", ip)
+		}
+		run(t, r, req, "start", 0)
+		run(t, r, req, "monitor", 0)
+		run(t, r, req, "stop", 0)
+		run(t, r, req, "monitor", 7)
+		run(t, r, req, "stop", 0)
+	}
+	if len(r.announcing) != 0 {
+		t.Errorf("still announcing after stop: %v", r.announcing)
+	}
+}
+
+func TestRefusesForeignAddress(t *testing.T) {
+	w := lay(t)
+	r := newRunner(t)
+	mac := w.far.Attrs().HardwareAddr.String()
+	for _, ip := range []string{"10.88.0.66", "fd88::66"} {
+		res := run(t, r, request("ip", ip), "start", 1)
+		if want := ip + " is in use already: " + mac + " answers for it on vip0"; res.Reason != want {
+			t.Errorf("got %q, want %q", res.Reason, want)
+		}
+		run(t, r, request("ip", ip), "monitor", 7)
+		run(t, r, request("ip", ip, "dad", "no"), "start", 0)
+		run(t, r, request("ip", ip), "stop", 0)
+	}
+}
+
+// Another host that remembers the old owner learns of the new one at once.
+func TestAnnouncement(t *testing.T) {
+	w := lay(t)
+	r := newRunner(t)
+	old := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	for _, ip := range []string{"10.88.0.9", "fd88::9"} {
+		a := netip.MustParseAddr(ip)
+		must(t, w.host.NeighSet(&netlink.Neigh{
+			LinkIndex: w.far.Attrs().Index, IP: a.AsSlice(), HardwareAddr: old, State: netlink.NUD_STALE, Family: family(a),
+		}))
+		run(t, r, request("ip", ip), "start", 0)
+		ns, err := w.host.NeighList(w.far.Attrs().Index, family(a))
+		must(t, err)
+		seen := ""
+		for _, n := range ns {
+			if n.IP.Equal(a.AsSlice()) {
+				seen = n.HardwareAddr.String()
+			}
+		}
+		if want := w.near.Attrs().HardwareAddr.String(); seen != want {
+			t.Errorf("%s: the other host knows %q, want %q", ip, seen, want)
+		}
+		run(t, r, request("ip", ip), "stop", 0)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	w := lay(t)
+	r := newRunner(t)
+	req := request("ip", "10.88.0.9", "dad", "no")
+	run(t, r, req, "start", 0)
+	why := make(chan string, 16)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- r.Watch(ctx, req, func(s string) { why <- s }) }()
+	missing := request("ip", "10.88.0.10")
+	first := make(chan string, 16)
+	go func() { ended <- r.Watch(ctx, missing, func(s string) { first <- s }) }()
+	next := func(ch chan string, want string) {
+		t.Helper()
+		select {
+		case got := <-ch:
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("nothing was seen, want %q", want)
+		}
+	}
+	next(first, "10.88.0.10 is on no interface")
+	// The first watcher listens for sure when it sees a change that follows: take the address until it is seen.
+	began := time.Now()
+	must(t, netlink.AddrDel(w.near, addr(t, "10.88.0.9/24")))
+	select {
+	case <-why: // "removed", or "on no interface" if the watch began only now
+	case <-time.After(5 * time.Second):
+		t.Fatal("the removal was not seen")
+	}
+	t.Logf("removal seen after %v", time.Since(began))
+	run(t, r, req, "start", 0)
+	began = time.Now()
+	must(t, netlink.AddrDel(w.near, addr(t, "10.88.0.9/24")))
+	next(why, "10.88.0.9 was removed from vip0")
+	t.Logf("removal seen after %v", time.Since(began))
+	run(t, r, req, "start", 0)
+	must(t, w.host.LinkSetDown(w.far))
+	next(why, "interface vip0 has no carrier")
+	if res := run(t, r, req, "monitor", 1); res.Reason != "interface vip0 has no carrier" {
+		t.Errorf("got %+v", res)
+	}
+	run(t, r, req, "stop", 0)
+	if res := run(t, r, req, "start", 1); res.Reason != "10.88.0.9 cannot be taken: interface vip0 has no carrier" {
+		t.Errorf("got %+v", res)
+	}
+	cancel()
+	for range 2 {
+		if err := <-ended; err != context.Canceled {
+			t.Errorf("watch ended with %v", err)
+		}
+	}
+}
+
+// Removing the first address of a subnet must not take the others along.
+func TestStopKeepsOthers(t *testing.T) {
+	lay(t)
+	_ = os.WriteFile("/proc/sys/net/ipv4/conf/all/promote_secondaries", []byte("0"), 0o644)
+	_ = os.WriteFile("/proc/sys/net/ipv4/conf/vip0/promote_secondaries", []byte("0"), 0o644)
+	r := newRunner(t)
+	var reqs []resources.Request
+	for _, ip := range []string{"10.99.0.1", "10.99.0.2", "10.99.0.3"} {
+		req := request("ip", ip, "nic", "vip0", "cidr_netmask", "24", "dad", "no")
+		req.Resource = ip
+		run(t, r, req, "start", 0)
+		reqs = append(reqs, req)
+	}
+	run(t, r, reqs[0], "stop", 0)
+	run(t, r, reqs[0], "monitor", 7)
+	run(t, r, reqs[1], "monitor", 0)
+	run(t, r, reqs[2], "monitor", 0)
+}
+
+func TestLabelAndNetmask(t *testing.T) {
+	lay(t)
+	r := newRunner(t)
+	req := request("ip", "10.88.0.9", "cidr_netmask", "32", "nic", "vip0", "label", "vip0:web", "arp_count", "1", "dad_time", "10ms")
+	run(t, r, req, "start", 0)
+	have, err := where(netip.MustParseAddr("10.88.0.9"))
+	must(t, err)
+	if len(have) != 1 || have[0].IPNet.String() != "10.88.0.9/32" || have[0].Label != "vip0:web" {
+		t.Errorf("has %v", have)
+	}
+	run(t, r, req, "stop", 0)
+}
+
+func TestBadParameters(t *testing.T) {
+	lay(t)
+	r := newRunner(t)
+	for _, c := range []struct {
+		params []string
+		code   resources.ExitCode
+		reason string
+	}{
+		{nil, 6, "parameter ip: is required and not set"},
+		{[]string{"ip", "10.88.0.300"}, 6, `parameter ip: "10.88.0.300" is not an IP address`},
+		{[]string{"ip", "224.0.0.1"}, 6, "parameter ip: 224.0.0.1 is no address of a host"},
+		{[]string{"ip", "10.88.0.9", "cidr_netmask", "33"}, 6, `parameter cidr_netmask: "33" is not a whole number from 1 to 32`},
+		{[]string{"ip", "fd88::9", "label", "x"}, 6, `parameter label: "x" is not possible: labels are for IPv4, and of 15 characters at most`},
+		{[]string{"ip", "10.88.0.9", "dad", "perhaps"}, 6, `parameter dad: "perhaps" is neither yes nor no`},
+		{[]string{"ip", "fe80::9%vip0", "nic", "eth7"}, 6, "parameter nic: eth7 is not the interface in fe80::9%vip0"},
+		{[]string{"ip", "10.88.0.9", "nic", "eth7"}, 2, "interface eth7 is not on this node"},
+		{[]string{"ip", "192.0.2.1"}, 2, "no interface has a subnet with 192.0.2.1: set nic, and cidr_netmask"},
+	} {
+		if res := run(t, r, request(c.params...), "start", c.code); res.Reason != c.reason {
+			t.Errorf("%v: got %q, want %q", c.params, res.Reason, c.reason)
+		}
+	}
+}
+
+func TestChecksumByKnownFrame(t *testing.T) {
+	// An advertisement made by a kernel: fd88::2 at 02:42:ac:11:00:02, override. Sums to zero with its checksum in place.
+	f := neighborFrame(icmpNeighborAdvertisement, net.HardwareAddr{2, 0x42, 0xac, 0x11, 0, 2}, netip.MustParseAddr("fd88::2"),
+		netip.IPv6LinkLocalAllNodes(), netip.MustParseAddr("fd88::2"), flagOverride)
+	if sum := icmpChecksum([16]byte(f[22:38]), [16]byte(f[38:54]), f[54:]); sum != 0 {
+		t.Errorf("sum with checksum is %#x", sum)
+	}
+	if mac, owns, _ := claim(f, netip.MustParseAddr("fd88::2")); !owns || mac.String() != "02:42:ac:11:00:02" {
+		t.Errorf("own frame is read as %v %v", mac, owns)
+	}
+}
+
+func FuzzClaim(f *testing.F) {
+	v4, v6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	for _, a := range []netip.Addr{v4, v6} {
+		f.Add(question(mac, a))
+		f.Add(announcement(mac, a)[0])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		claim(b, v4)
+		claim(b, v6)
+	})
+}
+
+func benchmarkStartStop(b *testing.B, params ...string) {
+	lay(b)
+	r := newRunner(b)
+	req := request(params...)
+	var starts time.Duration
+	for b.Loop() {
+		began := time.Now()
+		run(b, r, req, "start", 0)
+		starts += time.Since(began)
+		run(b, r, req, "stop", 0)
+	}
+	b.ReportMetric(float64(starts.Microseconds())/float64(b.N), "us/start")
+}
+
+func BenchmarkStartStop4(b *testing.B)     { benchmarkStartStop(b, "ip", "10.88.0.9") }
+func BenchmarkStartStop6(b *testing.B)     { benchmarkStartStop(b, "ip", "fd88::9") }
+func BenchmarkStartStopNoDAD(b *testing.B) { benchmarkStartStop(b, "ip", "10.88.0.9", "dad", "no") }
