@@ -320,5 +320,6 @@ func (e *Executor) blank(j *job) transition.Result {
 		Resource: a.Resource, Operation: a.Operation, IntervalMS: a.IntervalMS,
 		CallID: j.call, StartedMS: time.Now().UnixMilli(), Unasked: j.kind != jobOrdered,
 		Agent: a.Agent, Digest: a.Digest, RestartDigest: a.RestartDigest, TargetRC: a.TargetRC,
+		MigrateSource: a.Meta["migrate_source"], MigrateTarget: a.Meta["migrate_target"],
 	}
 }
