@@ -175,7 +175,11 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 					changed(why)
 				}
 			} else {
-				changed(fmt.Sprintf("%s was removed from %s", s.ip, name))
+				on := name
+				if l, err := netlink.LinkByIndex(ev.addr.LinkIndex); err == nil {
+					on = l.Attrs().Name
+				}
+				changed(fmt.Sprintf("%s was removed from %s", s.ip, on))
 				index = 0
 			}
 		case ev.link != nil && int(ev.link.Index) == index:
