@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -281,4 +282,25 @@ func (r PingReport) Within(from, to time.Time) PingReport {
 		}
 	}
 	return out
+}
+
+// Dial connects from the client machine.
+func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	pid := c.PID()
+	if pid == 0 {
+		return nil, errors.New("dial: the client has no power")
+	}
+	ns, err := netns.GetFromPid(pid)
+	if err != nil {
+		return nil, fmt.Errorf("dial: the client's network: %w", err)
+	}
+	defer ns.Close()
+	var conn net.Conn
+	err = inNamespace(ns, func() (err error) {
+		// One address and no fallback: the dialer then opens its socket on this very thread.
+		d := net.Dialer{FallbackDelay: -1}
+		conn, err = d.DialContext(ctx, network, address)
+		return err
+	})
+	return conn, err
 }
