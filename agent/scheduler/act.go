@@ -69,6 +69,8 @@ func (w *world) mustRestart(r *rsc, n *node, multi bool) bool {
 		return true
 	case r.startPending && r.pendingT == taskStart:
 		return false
+	case r.restart:
+		return true
 	case n.unclean:
 		return true
 	}
@@ -120,8 +122,14 @@ func (w *world) needOp(a *action, why string) {
 // actArrive makes the start (and promote) where the instance shall be.
 func (w *world) actArrive(r *rsc, n *node, stay, restart bool) {
 	start := w.action(r, taskStart, n, 0)
+	if r.blocked {
+		start.block("it is blocked by a failure: " + r.blockedWhy)
+	}
 	if !stay || restart {
 		w.needOp(start, "")
+	}
+	if stay && !restart && r.reloadOn[n] {
+		w.actReload(r, n, start)
 	}
 	if r.startPending && r.pendingT == taskStart && stay && r.managed {
 		// Its start is on the way: it is sent again, which is harmless.
@@ -164,20 +172,50 @@ func (w *world) orderPrimitive(r *rsc) {
 			w.order(demote, promote, restarts|forcesThen)
 		}
 	}
-	for n := range r.probeSet() {
+	for _, n := range w.nodes {
+		if !r.probed[n] {
+			continue
+		}
 		probe := w.existing(r, taskMonitor, n, 0)
 		for _, start := range starts {
 			w.order(probe, start, 0)
 		}
-		for _, stop := range stops {
-			if stop.node == n {
-				w.order(probe, stop, 0)
-			}
-		}
 	}
 }
 
-func (r *rsc) probeSet() map[*node]bool { return r.probed }
+// actReload tells a running resource about changed parameters that it can take over without a restart.
+func (w *world) actReload(r *rsc, n *node, start *action) {
+	a := w.action(r, taskReload, n, 0)
+	a.reload = true
+	w.needOp(a, "its parameters were changed")
+	w.order(start, a, 0)
+}
+
+// beforeAll lists what must be over before one can rely on a resource having stopped: its stops, and the probes that
+// tell whether there is anything to stop.
+func (w *world) beforeAll(r *rsc, task string) []*action {
+	list := r.acting(task)
+	if task != taskStop || !r.primitive() {
+		return list
+	}
+	for _, a := range r.acts {
+		if a.task == taskMonitor && a.interval == 0 {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// orderStop puts the stop of first (and its probes) before then.
+func (w *world) orderStop(first *rsc, then *action, flags edgeFlag) {
+	for _, a := range w.beforeAll(first, taskStop) {
+		if a.task == taskMonitor {
+			w.order(a, then, flags&sameNode)
+			continue
+		}
+		w.order(a, then, flags)
+	}
+}
 
 // actGroup makes the pseudo actions of a group around those of its members.
 func (w *world) actGroup(r *rsc) {
@@ -221,6 +259,13 @@ func (w *world) wrap(r, k *rsc, task, done string, flags edgeFlag) {
 	for _, a := range k.acting(kidEnd) {
 		w.order(a, end, forcesThen|upward|flags)
 	}
+	if task == taskStop && k.primitive() {
+		for _, a := range w.beforeAll(k, taskStop) {
+			if a.task == taskMonitor {
+				w.order(a, end, 0)
+			}
+		}
+	}
 }
 
 // orderMembers orders a group member after the one before it, and the other way round for stops.
@@ -235,9 +280,15 @@ func (w *world) orderMembers(prev, k *rsc, promotable bool) {
 			b.block(prev.id + " cannot run")
 		}
 	}
-	for _, a := range k.acting(taskStop) {
-		for _, b := range prev.acting(taskStop) {
-			w.order(a, b, forcesFirst)
+	for _, b := range prev.acting(taskStop) {
+		w.orderStop(k, b, forcesFirst)
+	}
+	if !prev.active(false) && k.active(false) {
+		// What runs above a gap has to stop before the gap is filled.
+		for _, a := range k.acting(taskStop) {
+			for _, b := range prev.acting(taskStart) {
+				w.order(a, b, forcesFirst)
+			}
 		}
 	}
 	if !promotable {

@@ -150,7 +150,7 @@ func (w *world) quorumAllows(a *action) bool {
 	switch w.opts.noQuorum {
 	case quorumFreeze:
 		top := a.rsc.uber()
-		if top.active(false) && a.rsc.isRunningOn(a.node) && (a.rsc.next <= a.rsc.role || a.task != taskPromote) {
+		if top.active(false) && (a.rsc.next <= a.rsc.role || a.rsc.next == roleStarted) {
 			return true
 		}
 		a.block("there is no quorum, and no-quorum-policy is freeze")

@@ -80,12 +80,16 @@ func (w *world) groupColocations() {
 	}
 }
 
-// followPrimaries places what r is to be placed with, and applies where that is to the scores of r.
-func (w *world) followPrimaries(r *rsc) {
+// followPrimaries places what r is to be placed with, and applies where that is to the scores of r: what must be, or
+// what should be.
+func (w *world) followPrimaries(r *rsc, must bool) {
 	for _, c := range r.withList() {
+		if c.mandatory() != must {
+			continue
+		}
 		w.place(c.pri, nil)
 		var saved []int
-		if c.depRole == rolePromoted || c.score < 0 && c.score > banned {
+		if c.depRole == rolePromoted || !c.mandatory() {
 			saved = copyScores(r.scores)
 		}
 		w.applyColocation(r, c.pri, c)
@@ -94,6 +98,8 @@ func (w *world) followPrimaries(r *rsc) {
 		}
 	}
 }
+
+func (c *colocation) mandatory() bool { return c.score >= infinity || c.score <= banned }
 
 // applyColocation changes the scores of the dependent r by where the primary is.
 func (w *world) applyColocation(r, pri *rsc, c *colocation) {
@@ -207,9 +213,9 @@ func (w *world) applyGroupPrimary(r, g *rsc, c *colocation) {
 }
 
 // heedDependents lets what will be placed with r have its say about where r goes.
-func (w *world) heedDependents(r *rsc) {
+func (w *world) heedDependents(r *rsc, must bool) {
 	for _, c := range r.dependentList() {
-		if !c.influences(c.dep) {
+		if c.mandatory() != must || !c.influences(c.dep) {
 			continue
 		}
 		r.scores = w.merge(r.scores, c.dep, r, c, float64(c.score)/infinity, false)

@@ -216,6 +216,10 @@ type rsc struct {
 	initial                 []int
 	noPromotion             string // clone: why nothing in it may be promoted
 	bannedFor               map[*node]bool
+	otherAgent              []*node                  // nodes with history of another agent
+	reschedule              map[*node]map[int64]bool // recurring operations whose parameters have changed
+	reloadOn                map[*node]bool           // its parameters have changed, but only such as can be reloaded
+	changedOn               map[*node]bool
 }
 
 // primitive tells whether operations run on it.

@@ -51,7 +51,7 @@ func opEnabled(op *cib.Op) bool {
 
 // opMeta returns the meta values of an operation: what its element says, its meta attributes, and the defaults.
 func (w *world) opMeta(r *rsc, task string, interval int64) map[string]string {
-	op := r.op(task, interval)
+	op := r.anyOp(task, interval)
 	out := map[string]string{}
 	if op == nil && task == taskReload {
 		op = r.op("reload-agent", interval)

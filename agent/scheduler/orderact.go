@@ -35,12 +35,14 @@ func (w *world) expandOrdering(o *ordering) {
 			firsts = []*action{gate}
 		}
 	}
-	for _, a := range firsts {
-		for _, b := range thens {
+	for _, b := range thens {
+		for _, a := range firsts {
 			w.order(a, b, o.flags)
 		}
+		if o.firstTask == taskStop && o.first.primitive() {
+			w.orderStop(o.first, b, o.flags)
+		}
 	}
-	w.orderProbes(o)
 }
 
 // endsOf are the actions whose completion means that the task of a resource is complete.
@@ -106,10 +108,70 @@ func (w *world) placeholder(o *ordering) []*action {
 	return []*action{a}
 }
 
-// orderProbes lets what follows a resource wait until it is known where that is.
-func (w *world) orderProbes(o *ordering) {
-	if o.inverse || o.firstTask != taskStart || o.flags&serial != 0 {
+// orderApart lets a resource that must not share a node with another start there only after that has stopped.
+func (w *world) orderApart() {
+	for _, c := range w.colocations {
+		if c.score > banned {
+			continue
+		}
+		w.apart(c.dep, c.depRole, c.pri, c.priRole)
+		w.apart(c.pri, c.priRole, c.dep, c.depRole)
+	}
+}
+
+func (w *world) apart(first *rsc, firstRole role, then *rsc, thenRole role) {
+	firstTask, thenTask := taskStop, taskStart
+	if firstRole == rolePromoted {
+		firstTask = taskDemote
+	}
+	if thenRole == rolePromoted {
+		thenTask = taskPromote
+	}
+	first.leaves(func(f *rsc) {
+		then.leaves(func(t *rsc) {
+			for _, b := range t.acting(thenTask) {
+				if firstTask == taskStop {
+					w.orderStop(f, b, sameNode)
+					continue
+				}
+				for _, a := range f.acting(firstTask) {
+					w.order(a, b, sameNode)
+				}
+			}
+		})
+	})
+}
+
+// orderRestartsAfterProbes lets what is restarted because of a resource wait until it is known where that resource is.
+func (w *world) orderRestartsAfterProbes() {
+	for _, p := range w.actions {
+		if p.task != taskMonitor || p.interval != 0 || !p.done() {
+			continue
+		}
+		seen := map[*action]bool{}
+		for _, start := range p.rsc.acting(taskStart) {
+			w.probeBeforeRestarts(p, start, seen)
+		}
+	}
+}
+
+func (w *world) probeBeforeRestarts(p, start *action, seen map[*action]bool) {
+	if seen[start] {
 		return
+	}
+	seen[start] = true
+	for _, e := range start.out {
+		t := e.then
+		if e.flags&forcesThen == 0 || e.flags&(upward|restarts) != 0 || !t.need || t.rsc == nil || t.rsc == p.rsc ||
+			!t.rsc.primitive() || t.task != taskStart {
+			continue
+		}
+		for _, in := range t.in {
+			if in.flags&restarts != 0 && in.first.need && in.first.task == taskStop {
+				w.order(p, in.first, 0)
+			}
+		}
+		w.probeBeforeRestarts(p, t, seen)
 	}
 }
 

@@ -100,7 +100,7 @@ func (w *world) settle(k *record) {
 		k.status = cib.OpError
 	case rcUnimplemented:
 		if k.interval > 0 {
-			k.status = cib.OpNotSupported
+			k.status = cib.OpError // the agent cannot tell: as bad as any other failure
 			break
 		}
 		k.status = cib.OpErrorHard

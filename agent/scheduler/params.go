@@ -1,7 +1,204 @@
 package scheduler
 
-// checkParameters finds what runs with other parameters than it is configured with now.
-func (w *world) checkParameters() {}
+import (
+	"fmt"
+	"strings"
+
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+)
+
+// checkParameters finds what runs with other parameters, or by another agent, than it is configured with now.
+func (w *world) checkParameters() {
+	for _, r := range w.all {
+		if !r.primitive() || r.removed {
+			continue
+		}
+		for _, n := range w.nodes {
+			if n.online {
+				w.checkAgent(r, n)
+			}
+		}
+		for _, n := range r.running {
+			if n.online {
+				w.checkOn(r, n)
+			}
+		}
+	}
+}
+
+// checkAgent forgets history that another agent left under the same name.
+func (w *world) checkAgent(r *rsc, n *node) {
+	if n.stat == nil || len(r.hist) == 0 {
+		return
+	}
+	for _, h := range n.stat.Resources {
+		if h.ID != r.id && h.ID != r.base || h.Agent.Type == "" || h.Agent == r.agent {
+			continue
+		}
+		for _, k := range r.hist {
+			if k.node == n {
+				r.otherAgent = append(r.otherAgent, n)
+				if r.isRunningOn(n) {
+					r.restart, r.restartWhy = true, "its agent was changed"
+				}
+				return
+			}
+		}
+	}
+}
+
+// checkOn compares the digests of what runs on a node with those of the configuration.
+func (w *world) checkOn(r *rsc, n *node) {
+	for _, k := range sinceStop(r, n) {
+		if k.op.OpDigest == "" || k.failed && k.task != taskMonitor {
+			continue
+		}
+		switch {
+		case k.interval > 0:
+			w.checkRecurring(r, n, k)
+		case k.task == taskStart, k.task == taskPromote, k.task == taskMigrateFrom, k.probe() && k.rc != rcNotRunning:
+			w.checkStarted(r, n, k)
+		}
+	}
+}
+
+// sinceStop lists the history of an instance on a node after its last stop.
+func sinceStop(r *rsc, n *node) []*record {
+	var out []*record
+	for _, k := range r.hist {
+		if k.node != n {
+			continue
+		}
+		if k.task == taskStop && k.status == cib.OpDone {
+			out = nil
+			continue
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+func (w *world) checkRecurring(r *rsc, n *node, k *record) {
+	op := r.op(k.task, k.interval)
+	if op == nil {
+		return
+	}
+	if digest(w.digestParams(r, n, k.task, k.interval)) != k.op.OpDigest {
+		if r.reschedule == nil {
+			r.reschedule = map[*node]map[int64]bool{}
+		}
+		if r.reschedule[n] == nil {
+			r.reschedule[n] = map[int64]bool{}
+		}
+		r.reschedule[n][k.interval] = true
+	}
+}
+
+func (w *world) checkStarted(r *rsc, n *node, k *record) {
+	now := w.digestParams(r, n, k.task, 0)
+	if digest(now) == k.op.OpDigest {
+		return
+	}
+	if k.op.RestartDigest != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
+		if r.reloadOn == nil {
+			r.reloadOn = map[*node]bool{}
+		}
+		r.reloadOn[n] = true
+		return
+	}
+	r.restart, r.restartWhy = true, "its parameters were changed"
+	if r.changedOn == nil {
+		r.changedOn = map[*node]bool{}
+	}
+	r.changedOn[n] = true
+}
+
+// restartParams keeps the parameters whose change needs a restart, as the agent listed them.
+func restartParams(params map[string]string, list string) map[string]string {
+	out := map[string]string{}
+	for _, name := range strings.Fields(list) {
+		if v, ok := params[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
+}
 
 // actForget cleans up after an instance: history of what is no longer configured, fail counts that have expired.
-func (w *world) actForget(r *rsc) {}
+func (w *world) actForget(r *rsc) {
+	for _, n := range w.nodes {
+		if !n.online || n.unclean {
+			continue
+		}
+		if why := w.clearWhy(r, n); why != "" {
+			a := w.actionVariant(r, "clear_failcount", n, 0, "")
+			a.kind = transition.KindCluster
+			a.runnable = true
+			a.require(why)
+		}
+	}
+	for _, n := range r.otherAgent {
+		w.forget(r, n, "its agent was changed")
+	}
+	if r.removed && w.opts.stopRemoved {
+		w.forgetRemoved(r)
+	}
+}
+
+// clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
+func (w *world) clearWhy(r *rsc, n *node) string {
+	if !hasFailAttrs(n) {
+		return ""
+	}
+	raw := rawFailures(r, n, "", 0)
+	if raw.count == 0 {
+		return ""
+	}
+	if w.effective(r, n).count == 0 {
+		return fmt.Sprintf("the failures of %s on %s have expired", r.id, n.name)
+	}
+	for _, k := range r.hist {
+		if k.node != n {
+			continue
+		}
+		if k.failed && k.interval > 0 && r.op(k.task, k.interval) == nil {
+			return "the operation that failed is no longer configured"
+		}
+		if k.interval == 0 && (k.task == taskStart || k.task == taskMonitor) && k.op.OpDigest != "" || k.failed &&
+			k.op.OpDigest != "" && k.interval > 0 {
+			if digest(w.digestParams(r, n, k.task, k.interval)) != k.op.OpDigest {
+				return "the parameters of " + r.id + " have changed since it failed"
+			}
+		}
+	}
+	return ""
+}
+
+// forget deletes the history of an instance on a node.
+func (w *world) forget(r *rsc, n *node, why string) {
+	a := w.action(r, taskDelete, n, 0)
+	a.require(why)
+	for _, stop := range r.acting(taskStop) {
+		if stop.node == n {
+			w.order(stop, a, needsFirst)
+		}
+	}
+	for _, start := range r.acting(taskStart) {
+		w.order(a, start, 0)
+	}
+}
+
+func (w *world) forgetRemoved(r *rsc) {
+	seen := map[*node]bool{}
+	for _, k := range r.hist {
+		if seen[k.node] || !k.node.online || k.node.unclean {
+			continue
+		}
+		seen[k.node] = true
+		if !r.managed && r.isRunningOn(k.node) {
+			continue
+		}
+		w.forget(r, k.node, "it is no longer configured")
+	}
+}

@@ -49,11 +49,12 @@ func (w *world) placePrimitive(r *rsc, prefer *node) *node {
 	r.placing = true
 	defer func() { r.placing = false }()
 	r.initial = r.scoresForReport()
-	w.followPrimaries(r)
+	for _, must := range []bool{true, false} {
+		w.followPrimaries(r, must)
+		w.heedDependents(r, must)
+	}
 	if r.next == roleStopped {
 		r.ban()
-	} else {
-		w.heedDependents(r)
 	}
 	w.noteScores(r)
 	switch {

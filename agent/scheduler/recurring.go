@@ -105,6 +105,8 @@ func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {
 		a.require("its monitor is not complete")
 	case start != nil && start.need:
 		a.require("")
+	case r.reschedule[n][ms] && op.Name == taskMonitor:
+		a.require("its parameters were changed")
 	}
 	if !r.managed && !r.isRunningOn(n) {
 		a.need = false

@@ -186,9 +186,6 @@ func (s *replayed) failedStep(k *record) {
 		if !(k.task == taskStop) {
 			w.banInstance(r, s.n, fmt.Sprintf("%s says %s", k.task, exitName(k.rc)))
 		}
-	case cib.OpNotSupported:
-		fail = failIgnore
-		return
 	}
 	switch k.task {
 	case taskStop:
@@ -286,6 +283,9 @@ func exitName(rc int) string {
 // finish applies what the history on this node means to the instance.
 func (s *replayed) finish() {
 	r, n, w := s.r, s.n, s.w
+	if !n.online && !n.unclean && !n.maintenance && !n.remote() {
+		return // it left in good order: nothing of it is left there
+	}
 	if s.role < roleStarted {
 		s.stoppedHere()
 		return
@@ -329,7 +329,7 @@ func (w *world) activate(r *rsc, n *node, s *replayed) {
 	if s.role > r.role {
 		r.role = s.role
 	}
-	if n.online && n.maintenance && !r.isRemote {
+	if n.maintenance && !r.isRemote {
 		r.managed = false
 	}
 }
