@@ -164,8 +164,8 @@ func (c *Cluster) Socket(node string) (string, error) {
 	return fmt.Sprintf("/proc/%d/root/run/paceline/paceline.sock", pid), nil
 }
 
-// Client returns a client of a node's daemon.
-func (c *Cluster) Client(node string) (*api.Client, error) {
+// API returns a client of a node's daemon.
+func (c *Cluster) API(node string) (*api.Client, error) {
 	pid := c.Node(node).PID()
 	socket, err := c.Socket(node)
 	if err != nil {
@@ -188,7 +188,7 @@ func (c *Cluster) AwaitSocket(ctx context.Context, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	for {
-		client, err := c.Client(node)
+		client, err := c.API(node)
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func (c *Cluster) AwaitOn(ctx context.Context, node, what string, satisfies func
 		if name == "" {
 			name = c.pick(turn)
 		}
-		if client, err := c.Client(name); err != nil {
+		if client, err := c.API(name); err != nil {
 			lastErr = err
 		} else {
 			watch, cancel := context.WithCancel(ctx)
