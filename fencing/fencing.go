@@ -12,6 +12,7 @@ package fencing
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -27,6 +28,9 @@ const (
 	// status). It changes nothing.
 	List = "list"
 )
+
+// ErrPowerOff is a driver's answer to Status when the device says that the target's power is off.
+var ErrPowerOff = errors.New("the power is off")
 
 // Device is a configured fencing device: a stonith-class primitive after templates, rules and defaults.
 type Device struct {
