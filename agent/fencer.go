@@ -30,8 +30,12 @@ func newFencer(marks string, log *slog.Logger) *fencer {
 
 // carryOut has the device of one fence order act. The executor has waited the order's delay, and bounds ctx by its budget.
 func (f *fencer) carryOut(ctx context.Context, o fencing.Order) error {
-	f.log.Warn("a node's power is acted on", "target", o.Target, "action", o.Action, "device", o.Device.ID)
-	return f.driver.Do(ctx, o.Device, o.Action, o.Target)
+	err := f.driver.Do(ctx, o.Device, o.Action, o.Target)
+	switch o.Action {
+	case fencing.Off, fencing.Reboot, fencing.On:
+		f.log.Warn("a device was told to act on a node's power", "node", o.Target, "action", o.Action, "device", o.Device.ID, "err", err)
+	}
+	return err
 }
 
 // Run runs an operation of a fencing device as a resource.

@@ -61,7 +61,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 		return nil, err
 	}
 	n := &node{
-		d: d, file: f, key: key, profile: p, log: d.log.With("node", f.Node),
+		d: d, file: f, key: key, profile: p, log: d.log,
 		takeover: make(chan coordinator.Event, 64),
 	}
 	n.ctx, n.cancel = context.WithCancel(d.ctx)

@@ -140,14 +140,24 @@ func (c *Core) elected(now time.Time, e Elected) {
 		c.voters[id] = true
 	}
 	c.joinBy = now.Add(c.cfg.Timing.JoinWait)
+	var settled []string // nodes whose state this commit decides: nothing else may be said of them meanwhile
 	batch := []cib.Change{{SetQuorum: &cib.SetQuorum{HaveQuorum: true, DC: c.cfg.SelfID}}}
 	for _, f := range e.Fenced {
 		batch = append(batch, cib.Change{RecordFence: &cib.RecordFence{Event: f}})
 		if f.State == "ok" {
 			batch = append(batch, c.fencedChanges(now, f.Target, f.Action)...)
+			if st := c.stateByName(f.Target); st != nil {
+				settled = append(settled, "node:"+st.ID)
+				c.busy["node:"+st.ID] = true
+				c.fencedAt[f.Target] = fenced{boot: st.Boot, at: now}
+			}
 		}
 	}
-	c.commit(cib.Change{Batch: batch}, nil)
+	c.commit(cib.Change{Batch: batch}, func(time.Time, error) {
+		for _, key := range settled {
+			delete(c.busy, key)
+		}
+	})
 	c.replan("a coordinator was elected")
 	c.say("info", "this node coordinates the cluster", "term", e.Term)
 }

@@ -538,3 +538,20 @@ func TestANodeThatLeavesInGoodOrderIsNotUnclean(t *testing.T) {
 		t.Fatalf("after it left: %+v", st)
 	}
 }
+
+// After a takeover of two the first commit says that the peer is fenced; what gossip says meanwhile does not talk over it.
+func TestAFencingBeforeTheElectionIsCommittedFirst(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.core = NewCore(w.core.cfg)
+	for i := range w.view.Members {
+		if w.view.Members[i].Name == "b" {
+			w.view.Members[i].Status = membership.Failed
+		}
+	}
+	w.log = nil
+	w.step(Elected{Term: 4, Snapshot: w.snap, View: w.view, Voters: []string{"id-a"}, Fenced: []cib.FenceEvent{{Target: "b", Action: "off", Device: "power", State: "ok"}}})
+	w.up("a", "boot1", "inc1")
+	if st := w.state("b"); st.Expected != "down" || st.Cause != "fenced (off)" || st.Fenced == "" {
+		t.Fatalf("b: %+v", st)
+	}
+}
