@@ -165,11 +165,7 @@ func (c *command) command(s Streams, name string) *cli.Command {
 		if err := c.check(args); err != nil {
 			return err
 		}
-		socket := s.Getenv("PACELINE_SOCKET")
-		if socket == "" {
-			socket = api.SocketDefault
-		}
-		client := api.NewClient(socket)
+		client := s.client()
 		defer client.Close()
 		return c.run(&invocation{ctx: cc.Context, Streams: s, c: cc, args: args, api: client})
 	}

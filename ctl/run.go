@@ -42,9 +42,22 @@ func Standard() Streams {
 	}
 }
 
+// client returns a client of the daemon that the environment names.
+func (s Streams) client() *api.Client {
+	socket := s.Getenv("PACELINE_SOCKET")
+	if socket == "" {
+		socket = api.SocketDefault
+	}
+	return api.NewClient(socket)
+}
+
 // Run runs one command line (args[0] is the program's name) and returns its exit status.
 func Run(ctx context.Context, args []string, s Streams) int {
 	app := newApp(s)
+	if len(args) > 1 && args[1] == "__complete" { // asked by the completion scripts
+		complete(ctx, app, s, args[2:])
+		return exitDone
+	}
 	ordered, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, ordered)
@@ -81,6 +94,8 @@ func report(s Streams, err error) int {
 		if e.Where != "" && e.Code != api.CodeUsage {
 			text += " (said by " + e.Where + ")"
 		}
+	case strings.HasPrefix(text, "Required flag"): // the library's words for a flag that must be given
+		text, status = "r"+text[1:], exitUsage
 	}
 	fmt.Fprintln(s.Err, "error: "+text)
 	if e != nil {

@@ -161,6 +161,8 @@ var table = []command{
 		examples: []string{"paceline resource locate web"},
 	},
 
+	{path: "simulate", mount: simulateCommand},
+
 	{
 		path: "version", short: "print the version", run: runVersion, flags: []flag{flagJSON},
 	},

@@ -56,7 +56,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 		return s.unchanged(ctx, snap, e)
 	}
 	now := time.Now()
-	before, after := s.plan(snap.CIB, now), s.plan(next, now)
+	before, after := s.planOf(snap.CIB, now), s.plan(next, now)
 	reply.Actions = nonNil(after.Actions)
 	refusal := s.guard(q, e, &snap.CIB.Configuration, before, after)
 	if e.dryRun {

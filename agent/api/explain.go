@@ -32,7 +32,7 @@ func (s *Server) explain(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	now := time.Now()
-	p := s.plan(snap.CIB, now)
+	p := s.planOf(snap.CIB, now)
 	return explainFrom(snap, t, node, p, Summarize(snap, live, p, now)), nil
 }
 

@@ -24,6 +24,9 @@ const (
 	HeartbeatEvery = 10 * time.Second
 	// WatchGap joins changes that come together, so that a storm of results is not a storm of statuses.
 	WatchGap = 50 * time.Millisecond
+	// planAge is how long a plan of one state is shown: plans change by the passing of time alone (rules, expiries), and
+	// nobody reads a status twice in this time.
+	planAge = time.Second
 	// HistoryDefault is how many commits are listed when nobody says.
 	HistoryDefault = 20
 	// FenceLast is how many events of the fencing history a status carries.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"paceline/agent/cib"
@@ -28,6 +29,24 @@ type Placement struct{ Resource, Node, Role string }
 
 // Reason says why a resource is, or is not, on a node. Node is empty where it speaks of the resource as a whole.
 type Reason struct{ Resource, Node, Text string }
+
+// lastPlan keeps the newest plan of a committed state: between changes a status is asked for more often than it differs.
+type lastPlan struct {
+	mu   sync.Mutex
+	of   *cib.CIB
+	made time.Time
+	plan Plan
+}
+
+// planOf returns the plan of the committed state, at most planAge old.
+func (s *Server) planOf(c *cib.CIB, now time.Time) Plan {
+	s.last.mu.Lock()
+	defer s.last.mu.Unlock()
+	if s.last.of != c || now.Sub(s.last.made) > planAge {
+		s.last.of, s.last.made, s.last.plan = c, now, s.plan(c, now)
+	}
+	return s.last.plan
+}
 
 // PlanBySchedule is the Planner of a real cluster: what its scheduler would do.
 func PlanBySchedule(c *cib.CIB, now time.Time) Plan {

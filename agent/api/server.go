@@ -29,6 +29,7 @@ type Server struct {
 	group   string
 	plan    Planner
 	mux     *http.ServeMux
+	last    lastPlan
 }
 
 // NewServer returns a server; ServeUnix and PeerHandler expose it.

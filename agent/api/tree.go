@@ -14,9 +14,21 @@ type tree struct {
 	live               Live
 	failed             map[[2]string]bool // node, instance
 	clusterMaintenance bool
+
+	active   map[string][]Placement // by base ID
+	failedID map[string]bool
 }
 
 func (t *tree) resources() []Resource {
+	t.active, t.failedID = map[string][]Placement{}, map[string]bool{}
+	for _, p := range t.plan.Active {
+		if p.Node != "" && p.Role != "Stopped" {
+			t.active[baseID(p.Resource)] = append(t.active[baseID(p.Resource)], p)
+		}
+	}
+	for at := range t.failed {
+		t.failedID[baseID(at[1])] = true
+	}
 	out := []Resource{}
 	for _, r := range t.c.Resources {
 		out = append(out, t.resource(r, nil))
@@ -64,10 +76,7 @@ func (t *tree) resource(r *cib.Resource, ancestors []*cib.Resource) Resource {
 // fill adds what runs where to a primitive.
 func (t *tree) fill(out *Resource, id string) {
 	out.Role = "Stopped"
-	for _, p := range t.plan.Active {
-		if baseID(p.Resource) != id || p.Node == "" || p.Role == "Stopped" {
-			continue
-		}
+	for _, p := range t.active[id] {
 		role := modernRole(p.Role)
 		in := Instance{Name: p.Resource, Node: p.Node, Role: role, Failed: t.failed[[2]string{p.Node, p.Resource}]}
 		out.Instances = append(out.Instances, in)
@@ -76,11 +85,7 @@ func (t *tree) fill(out *Resource, id string) {
 			out.Nodes = append(out.Nodes, p.Node)
 		}
 	}
-	for at := range t.failed {
-		if baseID(at[1]) == id {
-			out.Failed = true
-		}
-	}
+	out.Failed = t.failedID[id]
 	for _, a := range t.live.Transition.Pending {
 		if a.InFlight && baseID(a.Resource) == id && a.Operation != "monitor" {
 			out.Pending = strings.TrimSpace(a.Operation + " on " + a.Node)
