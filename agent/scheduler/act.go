@@ -81,6 +81,9 @@ func (w *world) mustRestart(r *rsc, n *node, multi bool) bool {
 func (w *world) actLeave(r *rsc, cur, to *node, stay, restart, multi bool) {
 	stop := w.action(r, taskStop, cur, 0)
 	here := cur == to
+	if r.blocked {
+		stop.block("it is blocked by a failure: " + r.blockedWhy)
+	}
 	switch {
 	case to == nil || r.next == roleStopped:
 		w.needOp(stop, "")

@@ -25,9 +25,21 @@ func (r *rsc) parentWith(from *rsc) []*colocation {
 	switch p.kind {
 	case cib.KindGroup:
 		// Where members stay together, the first goes where the group should.
-		if p.colocated && p.kids[0] != r {
+		if !p.colocated {
+			break
+		}
+		if p.kids[0] != r {
 			return nil
 		}
+		list := append(append([]*colocation{}, p.with...), p.parentWith(from)...)
+		for _, k := range p.kids[1:] {
+			for _, c := range k.with {
+				if c.id != groupMembers && c.mandatory() {
+					list = append(list, c)
+				}
+			}
+		}
+		return list
 	case cib.KindBundle:
 		if r.kind == cib.KindClone {
 			return nil
@@ -67,6 +79,9 @@ func (r *rsc) parentDependents() []*colocation {
 	return append(append([]*colocation{}, p.dependents...), p.parentDependents()...)
 }
 
+// groupMembers is the ID of the colocations within groups.
+const groupMembers = "#group-members"
+
 // groupColocations ties each member of a group to the one before it.
 func (w *world) groupColocations() {
 	for _, g := range w.all {
@@ -74,7 +89,7 @@ func (w *world) groupColocations() {
 			continue
 		}
 		for i := 1; i < len(g.kids); i++ {
-			w.colocate("#group-members", infinity, "", g.kids[i], g.kids[i-1], roleUnknown, roleUnknown, g.kids[i].critical,
+			w.colocate(groupMembers, infinity, "", g.kids[i], g.kids[i-1], roleUnknown, roleUnknown, g.kids[i].critical,
 				true)
 		}
 	}
@@ -273,8 +288,8 @@ func (w *world) mergeScores(scores []int, src *rsc, c *colocation, factor float6
 			continue
 		}
 		have := w.bestMatching(src, n, c)
-		if factor < 0 && have < 0 {
-			// What src avoids does not become attractive for what avoids src.
+		if factor < 0 && have < 0 && !(have <= banned && w.allowedOnOne(src)) {
+			// What src avoids does not become attractive for what avoids src, unless src has nowhere else to go.
 			continue
 		}
 		if positive && s == excluded {
@@ -301,6 +316,9 @@ func (w *world) bestMatching(src *rsc, n *node, c *colocation) int {
 		if src.scores[n.idx] == absent {
 			return 0
 		}
+		if g := src.parent; g != nil && g.kind == cib.KindGroup && g.colocated && g.kids[0].at(n) <= banned {
+			return banned // members stay together: where the first cannot go, none can
+		}
 		if !n.usable() && !w.guestReady(n) {
 			return banned
 		}
@@ -319,6 +337,17 @@ func (w *world) bestMatching(src *rsc, n *node, c *colocation) int {
 		return banned
 	}
 	return best
+}
+
+// allowedOnOne tells whether there is just one node that a resource may use.
+func (w *world) allowedOnOne(r *rsc) bool {
+	count := 0
+	for _, n := range w.nodes {
+		if r.at(n) >= 0 && n.usable() {
+			count++
+		}
+	}
+	return count == 1
 }
 
 // scale multiplies a score; a small product does not vanish.

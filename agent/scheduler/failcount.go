@@ -77,7 +77,7 @@ func (w *world) effective(r *rsc, n *node) failures {
 // blockingFailure tells whether the history holds a failure whose on-fail is block: it never expires.
 func (w *world) blockingFailure(r *rsc, n *node) bool {
 	for _, k := range r.hist {
-		if k.node == n && k.failed && k.fail == failBlock {
+		if k.node == n && k.failed && w.opValue(r, k.task, k.interval, "on-fail") == "block" {
 			return true
 		}
 	}
@@ -95,7 +95,7 @@ func (w *world) expire(k *record) {
 		return
 	}
 	due := unixTime(last).Add(time.Duration(r.failTimeout) * time.Millisecond)
-	if k.fail == failBlock {
+	if w.opValue(r, k.task, k.interval, "on-fail") == "block" {
 		return
 	}
 	if w.now.Before(due) {
@@ -150,7 +150,7 @@ func hasFailAttrs(n *node) bool {
 }
 
 func (w *world) applyThreshold(r *rsc, n *node) {
-	if r.threshold == 0 || r.removed {
+	if r.threshold == 0 || r.removed || w.clearWhy(r, n) != "" {
 		return
 	}
 	f := w.effective(r, n)

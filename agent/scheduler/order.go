@@ -118,10 +118,7 @@ func (s orderSpec) flags(back bool) edgeFlag {
 	if back {
 		return forcesFirst
 	}
-	f = forcesThen
-	if s.firstTask == taskStart || s.firstTask == taskPromote {
-		f |= needsFirst
-	}
+	f = forcesThen | needsFirst
 	if !s.symmetric {
 		f |= oneWay
 	}

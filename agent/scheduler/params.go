@@ -84,7 +84,8 @@ func (w *world) checkRecurring(r *rsc, n *node, k *record) {
 	if op == nil {
 		return
 	}
-	if digest(w.digestParams(r, n, k.task, k.interval)) != k.op.OpDigest {
+	now := w.digestParams(r, n, k.task, k.interval)
+	if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
 		if r.reschedule == nil {
 			r.reschedule = map[*node]map[int64]bool{}
 		}
@@ -97,7 +98,7 @@ func (w *world) checkRecurring(r *rsc, n *node, k *record) {
 
 func (w *world) checkStarted(r *rsc, n *node, k *record) {
 	now := w.digestParams(r, n, k.task, 0)
-	if digest(now) == k.op.OpDigest {
+	if digest(now) == k.op.OpDigest || sameButSecrets(now, k.op) {
 		return
 	}
 	if k.op.RestartDigest != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
@@ -112,6 +113,35 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 		r.changedOn = map[*node]bool{}
 	}
 	r.changedOn[n] = true
+}
+
+// sameButSecrets tells whether parameters differ in nothing but secrets that were blanked out of a saved state.
+func sameButSecrets(params map[string]string, op *cib.OpRecord) bool {
+	if op.SecureDigest == "" {
+		return false
+	}
+	blanked := false
+	for _, v := range params {
+		if v != "" && strings.Trim(v, "*") == "" {
+			blanked = true
+		}
+	}
+	if !blanked {
+		return false
+	}
+	rest := map[string]string{}
+	for k, v := range params {
+		rest[k] = v
+	}
+	for _, name := range strings.Fields(op.SecureParams) {
+		delete(rest, name)
+	}
+	for k := range rest {
+		if k == "CRM_meta_timeout" || strings.HasPrefix(k, "pcmk_") {
+			delete(rest, k)
+		}
+	}
+	return digest(rest) == op.SecureDigest
 }
 
 // restartParams keeps the parameters whose change needs a restart, as the agent listed them.

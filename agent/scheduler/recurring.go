@@ -205,10 +205,11 @@ func (w *world) cancelGone(r *rsc) {
 			case op != nil && opEnabled(op) && (r.next < roleStarted || roleFits(op, r)):
 				continue
 			}
-			if stop := w.existing(r, taskStop, n, 0); stop != nil && stop.need {
-				continue
+			a := w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)
+			if op == nil {
+				a.beforeStop = nil
+				w.order(w.existing(r, taskStop, n, 0), a, 0)
 			}
-			w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)
 		}
 	}
 }

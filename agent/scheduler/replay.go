@@ -175,8 +175,13 @@ func (s *replayed) failedStep(k *record) {
 	}
 	fail := k.fail
 	if fail == failIgnore {
-		s.ignored(k)
-		return
+		switch k.status {
+		case cib.OpErrorHard, cib.OpNotInstalled, cib.OpErrorFatal:
+			fail = w.restartKind(r) // what cannot run here cannot be left here
+		default:
+			s.ignored(k)
+			return
+		}
 	}
 	switch k.status {
 	case cib.OpErrorFatal:
