@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,7 +80,7 @@ func TestCutOffStopsInReverseOrderExactlyAfterTheLease(t *testing.T) {
 		c := dialSilently(t, e, hello(1))
 		for _, r := range []string{"disk", "fs", "ip", "web"} {
 			c.do(action(r, resources.Start))
-			a.takes[r+"/stop"] = 100 * time.Millisecond
+			a.slow(r+"/stop", 100*time.Millisecond)
 		}
 		unmanaged := action("left", resources.Start)
 		unmanaged.Meta = map[string]string{"is-managed": "false"}
@@ -94,7 +95,7 @@ func TestCutOffStopsInReverseOrderExactlyAfterTheLease(t *testing.T) {
 		<-c.served
 		time.Sleep(time.Minute)
 		var stopped []string
-		for _, x := range a.calls {
+		for _, x := range a.history() {
 			if x.operation != resources.Stop {
 				continue
 			}
@@ -139,8 +140,8 @@ func TestCutOffPolicies(t *testing.T) {
 		t.Run("policy "+policy, func(t *testing.T) {
 			bubble(t, func(t *testing.T, dir string, a *agents) {
 				cfg := config(dir, a)
-				var did []string
-				cfg.Suicide = func(string) { did = append(did, "killed") }
+				killed := make(chan string, 1)
+				cfg.Suicide = func(string) { killed <- "killed" }
 				e := start(t, cfg)
 				h := hello(1)
 				h.Policy.NoQuorum = policy
@@ -151,10 +152,14 @@ func TestCutOffPolicies(t *testing.T) {
 				c.do(action("a", resources.Start))
 				c.do(action("p", resources.Start))
 				c.do(action("p", resources.Promote))
-				before := len(a.calls)
+				before := len(a.history())
 				<-c.served
 				time.Sleep(time.Minute)
-				for _, x := range a.calls[before:] {
+				var did []string
+				if len(killed) > 0 {
+					did = append(did, <-killed)
+				}
+				for _, x := range a.history()[before:] {
 					did = append(did, x.resource+"/"+x.operation)
 				}
 				if !slices.Equal(did, want) {
@@ -169,14 +174,14 @@ func TestCutOffPolicies(t *testing.T) {
 func TestCutOffEndsAStartAndGoesOnPastAHangingStop(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		cfg := config(dir, a)
-		var failed []string
-		cfg.StopFailed = func(why string) { failed = append(failed, why) }
+		var failed atomic.Int32
+		cfg.StopFailed = func(string) { failed.Add(1) }
 		e := start(t, cfg)
 		c := dialSilently(t, e, hello(1))
 		c.do(action("a", resources.Start))
 		c.do(action("b", resources.Start))
-		a.takes["b/stop"] = 50 * time.Second
-		a.takes["c/start"] = time.Hour
+		a.slow("b/stop", 50*time.Second)
+		a.slow("c/start", time.Hour)
 		c.order(action("c", resources.Start))
 		c.order(action("c", resources.Promote)) // waits, and is void
 		<-c.served
@@ -184,16 +189,14 @@ func TestCutOffEndsAStartAndGoesOnPastAHangingStop(t *testing.T) {
 		if got := a.ran(resources.Stop); !slices.Equal(got, []string{"c", "b", "a"}) {
 			t.Errorf("stops: %v", got)
 		}
-		if len(failed) != 0 {
-			t.Errorf("given up early: %v", failed)
+		if failed.Load() != 0 {
+			t.Error("given up early")
 		}
 		time.Sleep(3 * time.Second) // the budget of 20 s is over
-		if len(failed) != 1 {
-			t.Errorf("told of failures: %q", failed)
+		if failed.Load() != 1 {
+			t.Errorf("told of %d failures", failed.Load())
 		}
-		a.mu.Lock()
-		a.takes["b/stop"] = 0
-		a.mu.Unlock()
+		a.slow("b/stop", 0)
 		time.Sleep(time.Minute)
 		if inv := e.Inventory(); len(inv) != 0 {
 			t.Errorf("still active: %+v", inv)
@@ -218,7 +221,7 @@ func TestHelloEndsActingAlone(t *testing.T) {
 		c := dialSilently(t, e, hello(1))
 		c.do(action("a", resources.Start))
 		c.do(action("b", resources.Start))
-		a.takes["b/stop"] = time.Second
+		a.slow("b/stop", time.Second)
 		<-c.served
 		time.Sleep(lease / 4) // b is being stopped
 		d := dial(t, e, hello(2))
@@ -251,7 +254,7 @@ func TestPauseLongerThanTheLease(t *testing.T) {
 		e := start(t, config(dir, a))
 		c := dialSilently(t, e, hello(1))
 		c.do(action("a", resources.Start))
-		a.takes["a/promote"] = 100 * time.Millisecond
+		a.slow("a/promote", 100*time.Millisecond)
 		c.order(action("a", resources.Promote))
 		c.order(action("a", resources.Demote)) // has not begun when the pause comes
 		synctest.Wait()
@@ -297,7 +300,8 @@ func TestPauseLongerThanTheLease(t *testing.T) {
 		pause(e, lease+time.Second)
 		began := time.Since(a.zero)
 		time.Sleep(time.Minute)
-		last := a.calls[len(a.calls)-1]
+		all := a.history()
+		last := all[len(all)-1]
 		if late := last.begin - began; last.operation != resources.Stop || late < lease/4 || late > lease/2 {
 			t.Errorf("%+v, %v after the pause", last, late)
 		}
@@ -317,7 +321,7 @@ func TestUnacknowledgedResultsAreSentAgain(t *testing.T) {
 		}
 		c.s.Ack(1)
 		synctest.Wait()
-		a.takes["c/start"] = time.Second
+		a.slow("c/start", time.Second)
 		c.send(action("c", resources.Start))
 		synctest.Wait()
 		c.close()
@@ -349,7 +353,7 @@ func TestNewerSessionReplacesOlder(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		e := start(t, config(dir, a))
 		c := dial(t, e, hello(1))
-		a.takes["a/start"] = time.Second
+		a.slow("a/start", time.Second)
 		first := c.send(action("a", resources.Start))
 		c.send(action("a", resources.Promote)) // waits: void when term 2 begins
 		synctest.Wait()
@@ -410,12 +414,12 @@ func TestStopAllNamesWhatDidNotStop(t *testing.T) {
 		c := dial(t, e, hello(1))
 		c.do(action("a", resources.Start))
 		c.do(action("b", resources.Start))
-		a.code["a/stop"] = 1
+		a.fail("a/stop", 1)
 		err := e.StopAll(t.Context(), 10*time.Second, "leaving")
 		if err == nil || !slices.Equal(a.ran(resources.Stop), []string{"b", "a"}) {
 			t.Errorf("%v, stops %v", err, a.ran(resources.Stop))
 		}
-		delete(a.code, "a/stop")
+		a.fail("a/stop", 0)
 		if err := e.StopAll(t.Context(), 10*time.Second, "leaving"); err != nil {
 			t.Error(err)
 		}

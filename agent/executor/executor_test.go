@@ -18,7 +18,7 @@ func TestStartMonitorStop(t *testing.T) {
 		if c.welcome.Node != "n1" || c.welcome.Boot != "boot1" || len(c.welcome.Inventory) != 0 {
 			t.Errorf("welcome: %+v", c.welcome)
 		}
-		a.takes["ip/start"] = 300 * time.Millisecond
+		a.slow("ip/start", 300*time.Millisecond)
 		if r := c.do(action("ip", resources.Monitor)); r.RC != 7 || r.Status != cib.OpDone {
 			t.Errorf("probe: %+v", r)
 		}
@@ -88,7 +88,9 @@ func TestOneOperationAtATimePerResource(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		e := start(t, config(dir, a))
 		c := dial(t, e, hello(1))
-		a.takes["a/start"], a.takes["b/start"], a.takes["a/promote"] = time.Second, time.Second, time.Second
+		a.slow("a/start", time.Second)
+		a.slow("b/start", time.Second)
+		a.slow("a/promote", time.Second)
 		began := time.Now()
 		c.send(action("a", resources.Start))
 		c.send(action("a", resources.Promote))
@@ -113,13 +115,14 @@ func TestTimeoutEndsAnOperation(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		e := start(t, config(dir, a))
 		c := dial(t, e, hello(1))
-		a.takes["a/start"] = time.Hour
+		a.slow("a/start", time.Hour)
 		r := c.do(action("a", resources.Start))
 		if r.Status != cib.OpTimeout || r.TookMS != 10_000 || r.RC != 1 {
 			t.Errorf("a start that hangs: %+v", r)
 		}
 		// An agent that does not even listen is answered without it, and blocks its resource until it is gone.
-		a.takes["b/start"], a.deaf["b/start"] = 30*time.Second, true
+		a.slow("b/start", 30*time.Second)
+		a.deaf["b/start"] = true
 		if r = c.do(action("b", resources.Start)); r.Status != cib.OpTimeout || r.TookMS != 15_000 {
 			t.Errorf("a start that does not listen: %+v", r)
 		}

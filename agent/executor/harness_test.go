@@ -115,6 +115,28 @@ func (a *agents) set(resource string, state int, event bool) {
 	}
 }
 
+// slow makes an operation of a resource ("a/start") take so long.
+func (a *agents) slow(key string, takes time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.takes[key] = takes
+}
+
+// fail makes an operation end with an exit code and without effect; 0 ends that.
+func (a *agents) fail(key string, code int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.code[key] = code; code == 0 {
+		delete(a.code, key)
+	}
+}
+
+func (a *agents) history() []call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.calls)
+}
+
 func (a *agents) ran(operation string) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

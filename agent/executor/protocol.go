@@ -42,7 +42,7 @@ type Policy struct {
 	NoQuorum string `json:"no_quorum_policy"`
 	// StopBudget is how long stopping everything may take in all; 0 means StopBudgetDefault.
 	StopBudget time.Duration `json:"stop_budget"`
-	// Unmanaged names all resources that are to be left alone; null says nothing about it, and then the meta attributes of
+	// Unmanaged names all resources (instances, or primitives with all their instances) that are to be left alone; null says nothing about it, and then the meta attributes of
 	// each resource's last order count.
 	Unmanaged []string `json:"unmanaged"`
 }

@@ -30,7 +30,7 @@ type Session struct {
 	renewSeq uint64
 }
 
-// Event is what a session tells. Exactly one field is set. Lost is the last event.
+// Event is what a session tells. Exactly one field is set. Lost is the last event; then the channel is closed.
 type Event struct {
 	Result *transition.Result
 	Fence  *fencing.Result
@@ -87,7 +87,7 @@ func greet(w *wire, hello Hello) (Welcome, error) {
 	return Welcome{}, fmt.Errorf("open session: %s came where welcome was expected (this is version %d of the protocol)", messageType(m), Version)
 }
 
-// Events returns results as they come, and at last Lost. It has to be read: a session whose events nobody takes stops
+// Events returns results as they come, and at last Lost; then it is closed. It has to be read: a session whose events nobody takes stops
 // reading, and is lost when its lease ends.
 func (s *Session) Events() <-chan Event { return s.events }
 
@@ -106,7 +106,7 @@ func (s *Session) SetPolicy(p Policy) error { return s.put(&p) }
 // Ack says that the result of that call number is recorded.
 func (s *Session) Ack(callID int64) error { return s.put(&AckResult{CallID: callID}) }
 
-// Close ends the session; Lost follows unless nobody reads. It waits until nothing of the session is left.
+// Close ends the session. It waits until nothing of the session is left.
 func (s *Session) Close() {
 	s.lose(errors.New("closed by the coordinator"))
 	<-s.done
@@ -218,6 +218,7 @@ func (s *Session) tellLost() {
 	for {
 		select {
 		case s.events <- Event{Lost: s.err}:
+			close(s.events)
 			return
 		default:
 		}

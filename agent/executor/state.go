@@ -235,8 +235,14 @@ func (s *State) setPolicy(p *Policy) {
 		return
 	}
 	for i := range s.Active {
-		s.Active[i].Unmanaged = slices.Contains(p.Unmanaged, s.Active[i].Resource)
+		s.Active[i].Unmanaged = p.leavesAlone(s.Active[i].Resource)
 	}
+}
+
+// leavesAlone says whether the policy names a resource, or the primitive that it is an instance of.
+func (p *Policy) leavesAlone(resource string) bool {
+	base, _, _ := strings.Cut(resource, ":")
+	return slices.Contains(p.Unmanaged, resource) || slices.Contains(p.Unmanaged, base)
 }
 
 func (s *State) find(resource string) *Active {
@@ -283,7 +289,7 @@ func (s *State) add(e Entry, a *transition.Action, role Role) {
 // unmanaged tells whether a resource is to be left alone, from the policy or else the meta attributes of an order.
 func (s *State) unmanaged(a *transition.Action, before bool) bool {
 	if s.Policy.Unmanaged != nil {
-		return slices.Contains(s.Policy.Unmanaged, a.Resource)
+		return s.Policy.leavesAlone(a.Resource)
 	}
 	managed, known := a.Meta["is-managed"], false
 	if managed == "" {
