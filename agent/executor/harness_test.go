@@ -174,6 +174,11 @@ func start(t *testing.T, c Config) *Executor {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // of a test that failed on its way
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		e.Close(ctx)
+	})
 	return e
 }
 
@@ -222,6 +227,7 @@ func dial(t *testing.T, e *Executor, h Hello) *coordinator {
 }
 
 func (c *coordinator) close() {
+	synctest.Wait() // acknowledgements are on their way
 	c.s.Close()
 	<-c.served
 }
@@ -291,4 +297,8 @@ func bubble(t *testing.T, f func(t *testing.T, dir string, a *agents)) {
 		f(t, dir, a)
 		a.check(t)
 	})
+}
+
+func blankResult(resource string, id int64) transition.Result {
+	return transition.Result{Resource: resource, Operation: resources.Monitor, IntervalMS: 1000, CallID: id}
 }
