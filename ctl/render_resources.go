@@ -132,11 +132,14 @@ func (v statusView) clone(w io.Writer, r api.Resource, indent string) {
 			fmt.Fprintf(w, "%s  * %s: [ %s ]\n", indent, role, v.paint.good(strings.Join(nodes, " ")))
 		}
 	}
+	if idle := filter(v.able, func(n string) bool { return !slices.Contains(r.Nodes, n) }); len(idle) > 0 {
+		fmt.Fprintf(w, "%s  * Stopped: [ %s ]\n", indent, strings.Join(idle, " "))
+	}
 	for _, p := range leaves(r) {
 		switch {
 		case p.Pending != "" || p.Blocked != "":
 			fmt.Fprintf(w, "%s  * %s%s\n", indent, p.ID, v.flags(p))
-		case len(p.Nodes) == 0:
+		case len(p.Nodes) == 0 && len(leaves(r)) > 1:
 			fmt.Fprintf(w, "%s  * %s: %s\n", indent, p.ID, v.role(p))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 type statusView struct {
 	byNode bool // resources under their nodes
 	paint  painter
+	able   []string // nodes that can run resources
 }
 
 // painter colours text if it is true.
@@ -29,6 +30,11 @@ func (p painter) bad(s string) string  { return p.in("1;31", s) }
 func (p painter) warn(s string) string { return p.in("33", s) }
 
 func (v statusView) write(w io.Writer, st *api.Status) {
+	for _, n := range st.Nodes {
+		if n.State == api.NodeOnline && n.Role != api.RoleWitness {
+			v.able = append(v.able, n.Name)
+		}
+	}
 	if st.Stale {
 		fmt.Fprintf(w, "%s\n\n", v.paint.bad(fmt.Sprintf("STALE: this is what %s last knew. %s", st.Node, sentence(st.StaleReason))))
 	}
@@ -293,8 +299,8 @@ func (v statusView) problems(w io.Writer, st *api.Status) {
 	fmt.Fprintln(w, "\nNeeds Attention:")
 	for _, p := range st.Problems {
 		text := p.What
-		if p.Object != "" && !strings.Contains(text, p.Object) {
-			text = p.Object + ": " + text
+		if about := strings.TrimSpace(p.Object + " " + p.Attribute); about != "" && !strings.Contains(text, p.Object) {
+			text = about + ": " + text
 		}
 		if p.Severity == api.SeverityError {
 			text = v.paint.bad(text)

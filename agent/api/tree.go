@@ -105,7 +105,7 @@ func (t *tree) orphans() []Resource {
 	index := map[string]int{}
 	for _, p := range t.plan.Active {
 		id := baseID(p.Resource)
-		if p.Node == "" || p.Role == "Stopped" || t.c.Resource(id) != nil || t.c.Resource(p.Resource) != nil {
+		if p.Node == "" || p.Role == "Stopped" || t.c.Resource(id) != nil || t.c.Resource(p.Resource) != nil || t.implicit(id) {
 			continue
 		}
 		i, ok := index[id]
@@ -118,6 +118,20 @@ func (t *tree) orphans() []Resource {
 		out[i].Instances = append(out[i].Instances, Instance{Name: p.Resource, Node: p.Node, Role: modernRole(p.Role)})
 	}
 	return out
+}
+
+// implicit says whether a resource comes with another one: the containers, addresses and connections of a bundle, and the
+// connection to a guest node.
+func (t *tree) implicit(id string) bool {
+	for r := range t.c.Walk() {
+		if r.Kind == cib.KindBundle && strings.HasPrefix(id, r.ID+"-") {
+			return true
+		}
+		if guest, ok := metaOf(r.Meta, "remote-node"); ok && guest == id {
+			return true
+		}
+	}
+	return false
 }
 
 // modernRole returns today's name of a role.
