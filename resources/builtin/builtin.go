@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"paceline/resources"
+	"paceline/resources/filelease"
 	"paceline/resources/ocf"
 	"paceline/resources/process"
 	"paceline/resources/vip"
@@ -31,6 +32,7 @@ var native = []struct {
 	{process.Agent, func(c Config) resources.Runner {
 		return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger})
 	}},
+	{filelease.Agent, func(Config) resources.Runner { return filelease.New() }},
 	{vip.Agent, func(c Config) resources.Runner { return vip.New(vip.Config{Logger: c.Logger, OneShot: c.oneShot}) }},
 }
 
