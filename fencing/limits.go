@@ -9,6 +9,8 @@ const (
 	shareMin = 15 * time.Second
 	// answerGrace is how long after an order's end its result is waited for: the way back, and an executor that is slow.
 	answerGrace = 2 * time.Second
+	// onTime bounds switching a fenced node on again, where a reboot is done as off and on.
+	onTime = 20 * time.Second
 	// retryPause is waited before the same node runs the same device again: some controllers take one login at a time.
 	retryPause = time.Second
 	// retriesDefault is how often an action is tried again (pcmk_*_retries).

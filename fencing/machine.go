@@ -20,19 +20,20 @@ type Machine struct {
 	gone    map[string]bool // nodes that were lost meanwhile
 	list    []way
 	why     []string // what cannot be used, in words
+	broken  []string // levels that cannot be used, in words
 	started time.Time
 	end     time.Time // the fencing is over by then, zero before the first Step
 	over    bool
 
 	way, task, try int       // where we are in list
 	taskEnd        time.Time // the task's own time is over
+	holdUntil      time.Time // the task's delay is over
 	step           int       // number of the last order
 	last           string    // node of the last try of the task
 	pending        *pending  // the order under way
 	notBefore      time.Time // pause before the next try
 	nodes          []string  // nodes that did the mandatory tasks of the way
 	notes          []string  // what failed
-	dropped        int       // notes that found no room
 	first          bool      // nothing was asked that a priority delay would hold back
 }
 
@@ -73,7 +74,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		}
 	}
 	if m.pending != nil && !now.Before(m.pending.until) {
-		m.failed(now, fmt.Sprintf("no answer within %s", m.pending.until.Sub(m.pending.until.Add(-m.pending.order.Budget-answerGrace))))
+		m.failed(now, fmt.Sprintf("no answer within %s", m.pending.order.Delay+m.pending.order.Budget+answerGrace))
 	}
 	if m.over {
 		return nil
@@ -105,7 +106,7 @@ func earlier(a, b time.Time) time.Time {
 // begin finds the ways, and the bound of the whole.
 func (m *Machine) begin(now time.Time) []Effect {
 	m.started = now
-	m.list, m.why = m.ways()
+	m.list, m.why, m.broken = m.ways()
 	total, shared := m.req.PriorityDelay, false
 	for _, w := range m.list {
 		for _, t := range w.tasks {
@@ -126,8 +127,8 @@ func (m *Machine) begin(now time.Time) []Effect {
 		return nil
 	}
 	text := "no fencing device is configured"
-	if len(m.why) > 0 {
-		text = fmt.Sprintf("no fencing device can reach %s: %s", m.req.Target, strings.Join(m.why, "; "))
+	if why := append(m.why, m.broken...); len(why) > 0 {
+		text = fmt.Sprintf("no fencing device can reach %s: %s", m.req.Target, strings.Join(why, "; "))
 	}
 	m.over = true
 	return []Effect{Done{Detail: text, Blocked: text, Started: m.started}}
@@ -171,14 +172,22 @@ func (m *Machine) startTask(now time.Time) {
 		return
 	}
 	t := m.current()
-	hold := t.delay
-	if m.first && t.action != List {
-		hold += m.req.PriorityDelay
+	if t.optional && m.list[m.way].tasks[m.task-1].action == Off {
+		// The node is fenced: recovery must not wait long for what only brings it back.
+		m.end = earlier(m.end, now.Add(onTime+answerGrace))
 	}
-	m.taskEnd = now.Add(hold + m.share(now, hold))
-	if limit := m.end.Add(-answerGrace); m.taskEnd.After(limit) {
-		m.taskEnd = limit
+	m.holdUntil = now
+	if t.action == Off || t.action == Reboot {
+		m.holdUntil = now.Add(t.delay)
+		if m.first {
+			m.holdUntil = m.holdUntil.Add(m.req.PriorityDelay)
+		}
+		if start := m.started.Add(m.req.PriorityDelay); m.holdUntil.Before(start) {
+			m.holdUntil = start
+		}
 	}
+	hold := m.holdUntil.Sub(now)
+	m.taskEnd = earlier(m.holdUntil.Add(m.share(now, hold)), m.end.Add(-answerGrace))
 }
 
 // share returns the time for the current task, delays not counted: the device's own, or an equal part of what is left for
@@ -229,17 +238,12 @@ func (m *Machine) advance(now time.Time) []Effect {
 		}
 		t := m.current()
 		node := m.pick()
-		hold := time.Duration(0)
-		if m.try == 0 {
-			hold = t.delay
-			if m.first && t.action != List {
-				hold += m.req.PriorityDelay
-			}
-		}
 		begin := now
 		if m.notBefore.After(now) {
 			begin = m.notBefore
 		}
+		// What is left of the delay holds for every try: a node that fails early must not make the delay shorter.
+		hold := max(m.holdUntil.Sub(begin), 0)
 		budget := m.taskEnd.Sub(begin) - hold
 		switch {
 		case node == "":
@@ -251,9 +255,7 @@ func (m *Machine) advance(now time.Time) []Effect {
 		default:
 			m.try++
 			m.last = node
-			if t.action != List {
-				m.first = false
-			}
+			m.first = m.first && t.action == List
 			return m.ask(now, node, hold, budget)
 		}
 	}
@@ -296,11 +298,9 @@ func (m *Machine) safe() bool {
 // finish ends the fencing.
 func (m *Machine) finish(ok bool) []Effect {
 	m.over = true
-	d := Done{OK: ok, Started: m.started, Detail: m.detail()}
+	d := Done{OK: ok, Started: m.started}
 	if !ok {
-		if d.Detail == "" {
-			d.Detail = "the time of the fencing is over"
-		}
+		d.Detail = strings.Join(append(m.tried(), m.broken...), "; ")
 		return []Effect{d}
 	}
 	var ids []string
@@ -309,27 +309,34 @@ func (m *Machine) finish(ok bool) []Effect {
 			ids = append(ids, t.dev.ID)
 		}
 	}
+	d.Detail = strings.Join(m.tried(), "; ")
 	d.Device = strings.Join(ids, "+")
-	d.Node = strings.Join(m.nodes, "+")
+	slices.Sort(m.nodes)
+	d.Node = strings.Join(slices.Compact(m.nodes), "+")
 	return []Effect{d}
 }
 
-// note keeps what failed, the first and the last of many.
-func (m *Machine) note(text string) {
-	if len(m.notes) >= notesMax {
-		m.notes = slices.Delete(m.notes, notesMax/2, notesMax/2+1)
-		m.dropped++
-	}
-	m.notes = append(m.notes, text)
-}
+// note keeps what failed.
+func (m *Machine) note(text string) { m.notes = append(m.notes, text) }
 
-// detail tells what was tried and why it failed.
-func (m *Machine) detail() string {
-	notes := slices.Clone(m.notes)
-	if m.dropped > 0 {
-		notes = slices.Insert(notes, notesMax/2, fmt.Sprintf("(%d more)", m.dropped))
+// tried tells what was tried and why it failed: the same failure once, the first and the last of many.
+func (m *Machine) tried() []string {
+	count := map[string]int{}
+	var notes []string
+	for _, n := range m.notes {
+		if count[n]++; count[n] == 1 {
+			notes = append(notes, n)
+		}
 	}
-	return strings.Join(append(notes, m.why...), "; ")
+	for i, n := range notes {
+		if count[n] > 1 {
+			notes[i] = fmt.Sprintf("%s (%d times)", n, count[n])
+		}
+	}
+	if dropped := len(notes) - notesMax; dropped > 0 {
+		notes = slices.Replace(notes, notesMax/2, notesMax/2+dropped, fmt.Sprintf("(%d more)", dropped))
+	}
+	return notes
 }
 
 // clean makes a device's words fit into a sentence.

@@ -26,16 +26,17 @@ type task struct {
 	explicit time.Duration
 }
 
-// ways finds out what can be done. What cannot is told in words.
-func (m *Machine) ways() (list []way, why []string) {
+// ways finds out what can be done. What cannot is told in words: why of devices, broken of levels.
+func (m *Machine) ways() (list []way, why, broken []string) {
 	if len(m.req.Levels) > 0 {
-		return m.levels()
+		list, broken = m.levels()
+		return list, nil, broken
 	}
 	var asked []way // reachable perhaps: asking takes time, so they come last
 	for _, d := range m.req.Devices {
 		check := HostCheck(d)
 		if check == StaticList && !lists(d, m.req.Target) {
-			why = append(why, fmt.Sprintf("%s is for %s", d.ID, listed(d)))
+			why = append(why, fmt.Sprintf("%s lists %s", d.ID, listed(d)))
 			continue
 		}
 		if len(m.candidates(d)) == 0 {
@@ -56,12 +57,12 @@ func (m *Machine) ways() (list []way, why []string) {
 			asked = append(asked, w)
 		}
 	}
-	return append(list, asked...), why
+	return append(list, asked...), why, nil
 }
 
 // levels makes the ways of a topology. The devices of a level are not asked whether they reach the target: the
 // topology says so.
-func (m *Machine) levels() (list []way, why []string) {
+func (m *Machine) levels() (list []way, broken []string) {
 	for i, ids := range m.req.Levels {
 		name := fmt.Sprintf("level %d", i+1)
 		var devs []Device
@@ -76,7 +77,7 @@ func (m *Machine) levels() (list []way, why []string) {
 			switch {
 			case slices.ContainsFunc(devs, func(o Device) bool { return o.ID == id }):
 			case HostCheck(d) == StaticList && !lists(d, m.req.Target):
-				missing = append(missing, fmt.Sprintf("%s is for %s", id, listed(d)))
+				missing = append(missing, fmt.Sprintf("%s lists %s", id, listed(d)))
 			case len(m.candidates(d)) == 0:
 				missing = append(missing, m.noNode(d))
 			case !m.able(d):
@@ -89,12 +90,12 @@ func (m *Machine) levels() (list []way, why []string) {
 			missing = append(missing, "it has no device")
 		}
 		if len(missing) > 0 {
-			why = append(why, name+" cannot be used: "+strings.Join(missing, ", "))
+			broken = append(broken, name+" cannot be used: "+strings.Join(missing, ", "))
 			continue
 		}
 		list = append(list, way{name: name, tasks: m.tasks(devs)})
 	}
-	return list, why
+	return list, broken
 }
 
 // tasks are the actions of the devices of one way. Several devices, or one that cannot reboot, do a reboot by off and then
@@ -156,7 +157,7 @@ func listed(d Device) string {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if len(names) == 0 {
-		return "no node (its list is empty)"
+		return "no node"
 	}
 	const most = 6
 	if len(names) > most {
