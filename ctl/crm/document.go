@@ -1,0 +1,467 @@
+package crm
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"paceline/agent/cib"
+)
+
+// document is the configuration that statements are carried out on. It owns all of it.
+type document struct {
+	c       *cib.Configuration
+	update  bool
+	before  []*cib.Node // the nodes that were known before the load
+	targets map[target]place
+	notes   []Note
+}
+
+func newDocument(base *cib.Configuration, update bool) (*document, error) {
+	c, err := copyOf(base)
+	if err != nil {
+		return nil, err
+	}
+	return &document{c: c, update: update}, nil
+}
+
+// run carries out statements: object lines between two commands together, commands one by one. It stops at the first load or
+// command that fails.
+func (d *document) run(statements []*statement) Errors {
+	for len(statements) > 0 {
+		n := slices.IndexFunc(statements, func(s *statement) bool { return s.add == nil })
+		if n < 0 {
+			n = len(statements)
+		}
+		if n > 0 {
+			if errs := d.load(statements[:n]); len(errs) > 0 {
+				return errs
+			}
+			statements = statements[n:]
+			continue
+		}
+		if err := statements[0].apply(d); err != nil {
+			return Errors{err}
+		}
+		statements = statements[1:]
+	}
+	return nil
+}
+
+// load adds what the lines say. Members come before the collections that they are put into.
+func (d *document) load(statements []*statement) Errors {
+	d.before = slices.Clone(d.c.Nodes)
+	var errs Errors
+	each := func(of func(*addition) bool, add func(*statement, *addition) *Error) {
+		for _, s := range statements {
+			if of(s.add) {
+				if err := add(s, s.add); err != nil {
+					errs = append(errs, err)
+				}
+			}
+		}
+	}
+	kind := func(kinds ...cib.ResourceKind) func(*addition) bool {
+		return func(a *addition) bool { return a.resource != nil && slices.Contains(kinds, a.resource.Kind) }
+	}
+	errs = append(errs, d.distinct(statements)...)
+	if len(errs) > 0 {
+		return errs
+	}
+	each(func(a *addition) bool { return a.xml != nil }, d.addXML)
+	each(kind(cib.KindPrimitive, cib.KindTemplate), d.addResource)
+	each(kind(cib.KindGroup), d.addResource)
+	each(kind(cib.KindClone, cib.KindBundle), d.addResource)
+	each(func(a *addition) bool { return a.resource == nil && a.xml == nil }, d.addOther)
+	each(func(a *addition) bool { return a.constraint != nil }, d.checkRefs)
+	each(func(a *addition) bool { return a.target != nil }, d.checkRoles)
+	each(kind(cib.KindPrimitive), d.checkTemplate)
+	for _, s := range statements {
+		if s.apply != nil {
+			if err := s.apply(d); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	fillIDs(d.c)
+	return d.resolve()
+}
+
+// distinct refuses lines that give an ID twice, or one that is there (unless it is the same kind of object, in an update).
+func (d *document) distinct(statements []*statement) Errors {
+	var errs Errors
+	seen := map[string]word{}
+	for _, s := range statements {
+		a := s.add
+		if a.id.text == "" {
+			continue
+		}
+		space := "" // nodes, users and groups have names of their own
+		switch {
+		case a.node != nil:
+			space = "node "
+		case a.target != nil && a.group:
+			space = "group "
+		case a.target != nil:
+			space = "user "
+		}
+		if first, taken := seen[space+a.id.text]; taken {
+			errs = append(errs, a.id.errorf("%q is configured already, in line %d", a.id.text, first.line))
+			continue
+		}
+		seen[space+a.id.text] = a.id
+		was := d.kindOf(space, a.id.text)
+		switch {
+		case was == "" || d.update && was == kindOf(a):
+		case d.update:
+			errs = append(errs, a.id.errorf("%q is the ID of a %s: a %s cannot take its place", a.id.text, was, kindOf(a)))
+		default:
+			errs = append(errs, a.id.errorf("there is a %s %q already", was, a.id.text))
+		}
+	}
+	return errs
+}
+
+// kindOf names the kind of an addition for people.
+func kindOf(a *addition) string {
+	switch {
+	case a.resource != nil:
+		return string(a.resource.Kind)
+	case a.constraint != nil:
+		return string(a.constraint.Kind()) + " constraint"
+	case a.node != nil:
+		return "node"
+	case a.tag != nil:
+		return "tag"
+	case a.role != nil:
+		return "role"
+	case a.target != nil && a.group:
+		return "acl_group"
+	case a.target != nil:
+		return "acl_target"
+	case a.alert != nil:
+		return "alert"
+	}
+	return ""
+}
+
+// kindOf names the kind of the object of that ID in the document, or returns "".
+func (d *document) kindOf(space, id string) string {
+	c := d.c
+	switch space {
+	case "node ":
+		if c.NodeByName(id) != nil {
+			return "node"
+		}
+		return ""
+	case "group ":
+		if slices.ContainsFunc(c.ACLs.Groups, func(t cib.ACLTarget) bool { return t.ID == id }) {
+			return "acl_group"
+		}
+		return ""
+	case "user ":
+		if slices.ContainsFunc(c.ACLs.Targets, func(t cib.ACLTarget) bool { return t.ID == id }) {
+			return "acl_target"
+		}
+		return ""
+	}
+	if r := c.Resource(id); r != nil {
+		return string(r.Kind)
+	}
+	for _, k := range c.Constraints {
+		if k.ID() == id {
+			return string(k.Kind()) + " constraint"
+		}
+	}
+	switch {
+	case slices.ContainsFunc(c.Tags, func(t cib.Tag) bool { return t.ID == id }):
+		return "tag"
+	case slices.ContainsFunc(c.ACLs.Roles, func(r cib.ACLRole) bool { return r.ID == id }):
+		return "role"
+	case slices.ContainsFunc(c.Alerts, func(a cib.Alert) bool { return a.ID == id }):
+		return "alert"
+	}
+	return ""
+}
+
+func (d *document) resource(id string) *cib.Resource { return d.c.Resource(id) }
+
+func (d *document) resourceIDs() []string {
+	var ids []string
+	for r := range d.c.Walk() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// parent returns the collection that holds the resource, or nil.
+func (d *document) parent(id string) *cib.Resource {
+	for r, parent := range d.c.Walk() {
+		if r.ID == id {
+			return parent
+		}
+	}
+	return nil
+}
+
+// put replaces the element that is like the new one, or appends it.
+func put[T any](list []T, value T, same func(T) bool) []T {
+	if at := slices.IndexFunc(list, same); at >= 0 {
+		list[at] = value
+		return list
+	}
+	return append(list, value)
+}
+
+func (d *document) addResource(_ *statement, a *addition) *Error {
+	r := a.resource
+	if r.Kind == cib.KindTemplate {
+		d.c.Templates = put(d.c.Templates, r, func(t *cib.Resource) bool { return t.ID == r.ID })
+		return nil
+	}
+	if old := d.resource(r.ID); old != nil { // an update: the new one stands where the old one stood
+		members := old.Children
+		*old, r = *r, old
+		a.resource = old
+		d.c.Resources = append(d.c.Resources, members...)
+	} else {
+		d.c.Resources = append(d.c.Resources, r)
+	}
+	for _, w := range a.children {
+		if err := d.nest(r, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nest moves a resource from the top level into a collection.
+func (d *document) nest(into *cib.Resource, w word) *Error {
+	child := d.resource(w.text)
+	if child == nil || child.Kind == cib.KindTemplate {
+		return w.unknown(w.text, d.resourceIDs(), "there is no resource %q to put into %s %q", w.text, into.Kind, into.ID)
+	}
+	if parent := d.parent(child.ID); parent != nil {
+		return w.errorf("%q is in %s %q already", child.ID, parent.Kind, parent.ID)
+	}
+	if child == into {
+		return w.errorf("%s %q cannot hold itself", into.Kind, into.ID)
+	}
+	if child.Kind != cib.KindPrimitive && !(into.Kind == cib.KindClone && child.Kind == cib.KindGroup) {
+		return w.errorf("a %s cannot hold a %s, which %q is", into.Kind, child.Kind, child.ID)
+	}
+	d.c.Resources = slices.DeleteFunc(d.c.Resources, func(r *cib.Resource) bool { return r == child })
+	into.Children = append(into.Children, child)
+	return nil
+}
+
+func (d *document) addOther(s *statement, a *addition) *Error {
+	c := d.c
+	switch {
+	case a.constraint != nil:
+		c.Constraints = put(c.Constraints, a.constraint, func(k *cib.Constraint) bool { return k.ID() == a.id.text })
+	case a.node != nil:
+		if old := c.NodeByName(a.node.Uname); old != nil && a.node.ID == "" {
+			a.node.ID = old.ID
+		}
+		c.Nodes = put(c.Nodes, a.node, func(n *cib.Node) bool { return n.Uname == a.node.Uname })
+	case a.set != nil:
+		d.addSet(a.section, a.set)
+	case a.tag != nil:
+		c.Tags = put(c.Tags, *a.tag, func(t cib.Tag) bool { return t.ID == a.tag.ID })
+	case a.role != nil:
+		c.ACLs.Roles = put(c.ACLs.Roles, *a.role, func(r cib.ACLRole) bool { return r.ID == a.role.ID })
+	case a.target != nil && a.group:
+		c.ACLs.Groups = put(c.ACLs.Groups, *a.target, func(t cib.ACLTarget) bool { return t.ID == a.target.ID })
+	case a.target != nil:
+		c.ACLs.Targets = put(c.ACLs.Targets, *a.target, func(t cib.ACLTarget) bool { return t.ID == a.target.ID })
+	case a.alert != nil:
+		c.Alerts = put(c.Alerts, *a.alert, func(x cib.Alert) bool { return x.ID == a.alert.ID })
+	default:
+		d.addLevels(s, a)
+	}
+	return nil
+}
+
+// addLevels adds a fencing topology, which in an update takes the place of the old one.
+func (d *document) addLevels(s *statement, a *addition) {
+	if d.update {
+		d.c.Topology = nil
+	}
+	d.c.Topology = append(d.c.Topology, a.levels...)
+	for _, n := range d.before {
+		for i, devices := range a.everywhere {
+			d.c.Topology = append(d.c.Topology, cib.FencingLevel{Target: n.Uname, Index: strconv.Itoa(i + 1), Devices: devices})
+		}
+	}
+	if len(a.everywhere) > 0 && len(d.before) == 0 {
+		d.notes = append(d.notes, Note{s.line,
+			"a fencing topology without targets is for the nodes that are known, and there are none yet: no level was made"})
+	}
+}
+
+// defaultSets are the IDs of sets of cluster-wide values that have none.
+var defaultSets = map[string]string{"property": cib.BootstrapSet, "rsc_defaults": "rsc-options", "op_defaults": "op-options"}
+
+// addSet merges a set of cluster-wide values into the one of the same ID; one with a rule stands by itself.
+func (d *document) addSet(section string, s *cib.NVSet) {
+	list := map[string]*[]cib.NVSet{"property": &d.c.Options, "rsc_defaults": &d.c.RscDefaults, "op_defaults": &d.c.OpDefaults}[section]
+	id := s.ID
+	if id == "" {
+		id = defaultSets[section]
+	}
+	at := slices.IndexFunc(*list, func(o cib.NVSet) bool { return o.ID == id })
+	switch {
+	case s.IDRef != "":
+		*list = append(*list, *s)
+		return
+	case at < 0:
+		s.ID = id
+		*list = append(*list, *s)
+		return
+	case s.ID == "" && (s.Rule != nil || (*list)[at].Rule != nil):
+		s.ID = d.freshID(id)
+		*list = append(*list, *s)
+		return
+	}
+	into := &(*list)[at]
+	if s.Rule != nil {
+		into.Rule = s.Rule
+	}
+	if s.Score != "" {
+		into.Score = s.Score
+	}
+	for _, p := range s.Pairs {
+		names := []string{p.Name}
+		if section == "property" {
+			names = cib.OptionNames(p.Name)
+		}
+		same := func(o cib.NVPair) bool { return p.Name != "" && slices.Contains(names, o.Name) }
+		into.Pairs = put(into.Pairs, p, same)
+	}
+}
+
+// addXML adds the objects of an XML line.
+func (d *document) addXML(s *statement, a *addition) *Error {
+	for _, n := range a.xml.Nodes {
+		if n.Uname == "" {
+			return s.errorf("the node of the XML has no uname")
+		}
+	}
+	return d.mergeXML(s, a.xml)
+}
+
+func (d *document) mergeXML(s *statement, x *cib.Configuration) *Error {
+	c := d.c
+	clash := func(space, id, kind string) *Error {
+		if was := d.kindOf(space, id); was != "" && (!d.update || was != kind) {
+			return s.errorf("there is a %s %q already", was, id)
+		}
+		return nil
+	}
+	for r := range x.Walk() {
+		if err := clash("", r.ID, string(r.Kind)); err != nil {
+			return err
+		}
+	}
+	for _, r := range x.Resources {
+		c.Resources = put(c.Resources, r, func(o *cib.Resource) bool { return o.ID == r.ID })
+	}
+	for _, t := range x.Templates {
+		if err := clash("", t.ID, string(t.Kind)); err != nil {
+			return err
+		}
+		c.Templates = put(c.Templates, t, func(o *cib.Resource) bool { return o.ID == t.ID })
+	}
+	for _, k := range x.Constraints {
+		if err := clash("", k.ID(), string(k.Kind())+" constraint"); err != nil {
+			return err
+		}
+		c.Constraints = put(c.Constraints, k, func(o *cib.Constraint) bool { return o.ID() == k.ID() })
+	}
+	for _, n := range x.Nodes {
+		if err := clash("node ", n.Uname, "node"); err != nil {
+			return err
+		}
+		c.Nodes = put(c.Nodes, n, func(o *cib.Node) bool { return o.Uname == n.Uname })
+	}
+	for i := range x.Options {
+		d.addSet("property", &x.Options[i])
+	}
+	for i := range x.RscDefaults {
+		d.addSet("rsc_defaults", &x.RscDefaults[i])
+	}
+	for i := range x.OpDefaults {
+		d.addSet("op_defaults", &x.OpDefaults[i])
+	}
+	c.Topology = append(c.Topology, x.Topology...)
+	for _, t := range x.Tags {
+		c.Tags = put(c.Tags, t, func(o cib.Tag) bool { return o.ID == t.ID })
+	}
+	for _, r := range x.ACLs.Roles {
+		c.ACLs.Roles = put(c.ACLs.Roles, r, func(o cib.ACLRole) bool { return o.ID == r.ID })
+	}
+	for _, t := range x.ACLs.Targets {
+		c.ACLs.Targets = put(c.ACLs.Targets, t, func(o cib.ACLTarget) bool { return o.ID == t.ID })
+	}
+	for _, t := range x.ACLs.Groups {
+		c.ACLs.Groups = put(c.ACLs.Groups, t, func(o cib.ACLTarget) bool { return o.ID == t.ID })
+	}
+	for _, a := range x.Alerts {
+		c.Alerts = put(c.Alerts, a, func(o cib.Alert) bool { return o.ID == a.ID })
+	}
+	return nil
+}
+
+// checkRefs refuses a constraint about what is not there.
+func (d *document) checkRefs(_ *statement, a *addition) *Error {
+	for _, w := range a.refs {
+		if d.resource(w.text) != nil || slices.ContainsFunc(d.c.Tags, func(t cib.Tag) bool { return t.ID == w.text }) {
+			continue
+		}
+		known := d.resourceIDs()
+		for _, t := range d.c.Tags {
+			known = append(known, t.ID)
+		}
+		return w.unknown(w.text, known, "there is no resource or tag %q", w.text)
+	}
+	return nil
+}
+
+func (d *document) checkRoles(_ *statement, a *addition) *Error {
+	for _, w := range a.roles {
+		if !slices.ContainsFunc(d.c.ACLs.Roles, func(r cib.ACLRole) bool { return r.ID == w.text }) {
+			var known []string
+			for _, r := range d.c.ACLs.Roles {
+				known = append(known, r.ID)
+			}
+			return w.unknown(w.text, known, "there is no role %q", w.text)
+		}
+	}
+	return nil
+}
+
+func (d *document) checkTemplate(_ *statement, a *addition) *Error {
+	id := a.resource.Template
+	if id == "" || slices.ContainsFunc(d.c.Templates, func(t *cib.Resource) bool { return t.ID == id }) {
+		return nil
+	}
+	var known []string
+	for _, t := range d.c.Templates {
+		known = append(known, t.ID)
+	}
+	return a.id.unknown(id, known, "there is no template %q for primitive %q", id, a.id.text)
+}
+
+// freshID returns the ID, with a number behind it where it is taken.
+func (d *document) freshID(want string) string {
+	taken := idsOf(d.c)
+	id := cib.FitID(want)
+	for n := 0; taken[id]; n++ {
+		id = fmt.Sprintf("%s-%d", cib.FitID(want), n)
+	}
+	return id
+}

@@ -1,0 +1,387 @@
+package crm
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"paceline/agent/cib"
+)
+
+func (p *parser) property() (*addition, *Error)    { return p.cluster("property", true) }
+func (p *parser) rscDefaults() (*addition, *Error) { return p.cluster("rsc_defaults", false) }
+func (p *parser) opDefaults() (*addition, *Error)  { return p.cluster("op_defaults", false) }
+
+// cluster reads a set of cluster-wide values.
+func (p *parser) cluster(section string, filled bool) (*addition, *Error) {
+	if !p.more() {
+		return nil, p.expected("NAME=VALUE, or the ID of a set and a colon")
+	}
+	id := ""
+	if name, colon := strings.CutSuffix(p.peek().text, ":"); colon && cib.ValidID(name) {
+		p.at++
+		id = name
+	}
+	set, err := p.set(nil)
+	if err != nil {
+		return nil, err
+	}
+	if id != "" {
+		set.ID = id
+	}
+	if filled && len(set.Pairs) == 0 && set.ID == "" {
+		return nil, p.expected("NAME=VALUE")
+	}
+	return &addition{set: &set, section: section}, nil
+}
+
+var nodeTypes = []string{"member", "remote", "ping"}
+
+func (p *parser) node() (*addition, *Error) {
+	n := &cib.Node{}
+	if name, value, _ := p.option("id"); name != "" {
+		n.ID = value
+	} else if id, colon := strings.CutSuffix(p.peek().text, ":"); colon {
+		p.at++
+		n.ID = id
+	}
+	if !p.more() || strings.Contains(p.peek().text, "=") {
+		return nil, p.expected("the name of a node")
+	}
+	w := p.next()
+	uname, kind, typed := strings.Cut(w.text, ":")
+	if n.Uname = uname; uname == "" {
+		return nil, w.errorf("the name of a node is expected, not %q", w.text)
+	}
+	if typed {
+		if kind = strings.ToLower(kind); kind == "normal" {
+			kind = "member" // its old name
+		}
+		if !slices.Contains(nodeTypes, kind) {
+			return nil, w.unknown(kind, nodeTypes, "a type of node is expected (%s), not %q", or(nodeTypes), kind)
+		}
+		n.Type = kind
+	}
+	p.description(&n.Description)
+	stop := []string{"attributes", "utilization"}
+	for first := true; p.more(); first = false {
+		sets := &n.Attributes
+		switch {
+		case p.accept("attributes"):
+		case p.accept("utilization"):
+			sets = &n.Utilization
+		case !first:
+			return nil, p.expected("attributes or utilization")
+		}
+		set, err := p.set(stop)
+		if err != nil {
+			return nil, err
+		}
+		*sets = append(*sets, set)
+	}
+	w.text = uname
+	return &addition{node: n, id: w}, nil
+}
+
+// fencing reads levels; a target holds for the levels that follow it.
+func (p *parser) fencing() (*addition, *Error) {
+	a := &addition{}
+	var to cib.FencingLevel
+	targeted := false
+	next := map[string]int{} // the last level of each target
+	for p.more() {
+		w := p.next()
+		if target, isTarget, err := fencingTarget(w); err != nil {
+			return nil, err
+		} else if isTarget {
+			if len(a.everywhere) > 0 {
+				return nil, w.errorf("levels of all nodes stand before a target: name targets for all levels or for none")
+			}
+			to, targeted = target, true
+			continue
+		}
+		devices := strings.Split(w.text, ",")
+		for _, id := range devices {
+			if !cib.ValidID(id) {
+				return nil, w.errorf("the ID of a fencing device, or several with commas, are expected, not %q", w.text)
+			}
+		}
+		if !targeted {
+			a.everywhere = append(a.everywhere, devices)
+			continue
+		}
+		level := to
+		key := to.Target + "\x00" + to.TargetPattern + "\x00" + to.TargetAttribute // of an attribute all values share the count
+		next[key]++
+		level.Index, level.Devices = strconv.Itoa(next[key]), devices
+		a.levels = append(a.levels, level)
+	}
+	return a, nil
+}
+
+// fencingTarget reads NODE:, pattern:REGEX or attr:NAME=VALUE.
+func fencingTarget(w word) (cib.FencingLevel, bool, *Error) {
+	if pattern, is := strings.CutPrefix(w.text, "pattern:"); is {
+		if pattern == "" {
+			return cib.FencingLevel{}, false, w.errorf("a pattern is expected behind \"pattern:\"")
+		}
+		return cib.FencingLevel{TargetPattern: pattern}, true, nil
+	}
+	if attribute, is := strings.CutPrefix(w.text, "attr:"); is {
+		name, value, found := strings.Cut(attribute, "=")
+		if !found || name == "" {
+			return cib.FencingLevel{}, false, w.errorf("attr:NAME=VALUE is expected, not %q", w.text)
+		}
+		return cib.FencingLevel{TargetAttribute: name, TargetValue: value}, true, nil
+	}
+	if node, is := strings.CutSuffix(w.text, ":"); is {
+		if node == "" {
+			return cib.FencingLevel{}, false, w.errorf("the name of a node is expected before the colon")
+		}
+		return cib.FencingLevel{Target: node}, true, nil
+	}
+	return cib.FencingLevel{}, false, nil
+}
+
+func (p *parser) tag() (*addition, *Error) {
+	if p.more() { // the colon may touch the ID
+		p.words = slices.Clone(p.words)
+		p.words[p.at].text = strings.TrimSuffix(p.words[p.at].text, ":")
+	}
+	id, err := p.id("the ID of a tag")
+	if err != nil {
+		return nil, err
+	}
+	t := &cib.Tag{ID: id.text}
+	for p.more() {
+		ref, err := p.id("the ID of an object")
+		if err != nil {
+			return nil, err
+		}
+		t.Refs = append(t.Refs, ref.text)
+	}
+	if len(t.Refs) == 0 {
+		return nil, p.expected("the ID of an object")
+	}
+	return &addition{tag: t, id: id}, nil
+}
+
+func (p *parser) aclTarget() (*addition, *Error) { return p.aclUser(false) }
+func (p *parser) aclGroup() (*addition, *Error)  { return p.aclUser(true) }
+
+func (p *parser) aclUser(group bool) (*addition, *Error) {
+	if !p.more() {
+		return nil, p.expected("the name of a user or group")
+	}
+	w := p.next()
+	a := &addition{target: &cib.ACLTarget{ID: w.text}, group: group, id: w}
+	for p.more() {
+		role, err := p.id("the ID of a role")
+		if err != nil {
+			return nil, err
+		}
+		a.target.Roles = append(a.target.Roles, role.text)
+		a.roles = append(a.roles, role)
+	}
+	return a, nil
+}
+
+var rights = []string{"read", "write", "deny"}
+
+func (p *parser) role() (*addition, *Error) {
+	id, err := p.id("the ID of a role")
+	if err != nil {
+		return nil, err
+	}
+	r := &cib.ACLRole{ID: id.text}
+	p.description(&r.Description)
+	for p.more() {
+		permission, err := p.permission()
+		if err != nil {
+			return nil, err
+		}
+		r.Permissions = append(r.Permissions, permission)
+	}
+	if len(r.Permissions) == 0 {
+		return nil, p.expected("a right (" + or(rights) + ")")
+	}
+	return &addition{role: r, id: id}, nil
+}
+
+func (p *parser) permission() (cib.ACLPermission, *Error) {
+	var perm cib.ACLPermission
+	if !p.stops(rights) {
+		return perm, p.expected("a right (" + or(rights) + ")")
+	}
+	perm.Kind = strings.ToLower(p.next().text)
+	if id, colon := strings.CutSuffix(p.peek().text, ":"); colon && cib.ValidID(id) {
+		p.at++
+		perm.ID = id
+	}
+	p.description(&perm.Description)
+	given := false
+	for p.more() && !p.stops(rights) {
+		w := p.next()
+		if err := perspective(&perm, w, given); err != nil {
+			return perm, err
+		}
+		given = given || perm.XPath != "" || perm.Reference != "" || perm.ObjectType != ""
+	}
+	if !given {
+		return perm, p.expected("what the right is about (xpath:, ref:, type:, meta:, params:, node, property, status, cib, ...)")
+	}
+	return perm, nil
+}
+
+// perspective reads one word of what a right is about.
+func perspective(perm *cib.ACLPermission, w word, given bool) *Error {
+	name, rest, colon := strings.Cut(w.text, ":")
+	name = strings.ToLower(name)
+	switch {
+	case (name == "attr" || name == "attribute") && rest != "":
+		perm.Attribute = rest
+		return nil
+	case given:
+		return w.errorf("a right is about one thing: %q is a second one", w.text)
+	case name == "xpath" && rest != "":
+		perm.XPath = rest
+		return nil
+	case (name == "ref" || name == "reference") && rest != "":
+		perm.Reference = rest
+		return nil
+	case (name == "type" || name == "tag") && rest != "":
+		perm.ObjectType = rest
+		return nil
+	}
+	short, known := shortcuts[name]
+	if !known {
+		return w.unknown(name, shortcutNames(), "%q is nothing that a right can be about", w.text)
+	}
+	of, attribute, _ := strings.Cut(rest, ":")
+	path := short.expand(of, attribute)
+	if path == "" || colon && of == "" {
+		return w.errorf("%q is incomplete: %s is expected", w.text, short.form)
+	}
+	perm.XPath = path
+	return nil
+}
+
+func (p *parser) alert() (*addition, *Error) {
+	id, err := p.id("the ID of an alert")
+	if err != nil {
+		return nil, err
+	}
+	if !p.more() {
+		return nil, p.expected("the path of a program")
+	}
+	a := &cib.Alert{ID: id.text, Path: p.next().text}
+	p.description(&a.Description)
+	stop := []string{"attributes", "meta", "select", "to", "}"}
+	for p.more() {
+		var set cib.NVSet
+		switch {
+		case p.accept("attributes"):
+			set, err = p.set(stop)
+			a.Params = append(a.Params, set)
+		case p.accept("meta"):
+			set, err = p.set(stop)
+			a.Meta = append(a.Meta, set)
+		case p.accept("select"):
+			err = p.selection(a)
+		case p.accept("to"):
+			err = p.recipient(a, stop)
+		default:
+			err = p.expected("attributes, meta, select or to")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &addition{alert: a, id: id}, nil
+}
+
+// selection reads the kinds of events of an alert.
+func (p *parser) selection(a *cib.Alert) *Error {
+	s := &cib.AlertSelect{}
+	if a.Select != nil {
+		s = a.Select
+	}
+	a.Select = s
+	for n := 0; ; n++ {
+		switch {
+		case p.accept("nodes"):
+			s.Nodes = true
+		case p.accept("fencing"):
+			s.Fencing = true
+		case p.accept("resources"):
+			s.Resources = true
+		case p.peek().is("attributes") && p.at+1 < len(p.words) && p.words[p.at+1].text == "{":
+			p.at += 2
+			s.HasAttributes = true
+			for !p.accept("}") {
+				if !p.more() {
+					return p.expected("the name of an attribute, or }")
+				}
+				s.Attributes = append(s.Attributes, cib.Attr{Value: p.next().text})
+			}
+		case n == 0:
+			return p.expected("nodes, fencing, resources or attributes { ... }")
+		default:
+			return nil
+		}
+	}
+}
+
+// recipient reads VALUE, or { VALUE description attributes meta }.
+func (p *parser) recipient(a *cib.Alert, stop []string) *Error {
+	braces := p.accept("{")
+	if !p.more() || p.peek().is("}") {
+		return p.expected("a recipient")
+	}
+	r := cib.AlertRecipient{}
+	if name, value, _ := p.option("id"); name != "" && strings.HasPrefix(p.words[p.at-1].text, "$") {
+		r.ID = value
+	} else if name != "" {
+		p.at--
+	}
+	r.Value = p.next().text
+	for braces && !p.accept("}") {
+		p.description(&r.Description)
+		var set cib.NVSet
+		var err *Error
+		switch {
+		case p.accept("attributes"):
+			set, err = p.set(stop)
+			r.Params = append(r.Params, set)
+		case p.accept("meta"):
+			set, err = p.set(stop)
+			r.Meta = append(r.Meta, set)
+		case p.peek().is("}"):
+			continue
+		default:
+			err = p.expected("attributes, meta or }")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.Recipients = append(a.Recipients, r)
+	return nil
+}
+
+// xml reads an element of the CIB as it is.
+func (p *parser) xml() (*addition, *Error) {
+	at := p.peek()
+	if !p.more() {
+		return nil, p.expected("an XML element")
+	}
+	p.at = len(p.words)
+	c, warnings, err := cib.DecodeObjects(p.raw)
+	if err != nil {
+		return nil, at.errorf("the XML cannot be read: %s", err)
+	}
+	if len(warnings) > 0 {
+		return nil, at.errorf("the XML has what cannot be kept: %s", warnings[0])
+	}
+	return &addition{xml: c}, nil
+}
