@@ -70,7 +70,9 @@ func (w *world) update(e *edge, push func(*action)) {
 	}
 	if e.flags&anyOf != 0 {
 		w.settleMinimum(t, push)
-		return
+		if e.flags&upward == 0 {
+			return
+		}
 	}
 	if e.flags&oneWay != 0 && satisfiedAlready(t) {
 		return

@@ -7,9 +7,7 @@ import (
 
 func (w *world) guestReady(n *node) bool                                { return true }
 func (w *world) guestComing(n *node) bool                               { return false }
-func (w *world) placeClone(r *rsc)                                      {}
 func (w *world) placeBundle(r *rsc)                                     {}
-func (w *world) actClone(r *rsc)                                        {}
 func (w *world) actBundle(r *rsc)                                       {}
 func (w *world) probeBundle(r *rsc, n *node) bool                       { return false }
 func (w *world) unpackBundle(r *rsc)                                    {}
@@ -22,12 +20,9 @@ func (w *world) migrateToDone(s *replayed, k *record)                   {}
 func (w *world) migrateToFailed(s *replayed, k *record)                 {}
 func (w *world) migrateFromFailed(s *replayed, k *record)               {}
 func (w *world) resetRemote(r *rsc, n *node)                            {}
-func (w *world) applyClonePrimary(r, pri *rsc, c *colocation)           {}
 func (w *world) applyBundlePrimary(r, pri *rsc, c *colocation)          {}
 func (w *world) actPartial(r *rsc)                                      {}
 func (w *world) actGuestFences()                                        {}
-func (w *world) interleave(o *ordering) bool                            { return false }
-func (w *world) minimumGate(o *ordering) *action                        { return nil }
 func (w *world) actMigrations()                                         {}
 func (w *world) actNotifications()                                      {}
 func (w *world) afterPropagation()                                      {}
@@ -35,3 +30,5 @@ func (w *world) bundleParams(t *transition.Action, a *action)           {}
 func (w *world) routerOf(a *action) string                              { return "" }
 
 type bundleSpec struct{}
+
+func (w *world) notePromotion(k *rsc) {}

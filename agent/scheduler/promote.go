@@ -1,0 +1,242 @@
+package scheduler
+
+import (
+	"sort"
+
+	"paceline/agent/cib"
+)
+
+// promotionAttr is the node attribute with which an agent says how fit an instance is to be promoted.
+func promotionAttr(r *rsc) string {
+	if c := r.inClone(); c != nil && c.clone.unique {
+		return "master-" + r.id
+	}
+	return "master-" + r.base
+}
+
+// promotionOn is the promotion score of a primitive on a node; ok is false where there is none.
+func (w *world) promotionOn(r *rsc, n *node) (score int, ok bool) {
+	v, has := n.attrs[promotionAttr(r)]
+	if !has {
+		if v, has = n.attrs["master-"+r.base+":0"]; !has || r.inClone().clone.unique {
+			return 0, false
+		}
+	}
+	s, err := cib.ParseScore(v)
+	return s, err == nil
+}
+
+// addPromotionScores lets instances prefer the nodes where they could be promoted.
+func (w *world) addPromotionScores(r *rsc) {
+	for _, k := range r.kids {
+		for _, n := range w.nodes {
+			if k.scores[n.idx] == absent || !n.usable() {
+				continue
+			}
+			if s := w.promotionScore(k, n); s > 0 {
+				firstLeafOrSelf(k).addAt(n, s)
+			}
+		}
+	}
+}
+
+func firstLeafOrSelf(k *rsc) *rsc {
+	return firstLeaf(k)
+}
+
+// promotionScore sums the promotion scores of an instance on a node. An instance that is not known there has none.
+func (w *world) promotionScore(k *rsc, n *node) int {
+	sum, any := 0, false
+	k.leaves(func(l *rsc) {
+		if !w.promotionKnown(l, n) {
+			return
+		}
+		if s, ok := w.promotionOn(l, n); ok {
+			sum, any = add(sum, s), true
+		}
+	})
+	if !any {
+		return -1
+	}
+	return sum
+}
+
+// promotionKnown tells whether a promotion score there may be believed: the instance is or was there.
+func (w *world) promotionKnown(l *rsc, n *node) bool {
+	if len(l.running) > 0 && !l.isRunningOn(n) {
+		// What runs elsewhere would come there stopped.
+		if c := l.inClone(); c != nil && !c.clone.unique {
+			for _, k := range c.kids {
+				if x := leafOf(k, l.base); x != nil && x.isRunningOn(n) && x != l {
+					return false
+				}
+			}
+		}
+	}
+	return l.known[n] || l.isRunningOn(n)
+}
+
+// promoteInstances decides which instances of a clone are promoted.
+func (w *world) promoteInstances(r *rsc) {
+	for _, k := range r.kids {
+		w.rate(r, k)
+	}
+	w.rateTogether(r)
+	order := append([]*rsc(nil), r.kids...)
+	onNode := map[*node]int{}
+	sort.SliceStable(order, func(i, j int) bool {
+		a, b := order[i], order[j]
+		if a.promoScore != b.promoScore {
+			return a.promoScore > b.promoScore
+		}
+		if x, y := instanceRole(a), instanceRole(b); x != y {
+			return x > y
+		}
+		return w.instanceBefore(r, a, b, onNode)
+	})
+	perNode := map[*node]int{}
+	promoted := 0
+	for _, k := range order {
+		w.notePromotion(k)
+		n := nodeOf(k)
+		if promoted >= r.clone.promotedMax || n == nil || !w.promotable(r, k, n, perNode) {
+			w.leaveUnpromoted(k)
+			continue
+		}
+		perNode[n]++
+		promoted++
+		setNext(k, rolePromoted)
+	}
+}
+
+func instanceRole(k *rsc) role {
+	ro := k.role
+	k.leaves(func(l *rsc) { ro = max(ro, l.role) })
+	return ro
+}
+
+// setNext gives an instance and what is in it a role.
+func setNext(k *rsc, ro role) {
+	k.next = ro
+	for _, x := range k.kids {
+		if x.assigned != nil && x.next != roleStopped {
+			setNext(x, ro)
+		}
+	}
+}
+
+func (w *world) leaveUnpromoted(k *rsc) {
+	if k.next > roleUnpromoted {
+		setNext(k, roleUnpromoted)
+	}
+	if k.next == roleStarted {
+		setNext(k, roleUnpromoted)
+	}
+}
+
+// promotable tells whether an instance may be promoted where it is.
+func (w *world) promotable(r, k *rsc, n *node, perNode map[*node]int) bool {
+	leaf := firstLeaf(k)
+	if !leaf.managed && leaf.role == rolePromoted {
+		return true
+	}
+	if k.promoScore < 0 || !n.usable() || k.next < roleStarted {
+		return false
+	}
+	if leaf.target == roleUnpromoted || leaf.target == roleStopped || r.noPromotion != "" {
+		return false
+	}
+	if !leaf.managed {
+		return false
+	}
+	return perNode[n] < r.clone.promotedNodeMax
+}
+
+// rate gives an instance its own promotion score: the agent's, with what constraints say of the promoted role.
+func (w *world) rate(r, k *rsc) {
+	n := nodeOf(k)
+	k.promoScore = -1
+	if n == nil {
+		return
+	}
+	leaf := firstLeaf(k)
+	if !leaf.managed && leaf.role == rolePromoted {
+		k.promoScore = infinity
+		return
+	}
+	k.promoScore = w.promotionScore(k, n)
+	for _, l := range w.locations {
+		if l.role != rolePromoted || l.rsc != r && l.rsc != k && l.rsc != k.uber() {
+			continue
+		}
+		if s, ok := l.scores[n]; ok {
+			k.promoScore = add(k.promoScore, s)
+		}
+	}
+	for _, c := range r.withList() {
+		if c.depRole == rolePromoted {
+			w.ratePrimary(k, n, c)
+		}
+	}
+}
+
+// ratePrimary lets a colocation of the promoted role with another resource count.
+func (w *world) ratePrimary(k *rsc, n *node, c *colocation) {
+	w.place(c.pri, nil)
+	matches := false
+	for _, m := range w.nodesInRole(c.pri, c.priRole) {
+		if w.colocationValue(m, c) == w.colocationValue(n, c) {
+			matches = true
+		}
+	}
+	switch {
+	case matches:
+		k.promoScore = add(k.promoScore, c.score)
+	case c.score >= infinity:
+		k.promoScore = banned
+	}
+}
+
+// nodesInRole lists where a resource will be in a role.
+func (w *world) nodesInRole(r *rsc, ro role) []*node {
+	var out []*node
+	r.leaves(func(l *rsc) {
+		if l.assigned != nil && (ro == roleUnknown || ro == roleStarted || l.next == ro) {
+			out = append(out, l.assigned)
+		}
+	})
+	return out
+}
+
+// rateTogether adds what resources that want to be with a promoted instance prefer.
+func (w *world) rateTogether(r *rsc) {
+	table := make([]int, len(w.nodes))
+	for i := range table {
+		table[i] = absent
+	}
+	for _, k := range r.kids {
+		if n := nodeOf(k); n != nil {
+			if table[n.idx] == absent {
+				table[n.idx] = k.promoScore
+			} else {
+				table[n.idx] = add(table[n.idx], k.promoScore)
+			}
+		}
+	}
+	before := copyScores(table)
+	for _, c := range r.dependentList() {
+		if c.priRole != rolePromoted || !c.influences(c.dep) || c.dep.placed && false {
+			continue
+		}
+		table = w.merge(table, c.dep, r, c, float64(c.score)/infinity, true)
+	}
+	for _, k := range r.kids {
+		n := nodeOf(k)
+		if n == nil || table[n.idx] == before[n.idx] {
+			continue
+		}
+		if k.promoScore >= 0 || table[n.idx] > before[n.idx] || true {
+			k.promoScore = table[n.idx]
+		}
+	}
+}
