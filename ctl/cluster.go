@@ -76,6 +76,20 @@ func runLeave(in *invocation) error {
 	})
 }
 
+func runForceQuorum(in *invocation) error {
+	return in.confirmed(func(yes bool) error {
+		r, err := in.api.ForceQuorum(in.ctx, api.ForceQuorumRequest{Yes: yes})
+		if err != nil {
+			return err
+		}
+		if in.json() {
+			return in.writeJSON(r)
+		}
+		in.printf("%s is the only voter now; others join again with a new token\n", r.Node)
+		return nil
+	})
+}
+
 func runClusterStatus(in *invocation) error {
 	st, err := in.api.Status(in.ctx)
 	if err != nil {

@@ -74,6 +74,13 @@ var table = []command{
 		examples: []string{"paceline cluster leave", "paceline cluster leave node3"},
 	},
 	{
+		path: "cluster force-quorum", short: "go on alone when the other voters are lost for good", run: runForceQuorum,
+		long: "The last resort. This node becomes the only voter, with what its disk holds. If any of the others still runs, services\n" +
+			"run twice and data is lost. A single lost peer of two needs less: 'node fence --confirmed'.",
+		flags:    []flag{{name: "yes", alias: "y", usage: "the others have no power, I have seen it"}, flagJSON},
+		examples: []string{"paceline cluster force-quorum"},
+	},
+	{
 		path: "cluster status", short: "show members, votes and connections", run: runClusterStatus,
 		flags: []flag{flagJSON}, examples: []string{"paceline cluster status"},
 	},

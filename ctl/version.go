@@ -7,8 +7,8 @@ import (
 	"paceline/agent/api"
 )
 
-// Version is the version of the build; the linker sets it (-X paceline/ctl.Version=...).
-var Version = "development"
+// Version is the version of the build; main sets it before Run.
+var Version = "devel"
 
 func runVersion(in *invocation) error {
 	v := struct {

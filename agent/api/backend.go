@@ -49,6 +49,12 @@ type Backend interface {
 	Leave(ctx context.Context, req LeaveRequest) (LeaveReply, error)
 }
 
+// QuorumForcer is the Backend of a daemon that can, on a person's word, go on with itself as the only voter.
+type QuorumForcer interface {
+	// ForceQuorum makes this node the only voter, with what its disk holds. It returns when this node coordinates.
+	ForceQuorum(ctx context.Context) error
+}
+
 // Route names the coordinator.
 type Route struct {
 	Coordinator string

@@ -140,6 +140,11 @@ func (c *Client) Leave(ctx context.Context, r LeaveRequest) (*LeaveReply, error)
 	return post[LeaveReply](ctx, c, "/v1/cluster/leave", r, LeaveMax)
 }
 
+// ForceQuorum makes this node the only voter: the last resort when the majority is lost for good.
+func (c *Client) ForceQuorum(ctx context.Context, r ForceQuorumRequest) (*ForceQuorumReply, error) {
+	return post[ForceQuorumReply](ctx, c, "/v1/cluster/force-quorum", r, LeaveMax)
+}
+
 // Watch yields the status now and whenever it changes, until ctx ends or the stream breaks; the error, if any, comes last.
 func (c *Client) Watch(ctx context.Context) iter.Seq2[*Status, error] {
 	return func(yield func(*Status, error) bool) {

@@ -38,6 +38,7 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), answer: (*Server).join},
 	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), answer: (*Server).token},
 	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), answer: (*Server).leave},
+	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), answer: (*Server).forceQuorum},
 }
 
 func says(what string) func(*request) string { return func(*request) string { return what } }
@@ -223,6 +224,48 @@ func (s *Server) leave(ctx context.Context, q *request) (any, error) {
 	reply, err := s.backend.Leave(ctx, r)
 	reply.Schema = Schema
 	return &reply, err
+}
+
+// forceQuorum is the last resort when the majority of the voters is lost for good.
+func (s *Server) forceQuorum(ctx context.Context, q *request) (any, error) {
+	var r ForceQuorumRequest
+	if err := q.decode(&r); err != nil {
+		return nil, err
+	}
+	l, err := s.backend.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	forcer, ok := s.backend.(QuorumForcer)
+	switch {
+	case l.Cluster == "":
+		return nil, ErrUnconfigured
+	case l.Coordinator != "" && l.Quorum.Quorate:
+		return nil, Errorf(CodeRefused, q.what, "there is quorum, and %s coordinates", l.Coordinator)
+	case !ok:
+		return nil, Errorf(CodeRefused, q.what, "this daemon cannot do it")
+	}
+	var others []string
+	for _, m := range l.Members {
+		if m.Name == l.Node || m.Role != RoleVoter && m.Role != RoleWitness {
+			continue
+		}
+		if m.State == MemberAlive {
+			return nil, Errorf(CodeRefused, q.what, "%s is alive: it and this node may still agree", m.Name).
+				WithHint("stop pacelined on %s first if it is really to be given up", m.Name)
+		}
+		others = append(others, m.Name)
+	}
+	if !r.Yes {
+		return nil, Errorf(CodeConfirm, q.what, "if one of %s runs anywhere, services run twice and data is lost; changes that only the others hold are lost in any case",
+			orElse(list(others), "the other voters")).
+			WithHint("make sure that they have no power; for a single lost peer of two, `paceline node fence --confirmed NODE` is enough. Then add --yes")
+	}
+	s.log.Warn("a quorum is forced", "user", q.who.user, "lost", others)
+	if err := forcer.ForceQuorum(ctx); err != nil {
+		return nil, err
+	}
+	return &ForceQuorumReply{Schema: Schema, Node: l.Node}, nil
 }
 
 // checkName refuses names that would not survive the places where they appear (configuration, host names, log lines).

@@ -205,6 +205,17 @@ type LeaveReply struct {
 	Node   string `json:"node"`
 }
 
+// ForceQuorumRequest makes this node the only voter.
+type ForceQuorumRequest struct {
+	Yes bool `json:"yes,omitempty"` // the risk is understood
+}
+
+// ForceQuorumReply confirms.
+type ForceQuorumReply struct {
+	Schema int    `json:"schema"`
+	Node   string `json:"node"`
+}
+
 // Health is a daemon's own state.
 type Health struct {
 	Schema      int       `json:"schema"`

@@ -10,7 +10,11 @@ import (
 	"paceline/ctl"
 )
 
+// version is set by the linker (-X main.version=...).
+var version = "devel"
+
 func main() {
+	ctl.Version = version
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := ctl.Run(ctx, os.Args, ctl.Standard())
 	stop()
