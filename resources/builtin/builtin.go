@@ -10,6 +10,7 @@ import (
 
 	"paceline/resources"
 	"paceline/resources/filelease"
+	"paceline/resources/mount"
 	"paceline/resources/ocf"
 	"paceline/resources/process"
 	"paceline/resources/vip"
@@ -33,6 +34,7 @@ var native = []struct {
 		return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger})
 	}},
 	{filelease.Agent, func(Config) resources.Runner { return filelease.New() }},
+	{mount.Agent, func(c Config) resources.Runner { return mount.New(mount.Config{Logger: c.Logger}) }},
 	{vip.Agent, func(c Config) resources.Runner { return vip.New(vip.Config{Logger: c.Logger, OneShot: c.oneShot}) }},
 }
 

@@ -1,0 +1,16 @@
+package mount
+
+import "time"
+
+const (
+	// retryPause is the wait between two attempts to unmount what was busy.
+	retryPause = 10 * time.Millisecond
+	// termGrace is how long processes may take to end after TERM before they get KILL (force_unmount=yes), if the budget allows.
+	termGrace = 2 * time.Second
+	// freeGrace is how long the kernel may take to let go of a device after its last unmount; it does so in the background.
+	freeGrace = 2 * time.Second
+	// namedMax bounds the processes that a reason names.
+	namedMax = 3
+	// linksMax bounds how many files of one process are looked at: more than any sane limit of open files.
+	linksMax = 1 << 20
+)
