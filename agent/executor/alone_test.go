@@ -19,13 +19,14 @@ type silent struct {
 	t      *testing.T
 	w      *wire
 	served chan error
+	term   uint64
 	n      int
 }
 
 func dialSilently(t *testing.T, e *Executor, h Hello) *silent {
 	t.Helper()
 	here, there := net.Pipe()
-	c := &silent{t: t, w: newWire(here), served: make(chan error, 1)}
+	c := &silent{t: t, w: newWire(here), term: h.Term, served: make(chan error, 1)}
 	go func() { c.served <- e.Serve(t.Context(), there) }()
 	h.Version = Version
 	c.write(&h)
@@ -54,7 +55,7 @@ func (c *silent) read() any {
 func (c *silent) order(a *transition.Action) {
 	c.n++
 	a.ID = c.n
-	c.write(&transition.Order{Numbers: transition.Numbers{Term: 1, Graph: 9, Action: c.n}, Action: a})
+	c.write(&transition.Order{Numbers: transition.Numbers{Term: c.term, Graph: 9, Action: c.n}, Action: a})
 }
 
 func (c *silent) do(a *transition.Action) transition.Result {

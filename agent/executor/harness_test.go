@@ -76,10 +76,13 @@ func (a *agents) Run(ctx context.Context, req resources.Request) resources.Resul
 		return resources.Result{Code: resources.ExitCode(c)}
 	}
 	switch req.Operation {
-	case resources.Start, resources.Demote:
+	case resources.Start, resources.MigrateFrom:
 		a.state[req.Resource] = 0
-	case resources.Promote:
-		a.state[req.Resource] = 8
+	case resources.Promote, resources.Demote:
+		if _, ok := a.state[req.Resource]; !ok {
+			return resources.Result{Code: resources.NotRunning}
+		}
+		a.state[req.Resource] = map[string]int{resources.Promote: 8, resources.Demote: 0}[req.Operation]
 	case resources.Stop:
 		delete(a.state, req.Resource)
 	case resources.Monitor:

@@ -125,8 +125,13 @@ func (e *Executor) recur(r *resource, j *job, res transition.Result) {
 	m.reported, m.rc, m.status = true, res.RC, res.Status
 	m.began = time.Now()
 	interval := time.Duration(j.action.IntervalMS) * time.Millisecond
-	m.timer.Reset(interval/2 + time.Duration(e.cfg.Rand.Int64N(int64(interval/2)+1)))
+	m.timer.Reset(e.phase(interval))
 	e.tendWatch(r)
+}
+
+// phase draws half to one interval; e.mu is held.
+func (e *Executor) phase(interval time.Duration) time.Duration {
+	return interval/2 + time.Duration(e.cfg.Rand.Int64N(int64(interval/2)+1))
 }
 
 // runRecurring runs a recurring monitor once and reports what changed.
@@ -165,11 +170,11 @@ func (e *Executor) runRecurring(r *resource, j *job) {
 		}
 	}
 	e.mu.Lock()
+	e.rearm(m, j.preempted)
 	if m.first && (told || j.preempted) {
 		m.first = false
 		e.wasProbed()
 	}
-	e.rearm(m, j.preempted && !m.gone)
 	e.mu.Unlock()
 	if back != nil {
 		<-back // nothing else may run on the resource before the agent is gone
@@ -189,6 +194,8 @@ func (e *Executor) rearm(m *monitor, now bool) {
 		return
 	case m.again:
 		wait = m.gap()
+	case m.first: // of many that New runs at once
+		wait = e.phase(interval) - time.Since(m.began)
 	}
 	m.timer.Reset(max(wait, 0))
 }

@@ -33,7 +33,6 @@ func TestRestartTouchesNothing(t *testing.T) {
 		}
 		c.close()
 		stopExecutor(t, e)
-		c.t.Log("the daemon is gone")
 		a.mu.Lock()
 		delete(a.state, "gone")
 		a.state["d"] = 0
@@ -77,9 +76,9 @@ func TestRestartTouchesNothing(t *testing.T) {
 		}
 		d.quiet()
 		n := len(a.ran(resources.Monitor))
-		time.Sleep(time.Minute)
-		if ran := len(a.ran(resources.Monitor)) - n; ran != 12 {
-			t.Errorf("%d recurring monitors in a minute, want 12", ran)
+		time.Sleep(time.Minute + time.Millisecond)
+		if ran := len(a.ran(resources.Monitor)) - n; ran < 12 || ran > 14 {
+			t.Errorf("%d recurring monitors in a minute, want 6 or 7 of each", ran)
 		}
 		d.close()
 		stopExecutor(t, e)
