@@ -294,6 +294,14 @@ func (w *world) actClone(r *rsc) {
 	w.order(stop, stopped, 0)
 	w.order(stopped, start, 0)
 	running.minimum = 1
+	r.leaves(func(l *rsc) {
+		for _, a := range l.acts {
+			if a.task == taskMonitor && a.interval == 0 {
+				w.order(a, start, 0)
+				w.order(a, stopped, 0)
+			}
+		}
+	})
 	for _, k := range r.kids {
 		w.wrap(r, k, taskStart, taskRunning, anyOf)
 		w.wrap(r, k, taskStop, taskStopped, 0)

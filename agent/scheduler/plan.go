@@ -73,9 +73,9 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.orderAll()
 	w.orderApart()
 	w.actShutdowns()
-	w.actNotifications()
 	w.propagate()
 	w.afterPropagation()
+	w.actNotifications()
 	w.orderRestartsAfterProbes()
 	g := w.emit()
 	res := &Result{Graph: g, Initial: initial, Placements: w.active(true), Problems: w.problems, Recheck: w.recheck}

@@ -24,7 +24,6 @@ func (w *world) applyBundlePrimary(r, pri *rsc, c *colocation)          {}
 func (w *world) actPartial(r *rsc)                                      {}
 func (w *world) actGuestFences()                                        {}
 func (w *world) actMigrations()                                         {}
-func (w *world) actNotifications()                                      {}
 func (w *world) afterPropagation()                                      {}
 func (w *world) bundleParams(t *transition.Action, a *action)           {}
 func (w *world) routerOf(a *action) string                              { return "" }
