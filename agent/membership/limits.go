@@ -11,6 +11,8 @@ const (
 	// cost a connection each all the time.
 	rejoinParallel = 4
 
+	// joinParallel is how many addresses are called at a time by Join.
+	joinParallel = 8
 	// aloneFactor is how much more often than Profile.Rejoin a member calls that is alone: daemons that start together
 	// should find each other at once.
 	aloneFactor = 4

@@ -190,37 +190,42 @@ func (m *Membership) View() View { return m.table.view() }
 // packets that our key does not open.
 func (m *Membership) Problems() []Problem { return m.problems.all() }
 
-// Join makes contact with members at addresses ("host:port"), all of them, and returns how many answered. The error tells
-// of each that did not if none did. If another node has this node's name, the error is ErrNameTaken with both parties.
+// Join makes contact with members at addresses ("host:port"), with several at a time, and returns as soon as one has
+// answered (1); the others are called all the same. The error tells of each address if none answered. If another node has
+// this node's name, the error is ErrNameTaken with both parties.
 func (m *Membership) Join(ctx context.Context, addrs []string) (int, error) {
 	addrs, err := resolve(ctx, addrs)
 	if err != nil {
 		return 0, fmt.Errorf("join the gossip: %w", err)
 	}
-	type outcome struct {
-		n   int
-		err error
-	}
-	done := make(chan outcome, 1) // has room: the call ends also when nobody waits any more
 	m.guard.resetTaken()
-	if !m.run(func() {
-		n, err := m.serf.Join(addrs, true)
-		done <- outcome{n, err}
-	}) {
-		return 0, fmt.Errorf("join the gossip: %w", net.ErrClosed)
+	answers := make(chan error, len(addrs)) // room for all: calls end also when nobody waits any more
+	free := make(chan struct{}, joinParallel)
+	for _, a := range addrs {
+		if !m.run(func() {
+			free <- struct{}{}
+			answers <- m.call(a)
+			<-free
+		}) {
+			return 0, fmt.Errorf("join the gossip: %w", net.ErrClosed)
+		}
 	}
-	select {
-	case <-ctx.Done():
-		return 0, fmt.Errorf("join the gossip at %s: %w", strings.Join(addrs, ", "), ctx.Err())
-	case o := <-done:
+	var failed []error
+	for range addrs {
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("join the gossip at %s: %w", strings.Join(addrs, ", "), ctx.Err())
+		case err = <-answers:
+		}
 		if why := m.guard.nameTaken(); why != "" {
-			return o.n, fmt.Errorf("join the gossip: %w: %s", ErrNameTaken, why)
+			return 0, fmt.Errorf("join the gossip: %w: %s", ErrNameTaken, why)
 		}
-		if o.n == 0 && o.err != nil {
-			return 0, fmt.Errorf("join the gossip: %w", o.err)
+		if err == nil {
+			return 1, nil
 		}
-		return o.n, nil
+		failed = append(failed, err)
 	}
+	return 0, fmt.Errorf("join the gossip: %w", errors.Join(failed...))
 }
 
 // run starts a goroutine that Close waits for, unless it is closed.
@@ -362,7 +367,9 @@ func (m *Membership) rejoin() {
 				continue
 			}
 			calls.Go(func() {
-				m.call(target)
+				if err := m.call(target); err != nil {
+					m.log.Debug("gossip: a member that is missed does not answer", "addr", target, "cause", err)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				delete(calling, target)
@@ -371,19 +378,42 @@ func (m *Membership) rejoin() {
 	}
 }
 
-// call exchanges states with a lost member. The first exchange tells each side that the other took it for dead, which
-// both deny; the second carries the denials.
-func (m *Membership) call(target string) {
-	for range 2 {
-		select {
-		case <-m.stop:
-			return
-		default:
-		}
-		if n, _ := m.serf.Memberlist().Join([]string{target}); n == 0 {
-			return
-		}
+// call exchanges states with a node. Where each took the other for dead, the first exchange tells them so, which both
+// deny; the second carries the denials. It also spreads that this node is in the cluster, should it have left before.
+func (m *Membership) call(target string) error {
+	if m.isClosed() {
+		return net.ErrClosed
 	}
+	if n, err := m.serf.Memberlist().Join([]string{target}); n == 0 {
+		return oneError(err)
+	}
+	if m.isClosed() {
+		return net.ErrClosed
+	}
+	if _, err := m.serf.Join([]string{target}, true); err != nil {
+		m.log.Debug("gossip: a node answered once, and not twice", "addr", target, "cause", err)
+	}
+	return nil
+}
+
+func (m *Membership) isClosed() bool {
+	select {
+	case <-m.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// oneError takes the libraries' list of errors, here always of one, apart.
+func oneError(err error) error {
+	if many, ok := errors.AsType[interface {
+		error
+		WrappedErrors() []error
+	}](err); ok && len(many.WrappedErrors()) == 1 {
+		return many.WrappedErrors()[0]
+	}
+	return err
 }
 
 // lost returns the addresses of those who should be here and are not, sorted, and whether nobody is.
