@@ -19,6 +19,8 @@ type command struct {
 	flags    []flag
 	examples []string
 	run      func(in *invocation) error
+	// loose lets words that look like flags and are none of the command's pass as arguments ("-inf:" is a score).
+	loose bool
 	// mount, if set, brings a command made elsewhere; path names its place, the other fields are its own.
 	mount func() *cli.Command
 }
@@ -286,6 +288,10 @@ func separate(c *cli.Command, path string, words []string) (flags, args []string
 			return []string{"--help"}, nil, nil
 		}
 		f := flagNamed(c, name)
+		if row := rowOf(path); f == nil && row != nil && row.loose {
+			args = append(args, w)
+			continue
+		}
 		if f == nil {
 			e := usagef("paceline %s: there is no flag %s", path, strings.SplitN(w, "=", 2)[0])
 			e.hint = "`paceline " + path + " --help` lists them"

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -39,12 +38,7 @@ func runLoad(in *invocation) error {
 		message = "load " + method + " " + file
 	}
 	return in.reconfigure(message, func(base *cib.Configuration) (*cib.Configuration, []string, error) {
-		conf, warnings, err := parseConfiguration(file, text, base)
-		if err != nil {
-			return nil, nil, err
-		}
-		next, notes := merge(base, conf, method == "replace")
-		return next, append(warnings, notes...), nil
+		return applyFile(base, file, text, method == "replace")
 	})
 }
 
@@ -119,36 +113,6 @@ func (in *invocation) readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: it is larger than %d MiB", name, configurationMax>>20)
 	}
 	return b, nil
-}
-
-// parseConfiguration reads a configuration in XML or in the crm language, whichever the text is. The warnings say what of
-// it is not understood and left out.
-func parseConfiguration(name string, text []byte, base *cib.Configuration) (*cib.Configuration, []string, error) {
-	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\xef\xbb\xbf"), []byte("<")) {
-		return parseCRM(name, text, base)
-	}
-	var conf *cib.Configuration
-	state, warnings, err := cib.Decode(bytes.NewReader(text))
-	if err == nil {
-		conf = &state.Configuration
-	} else {
-		var fragment []cib.Warning
-		var ferr error
-		conf, fragment, ferr = cib.DecodeObjects(string(text))
-		if ferr != nil {
-			return nil, nil, invalidFile(name, err)
-		}
-		warnings = fragment
-	}
-	var notes []string
-	for _, w := range warnings {
-		notes = append(notes, name+": "+w.String())
-	}
-	return conf, notes, nil
-}
-
-func invalidFile(name string, err error) error {
-	return api.Errorf(api.CodeInvalid, "read "+name, "%v", err).WithHint("nothing was changed")
 }
 
 func runXML(in *invocation) error {

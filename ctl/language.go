@@ -1,18 +1,190 @@
 package ctl
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/ctl/crm"
 )
 
-// parseCRM reads a configuration in the crm language.
-func parseCRM(name string, _ []byte, _ *cib.Configuration) (*cib.Configuration, []string, error) {
-	return nil, nil, api.Errorf(api.CodeUsage, "read "+name, "it is not XML")
+// applyFile makes the configuration that loading a text leads to. The text is XML or the crm language, whichever it is. The
+// notes say what of it is left out or otherwise worth knowing.
+func applyFile(base *cib.Configuration, name string, text []byte, replace bool) (*cib.Configuration, []string, error) {
+	switch {
+	case isXML(text):
+		conf, notes, err := parseXML(name, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		next, more := merge(base, conf, replace)
+		return next, append(notes, more...), nil
+	case replace:
+		conf, err := crm.Parse(string(text))
+		if err != nil {
+			return nil, nil, mistakes(name, err)
+		}
+		next, notes := merge(base, conf, true)
+		return next, notes, nil
+	}
+	next, notes, err := crm.Update(base, string(text))
+	if err != nil {
+		return nil, nil, mistakes(name, err)
+	}
+	return keepMembers(base, next, notes, name)
+}
+
+// keepMembers gives a configuration that was made of base the member nodes of base again, with the attributes it has now.
+func keepMembers(base, next *cib.Configuration, notes []crm.Note, name string) (*cib.Configuration, []string, error) {
+	out := *next
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, name+": "+n.String())
+	}
+	nodes, more := mergeNodes(base.Nodes, next.Nodes, true)
+	out.Nodes = nodes
+	return &out, append(lines, more...), nil
+}
+
+func isXML(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\xef\xbb\xbf"), []byte("<"))
+}
+
+// parseXML reads a CIB, a <configuration> or some of its objects.
+func parseXML(name string, text []byte) (*cib.Configuration, []string, error) {
+	var conf *cib.Configuration
+	state, warnings, err := cib.Decode(bytes.NewReader(text))
+	if err == nil {
+		conf = &state.Configuration
+	} else {
+		var ferr error
+		conf, warnings, ferr = cib.DecodeObjects(string(text))
+		if ferr != nil {
+			return nil, nil, api.Errorf(api.CodeInvalid, "read "+name, "%v", err).WithHint("nothing was changed")
+		}
+	}
+	var notes []string
+	for _, w := range warnings {
+		notes = append(notes, name+": "+w.String())
+	}
+	return conf, notes, nil
+}
+
+// mistakes reports what is wrong with a text, each mistake with its place.
+func mistakes(name string, err error) error {
+	var list crm.Errors
+	if !errors.As(err, &list) || len(list) == 0 {
+		return api.Errorf(api.CodeInvalid, "read "+name, "%v", err)
+	}
+	e := api.Errorf(api.CodeInvalid, "read "+name, "it has %s", plural(len(list), "mistake")).WithHint("nothing was changed")
+	for _, m := range list {
+		e.Problems = append(e.Problems, api.Problem{
+			Name: "syntax", Severity: api.SeverityError, Object: fmt.Sprintf("%s:%d:%d", name, m.Line, m.Column), What: m.Message, Hint: m.Hint,
+		})
+	}
+	return e
 }
 
 // printCRM writes a configuration in the crm language.
 func printCRM(w io.Writer, c *cib.Configuration) error {
-	return cib.Encode(w, &cib.CIB{Configuration: *c})
+	_, err := io.WriteString(w, crm.Print(c))
+	return err
+}
+
+// lineOf makes one line of the crm language of the words of a command line: words that the shell kept together stay so.
+func lineOf(words []string) string {
+	out := make([]string, 0, len(words))
+	for _, w := range words {
+		name, value, pair := strings.Cut(w, "=")
+		switch {
+		case !needsQuotes(w):
+		case pair && !needsQuotes(name):
+			w = name + "=" + quoted(value)
+		default:
+			w = quoted(w)
+		}
+		out = append(out, w)
+	}
+	return strings.Join(out, " ")
+}
+
+func needsQuotes(w string) bool { return w == "" || strings.ContainsAny(w, " \t\n\"'\\#") }
+
+func quoted(w string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ").Replace(w) + `"`
+}
+
+// object is a word of the crm language that begins a line.
+type object struct{ word, short, example string }
+
+// objects are the lines that 'paceline configure' takes in one go, as an editing session takes them: a known ID is an error.
+var objects = []object{
+	{"primitive", "add a resource", "paceline configure primitive web systemd:nginx op monitor interval=10s"},
+	{"group", "add a group: members run together, in this order", "paceline configure group front vip web"},
+	{"clone", "add a clone: a resource on several nodes", "paceline configure clone dns-clone dns meta clone-max=2"},
+	{"ms", "add a promotable clone, by its old name", "paceline configure ms db-clone db"},
+	{"bundle", "add a bundle of containers", "paceline configure bundle httpd podman image=httpd:2 replicas=2"},
+	{"rsc_template", "add a template for resources", "paceline configure rsc_template vm ocf:heartbeat:VirtualDomain"},
+	{"location", "add a preference for or against nodes", "paceline configure location web-home web 100: node1"},
+	{"colocation", "add a rule on what runs together", "paceline configure colocation web-with-db inf: web db"},
+	{"order", "add a rule on what comes first", "paceline configure order db-first Mandatory: db web"},
+	{"rsc_ticket", "tie a resource to a ticket", "paceline configure rsc_ticket web-here ticketA: web loss-policy=stop"},
+	{"property", "set cluster options", "paceline configure property maintenance-mode=true"},
+	{"rsc_defaults", "set defaults of resources", "paceline configure rsc_defaults resource-stickiness=100"},
+	{"op_defaults", "set defaults of operations", "paceline configure op_defaults timeout=60s"},
+	{"fencing_topology", "set the levels of fencing", "paceline configure fencing_topology node1: ipmi1 pdu1"},
+	{"monitor", "add a monitor to a resource", "paceline configure monitor web 10s:30s"},
+	{"tag", "name a list of objects", "paceline configure tag shop vip web"},
+	{"alert", "add a program to run on events", "paceline configure alert mail /usr/local/bin/alert to admin@example.com"},
+	{"role", "add a role of access control", "paceline configure role reader read cib"},
+	{"acl_target", "give roles to a user", "paceline configure acl_target alice reader"},
+	{"acl_group", "give roles to a group of users", "paceline configure acl_group admins reader"},
+}
+
+// edits are the lines that change what is there.
+var edits = []object{
+	{"node", "set attributes of a node", "paceline configure node node1 attributes rack=7"},
+	{"delete", "delete objects, and what refers to them", "paceline configure delete web"},
+	{"rename", "give an object another ID", "paceline configure rename web shop"},
+	{"modgroup", "add to a group, or take out of it", "paceline configure modgroup front add files before web"},
+	{"set", "set one value of an object", "paceline configure set web.interval 20s"},
+}
+
+// objectCommands makes the rows of objects and edits.
+func objectCommands() []command {
+	var out []command
+	add := func(list []object, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) {
+		for _, o := range list {
+			out = append(out, command{
+				path: "configure " + o.word, short: o.short, loose: true, flags: writes, examples: []string{o.example},
+				long: "One line of the crm language, committed by itself.",
+				args: []arg{{name: "WORD", kind: argResource, repeat: true}},
+				run:  runObject(o.word, change),
+			})
+		}
+	}
+	add(objects, crm.Add)
+	add(edits, crm.Update)
+	return out
+}
+
+func runObject(word string, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) func(*invocation) error {
+	return func(in *invocation) error {
+		line := lineOf(append([]string{word}, in.args...))
+		message := in.c.String("message")
+		if message == "" { // not the whole line: a parameter may be a secret
+			message = "configure " + word + " " + in.arg(0)
+		}
+		return in.reconfigure(message, func(base *cib.Configuration) (*cib.Configuration, []string, error) {
+			next, notes, err := change(base, line)
+			if err != nil {
+				return nil, nil, mistakes("the command line", err)
+			}
+			return keepMembers(base, next, notes, "the command line")
+		})
+	}
 }

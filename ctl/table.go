@@ -11,7 +11,9 @@ var (
 )
 
 // table is every command, in the order of the help.
-var table = []command{
+var table = append(commands, objectCommands()...)
+
+var commands = []command{
 	{
 		path: "status", short: "show the state of the cluster", run: runStatus,
 		long: "Shows who coordinates, whether there is quorum and why, whether the cluster is protected and why not, every node and\n" +
