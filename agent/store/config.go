@@ -44,7 +44,7 @@ type Timings struct {
 	Heartbeat time.Duration // a follower that hears nothing for one to two times of it asks for votes
 	Election  time.Duration // a candidate that did not win tries again after one to two times of it
 	Lease     time.Duration // a leader that does not hear a majority for it steps down
-	Commit    time.Duration // how soon followers learn what is committed when nothing follows
+	Commit    time.Duration // how soon followers learn what is committed when nothing follows; what an idle leader costs hangs on it
 	RPC       time.Duration // bound of one exchange with a peer, including its fsync
 }
 
@@ -52,15 +52,15 @@ type Timings struct {
 var (
 	LAN = Timings{
 		Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 150 * time.Millisecond,
-		Commit: 10 * time.Millisecond, RPC: 400 * time.Millisecond,
+		Commit: 60 * time.Millisecond, RPC: 400 * time.Millisecond,
 	}
 	Fast = Timings{
 		Heartbeat: 100 * time.Millisecond, Election: 100 * time.Millisecond, Lease: 75 * time.Millisecond,
-		Commit: 5 * time.Millisecond, RPC: 200 * time.Millisecond,
+		Commit: 30 * time.Millisecond, RPC: 200 * time.Millisecond,
 	}
 	WAN = Timings{
 		Heartbeat: time.Second, Election: time.Second, Lease: 750 * time.Millisecond,
-		Commit: 50 * time.Millisecond, RPC: 2 * time.Second,
+		Commit: 200 * time.Millisecond, RPC: 2 * time.Second,
 	}
 )
 

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // disk is raft's log and stable store in one bbolt file. Each write is one transaction, synced before it returns, so a
@@ -53,39 +51,6 @@ var (
 
 	formatValue = []byte("paceline-raft/1")
 )
-
-// openDatabase opens or makes the file. It is not yet to be trusted: see inspect.
-func openDatabase(path string, options *bbolt.Options) (*bbolt.DB, error) {
-	o := bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType}
-	if options != nil {
-		o = *options
-	}
-	db, err := bbolt.Open(path, 0o600, &o)
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: another process holds it (hint: is a second pacelined running?)", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		if meta := tx.Bucket(bucketMeta); meta != nil {
-			if got, err := unseal(keyFormat, meta.Get(keyFormat)); err != nil || string(got) != string(formatValue) {
-				return fmt.Errorf("format %q: this program knows %q", got, formatValue)
-			}
-			return nil
-		}
-		for _, name := range [][]byte{bucketLog, bucketStable, bucketMeta} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		return tx.Bucket(bucketMeta).Put(keyFormat, seal(keyFormat, formatValue))
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
-	}
-	return db, nil
-}
 
 // update runs one durable write. Its first error is the last one that the disk is asked for.
 func (d *disk) update(write func(*bbolt.Tx) error) error {
@@ -400,13 +365,6 @@ func (d *disk) probe() error {
 func (d *disk) close() error {
 	if err := d.db.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", d.db.Path(), err)
-	}
-	return nil
-}
-
-func makePrivateDir(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
 	}
 	return nil
 }

@@ -36,9 +36,6 @@ func damagedFile(path string, cause error) error {
 // a newer one that is damaged.
 func inspect(db *bbolt.DB, covered, lost position, logger *slog.Logger) (*disk, error) {
 	d := &disk{db: db, logger: logger, failed: make(chan struct{})}
-	if err := checkStructure(db); err != nil {
-		return nil, damagedFile(db.Path(), err)
-	}
 	var found findings
 	if err := db.View(func(tx *bbolt.Tx) (err error) { found, err = survey(tx); return err }); err != nil {
 		return nil, damagedFile(db.Path(), err)

@@ -26,6 +26,8 @@ const (
 	snapshotsKept = 2
 	// lockTimeout bounds the wait for the lock of raft.db: a second daemon is told instead of waiting for ever.
 	lockTimeout = 3 * time.Second
+	// lockRetry is the pause between attempts to get it.
+	lockRetry = 20 * time.Millisecond
 	// enqueueTimeout bounds the wait for raft to take a command when the caller's context has no deadline.
 	enqueueTimeout = 10 * time.Second
 	// quiesceTimeout bounds the wait for commands in flight before raft is stopped. They end by themselves within a
