@@ -25,13 +25,14 @@ func (e *events) listen() (<-chan struct{}, func(), error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.listeners) == 0 {
-		table, err := os.Open("/proc/self/mountinfo")
+		// Not by os.Open: the runtime's poller would take part in the file, and every look takes the event from the others.
+		table, err := unix.Open("/proc/self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, nil, fmt.Errorf("watch mount table: %w", err)
 		}
 		var p [2]int
 		if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-			table.Close()
+			unix.Close(table)
 			return nil, nil, fmt.Errorf("watch mount table: %w", err)
 		}
 		e.listeners = map[int]chan struct{}{}
@@ -52,10 +53,10 @@ func (e *events) listen() (<-chan struct{}, func(), error) {
 }
 
 // poll tells the listeners about every change until the pipe's other end is closed.
-func (e *events) poll(table *os.File, wake int) {
-	defer table.Close()
+func (e *events) poll(table, wake int) {
+	defer unix.Close(table)
 	defer unix.Close(wake)
-	fds := []unix.PollFd{{Fd: int32(table.Fd()), Events: unix.POLLPRI}, {Fd: int32(wake), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(table), Events: unix.POLLPRI}, {Fd: int32(wake), Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return // only for lack of memory: the recurring monitor stays
