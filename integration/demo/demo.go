@@ -41,7 +41,7 @@ type demo struct {
 // configuration is what an operator would load. The fencing action is off, so that the demonstration itself gives the
 // node its power back.
 func (d *demo) configuration() string {
-	web := `primitive web ocf:paceline:process params command="/lab/bin/demo shop /srv/shop" op monitor interval=10s`
+	web := `primitive web ocf:paceline:process params command=/lab/bin/demo args="shop /srv/shop" op monitor interval=10s`
 	if d.systemd {
 		web = `primitive web systemd:shop op monitor interval=10s`
 	}

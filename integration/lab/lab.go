@@ -120,7 +120,7 @@ func (l *Lab) make() error {
 	if err := os.MkdirAll(l.dir, 0o711); err != nil {
 		return fmt.Errorf("make the lab's directory: %w", err)
 	}
-	for _, d := range []string{"shared", "power", "logs"} {
+	for _, d := range []string{"shared", "shared/agents", "power", "logs"} {
 		if err := os.MkdirAll(filepath.Join(l.dir, d), 0o755); err != nil {
 			return err
 		}
@@ -191,6 +191,15 @@ func (l *Lab) Switch() *Switch { return l.power }
 
 // Dir is the lab's directory: nodes' disks below it, logs in logs/, what nodes share in shared/.
 func (l *Lab) Dir() string { return l.dir }
+
+// PutAgent makes an OCF agent ocf:lab:NAME, a script, for all nodes. Where the machine has no OCF agents at all nodes have
+// none either, and the error says so.
+func (l *Lab) PutAgent(name, script string) error {
+	if _, err := os.Stat(agentsDir); err != nil {
+		return fmt.Errorf("agents of the lab need a place beside others: %w (Debian: apt-get install resource-agents)", err)
+	}
+	return os.WriteFile(filepath.Join(l.dir, "shared", "agents", filepath.Base(name)), []byte(script), 0o755)
+}
 
 // Down ends every process of the lab and removes what it made. It may be called again.
 func (l *Lab) Down() error {

@@ -58,6 +58,7 @@ func buildRoot(b bootOrder) error {
 		},
 		func() error { return mountDev(root + "/dev") },
 		func() error { return mountLab(root, b) },
+		func() error { return mountAgents(root, b) },
 		func() error { return os.MkdirAll(root+"/run/lock", 0o1777) },
 		func() error { return pivot(root) },
 	}
@@ -180,6 +181,29 @@ func mountDev(where string) error {
 		}
 	}
 	return nil
+}
+
+// agentsDir is where OCF agents are, by provider.
+const agentsDir = "/usr/lib/ocf/resource.d"
+
+// mountAgents adds the provider "lab", whose agents are in the lab's shared directory, to the host's OCF agents. A host
+// without any is left so: there is nowhere to mount them.
+func mountAgents(root string, b bootOrder) error {
+	providers, err := os.ReadDir(agentsDir)
+	if err != nil {
+		return nil
+	}
+	if err := mountAt("tmpfs", root+agentsDir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=1m"); err != nil {
+		return err
+	}
+	for _, p := range providers {
+		if p.IsDir() {
+			if err := bind(filepath.Join(agentsDir, p.Name()), filepath.Join(root, agentsDir, p.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return bind(filepath.Join(b.Shared, "agents"), filepath.Join(root, agentsDir, "lab"))
 }
 
 // mountLab mounts what only a lab has: programs, shared storage, the power switch.

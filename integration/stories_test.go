@@ -1,0 +1,286 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"paceline/agent/api"
+	"paceline/agent/cib"
+	"paceline/integration/cluster"
+	"paceline/integration/lab"
+)
+
+// The power of the node that runs everything is cut, again and again: every time it is fenced first, the resources come
+// back on another node, the address answers, a change committed while it was dark is there afterwards, and the node comes back. PACELINE_CUTS
+// says how often (make cuts).
+func TestPowerCuts(t *testing.T) {
+	rounds := 3
+	if text := os.Getenv("PACELINE_CUTS"); text != "" {
+		n, err := strconv.Atoi(text)
+		must(t, err)
+		rounds = n
+	}
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	await(t, c, "the shop to open", open)
+	ping, err := c.Client().Ping(t.Context(), netip.MustParseAddr(vip), 10*time.Millisecond)
+	must(t, err)
+	defer ping.Stop()
+	for round := range rounds {
+		if err := powerCut(t, c, ping, round); err != nil {
+			t.Fatalf("power cut %d of %d: %v", round+1, rounds, err)
+		}
+	}
+	spans := audit(t, c)
+	t.Logf("%d power cuts, %d spans of activity", rounds, len(spans))
+}
+
+func powerCut(t *testing.T, c *cluster.Cluster, ping *lab.Pinger, round int) error {
+	ctx, cancel := context.WithTimeout(t.Context(), storyMax)
+	defer cancel()
+	s, err := c.Await(ctx, "the shop to be open", open)
+	if err != nil {
+		return err
+	}
+	victim := cluster.Together(s, "ip", "web")
+	if err := commit(ctx, c, fmt.Sprintf("before-%d", round)); err != nil {
+		return err
+	}
+	cut := time.Now()
+	if err := c.Node(victim).Kill(); err != nil {
+		return err
+	}
+	reply, err := ping.Await(ctx, cut, func(r lab.Reply) bool { return r.From != victim })
+	if err != nil {
+		return err
+	}
+	if _, err := c.Await(ctx, "the shop to open again", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != victim && cluster.Quiet(s)
+	}); err != nil {
+		return err
+	}
+	if err := commit(ctx, c, fmt.Sprintf("dark-%d", round)); err != nil {
+		return err
+	}
+	f, err := c.Failover(victim, cut)
+	if err != nil {
+		return err
+	}
+	f.Answered = reply.At
+	if f.FenceEnded.IsZero() || f.StartBegan.IsZero() || f.StartBegan.Before(f.FenceEnded) {
+		return fmt.Errorf("%s was not fenced first: %+v", victim, f)
+	}
+	t.Logf("%s (coordinator %s): address answers after %v: %v", victim, s.Coordinator, f.Total().Round(time.Millisecond), f.Terms())
+	if err := c.Node(victim).Boot(ctx); err != nil {
+		return err
+	}
+	if _, err := c.Await(ctx, victim+" to be back", func(s *api.Status) bool {
+		return cluster.Online(s, "node1", "node2", "node3") && cluster.Quiet(s)
+	}); err != nil {
+		return err
+	}
+	return committed(ctx, c, victim, fmt.Sprintf("before-%d", round), fmt.Sprintf("dark-%d", round))
+}
+
+// commit makes a change of the configuration that can be found again: an attribute of node1.
+func commit(ctx context.Context, c *cluster.Cluster, name string) error {
+	var last error
+	for _, n := range c.Nodes() {
+		client, err := c.API(n.Name)
+		if err != nil {
+			continue
+		}
+		value := "yes"
+		_, last = client.Change(ctx, api.ChangeRequest{Change: &cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: "node1", Name: name, Value: &value}}, Message: name})
+		if last == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("commit %s: %w", name, last)
+}
+
+// committed asks a node whether it has what was committed.
+func committed(ctx context.Context, c *cluster.Cluster, node string, names ...string) error {
+	out, err := c.Run(ctx, node, "configure", "xml")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.Contains(out, `"`+name+`"`) {
+			return fmt.Errorf("the acknowledged change %s is lost on %s", name, node)
+		}
+	}
+	return nil
+}
+
+// A daemon that crashes leaves its resources running, and finds them again: no client notices (safety rule 7).
+func TestDaemonCrash(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	before := len(audit(t, c))
+	ping, err := c.Client().Ping(t.Context(), netip.MustParseAddr(vip), 10*time.Millisecond)
+	must(t, err)
+	must(t, c.KillDaemon(t.Context(), node))
+	must(t, c.StartDaemon(t.Context(), node))
+	await(t, c, "the node to be back", func(s *api.Status) bool {
+		return cluster.Online(s, "node1", "node2", "node3") && open(s) && cluster.Together(s, "ip", "web") == node
+	})
+	if out := ping.Stop().Longest(); out.Length() > 200*time.Millisecond {
+		t.Errorf("the address was silent for %v", out.Length())
+	}
+	if after := len(audit(t, c)); after != before {
+		t.Errorf("resources were touched: %d spans of activity before, %d after", before, after)
+	}
+	for _, e := range c.Switch().Events() {
+		if strings.HasPrefix(e.What, "asked:off") || strings.HasPrefix(e.What, "asked:reboot") {
+			t.Errorf("%s was fenced by %s", e.Node, e.By)
+		}
+	}
+}
+
+// The node that coordinates and runs everything is cut off from the others, but not from power: it is fenced before its
+// resources start elsewhere, and nothing is active twice.
+func TestPartition(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	begin := len(c.Switch().Events())
+	if err := c.Isolate(node); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), storyMax)
+	defer cancel()
+	off, err := c.Switch().Await(ctx, begin, func(e lab.PowerEvent) bool { return e.Node == node && e.What == "off" })
+	must(t, err)
+	if off.By == node || off.By == "operator" {
+		t.Errorf("%s was turned off by %s", node, off.By)
+	}
+	await(t, c, "the shop to open elsewhere", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != node && cluster.Quiet(s)
+	})
+	must(t, c.Heal())
+	must(t, c.Node(node).Boot(t.Context()))
+	await(t, c, "the node to be back", func(s *api.Status) bool { return cluster.Online(s, "node1", "node2", "node3") })
+	audit(t, c)
+}
+
+// A machine that stands still for longer than anybody waits, and goes on, is fenced meanwhile: nothing is active twice.
+func TestPause(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	if err := c.Node(node).Pause(); err != nil {
+		t.Skip(err)
+	}
+	await(t, c, "the shop to open elsewhere", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != node && cluster.Quiet(s)
+	})
+	if c.Node(node).On() {
+		t.Errorf("%s was paused, not fenced, and its resources run elsewhere", node)
+	}
+	audit(t, c)
+}
+
+// Where the switch refuses, recovery waits and status says so in words; a person's confirmation lets it go on.
+func TestFencingBlocked(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	c.Switch().SetRefuse("", "the outlet is locked")
+	must(t, c.Node(node).Kill())
+	s = await(t, c, "the refusal to be told", func(s *api.Status) bool {
+		return strings.Contains(fencingWords(s), "the outlet is locked")
+	})
+	if w := cluster.Where(s, "ip"); w != "" && w != node {
+		t.Errorf("the address runs on %s although %s is not fenced", w, node)
+	}
+	other := "node1"
+	if node == other {
+		other = "node2"
+	}
+	if _, err := c.Run(t.Context(), other, "node", "fence", "--confirmed", "--yes", node); err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, "the shop to open after the confirmation", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != node
+	})
+	audit(t, c)
+}
+
+// fencingWords is all that a status says of fencing.
+func fencingWords(s *api.Status) string {
+	words := append([]string(nil), s.Fencing.Blocked...)
+	for _, p := range s.Fencing.Pending {
+		words = append(words, p.Detail, p.Blocked)
+	}
+	for _, p := range s.Problems {
+		words = append(words, p.What)
+	}
+	for _, e := range s.Fencing.Last {
+		words = append(words, e.Detail)
+	}
+	return strings.Join(words, "; ")
+}
+
+// Two nodes: either loses its power, the other fences it and goes on alone, and takes it back (safety rule 5).
+func TestTwoNodes(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 2)})
+	must(t, c.Load(t.Context(), strings.ReplaceAll(shop, " node3", "")))
+	for range 2 {
+		s := await(t, c, "the shop to open", open)
+		node := cluster.Together(s, "ip", "web")
+		must(t, c.Node(node).Kill())
+		await(t, c, "the shop to open on the other", func(s *api.Status) bool {
+			w := cluster.Together(s, "ip", "web")
+			return w != "" && w != node && cluster.Quiet(s)
+		})
+		must(t, c.Node(node).Boot(t.Context()))
+		await(t, c, "the node to be back", func(s *api.Status) bool {
+			return cluster.Online(s, "node1", "node2") && s.Quorum.Total == 2 && cluster.Quiet(s)
+		})
+	}
+	audit(t, c)
+}
+
+var errSilent = errors.New("the command said nothing")
+
+// fails runs the command line, which is to fail within a time and to say words.
+func fails(t *testing.T, c *cluster.Cluster, node, input string, within time.Duration, args []string, words ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), storyMax)
+	defer cancel()
+	begin := time.Now()
+	out, err := c.RunInput(ctx, node, input, args...)
+	took := time.Since(begin)
+	if err == nil {
+		t.Errorf("paceline %v was taken:\n%s", args, out)
+		return
+	}
+	if out == "" {
+		t.Errorf("paceline %v: %v", args, errSilent)
+	}
+	if took > within {
+		t.Errorf("paceline %v took %v to fail: %s", args, took, out)
+	}
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			t.Errorf("paceline %v does not say %q:\n%s", args, w, out)
+		}
+	}
+}
