@@ -80,6 +80,8 @@ const (
 	loadOnly
 	// quiet: orders only real actions that are both there.
 	quiet
+	// hidden: no ordering at all, only a way for what is impossible to spread.
+	hidden
 	// forcesMigratable: first may be replaced by a migration.
 	migratable
 )
@@ -202,7 +204,7 @@ func (w *world) order(first, then *action, flags edgeFlag) {
 		return
 	}
 	for _, e := range first.out {
-		if e.then == then && e.flags&(restarts|upward|anyOf) == flags&(restarts|upward|anyOf) {
+		if e.then == then && e.flags&(restarts|upward|anyOf|hidden) == flags&(restarts|upward|anyOf|hidden) {
 			e.flags |= flags
 			return
 		}

@@ -50,7 +50,7 @@ func (w *world) wanted() []*action {
 func inputs(a *action) []*edge {
 	var out []*edge
 	for _, e := range a.in {
-		if !e.first.listed || e.cut {
+		if !e.first.listed || e.cut || e.flags&hidden != 0 {
 			continue
 		}
 		if e.flags&sameNode != 0 && e.first.node != a.node {

@@ -142,6 +142,32 @@ func (w *world) apart(first *rsc, firstRole role, then *rsc, thenRole role) {
 	})
 }
 
+// followBlocked stops what must be with a resource that cannot start: where the one cannot go, the other cannot stay.
+func (w *world) followBlocked() {
+	for _, c := range w.colocations {
+		if c.score < infinity || c.id == groupMembers {
+			continue
+		}
+		task, depTask := taskStart, taskStart
+		if c.priRole == rolePromoted {
+			task = taskPromote
+		}
+		if c.depRole == rolePromoted {
+			depTask = taskPromote
+		}
+		if c.pri.kind == cib.KindClone {
+			continue
+		}
+		for _, a := range w.endsOf(c.pri, task) {
+			c.dep.leaves(func(l *rsc) {
+				for _, b := range l.acting(depTask) {
+					w.order(a, b, needsFirst|hidden)
+				}
+			})
+		}
+	}
+}
+
 // orderRestartsAfterProbes lets what is restarted because of a resource wait until it is known where that resource is.
 func (w *world) orderRestartsAfterProbes() {
 	for _, p := range w.actions {

@@ -178,6 +178,16 @@ func (w *world) actForget(r *rsc) {
 
 // clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
 func (w *world) clearWhy(r *rsc, n *node) string {
+	for _, k := range r.hist {
+		if k.node == n && strings.HasSuffix(k.op.ID, "_last_failure_0") && k.op.OpDigest != "" &&
+			(k.task == taskStart || k.task == taskMonitor) && r.anyOp(k.task, k.interval) != nil || k.node == n &&
+			strings.HasSuffix(k.op.ID, "_last_failure_0") && k.op.OpDigest != "" && k.interval == 0 {
+			now := w.digestParams(r, n, k.task, k.interval)
+			if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
+				return "the parameters of " + r.id + " have changed since it failed"
+			}
+		}
+	}
 	if !hasFailAttrs(n) {
 		return ""
 	}

@@ -72,6 +72,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.actFences()
 	w.orderAll()
 	w.orderApart()
+	w.followBlocked()
 	w.actShutdowns()
 	w.propagate()
 	w.afterPropagation()

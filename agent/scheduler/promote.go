@@ -143,6 +143,9 @@ func (w *world) promotable(r, k *rsc, n *node, perNode map[*node]int) bool {
 	if k.promoScore < 0 || !n.usable() || k.next < roleStarted {
 		return false
 	}
+	if !w.quorum && w.opts.noQuorum == quorumDemote {
+		return false
+	}
 	if leaf.target == roleUnpromoted || leaf.target == roleStopped || r.noPromotion != "" {
 		return false
 	}

@@ -83,7 +83,7 @@ func (w *world) update(e *edge, push func(*action)) {
 	if e.flags&needsFirst != 0 && !f.runnable && t.runnable {
 		w.blockAction(t, f.blockedText(), push)
 	}
-	if e.flags&forcesFirst != 0 && t.need && (e.flags&ifPromoted == 0 || t.rsc != nil && t.rsc.role == rolePromoted) {
+	if e.flags&forcesFirst != 0 && t.need && (e.flags&upward != 0 || t.forces()) && (e.flags&ifPromoted == 0 || t.rsc != nil && t.rsc.role == rolePromoted) {
 		if e.flags&upward != 0 {
 			if f.require(t.why) {
 				push(f)
@@ -95,7 +95,7 @@ func (w *world) update(e *edge, push func(*action)) {
 			w.blockAction(t, f.blockedText(), push)
 		}
 	}
-	if e.flags&forcesThen != 0 && f.need && !f.dead {
+	if e.flags&forcesThen != 0 && f.need && !f.dead && (e.flags&upward != 0 || f.forces()) {
 		if e.flags&upward != 0 {
 			if t.require(f.why) {
 				push(t)
@@ -107,6 +107,35 @@ func (w *world) update(e *edge, push func(*action)) {
 			w.requireAction(t, "", f, push)
 		}
 	}
+}
+
+// forces tells whether that an action is needed means something to other resources. That a clone starts or stops one
+// instance more does not, as long as others stay.
+func (a *action) forces() bool {
+	if a.rsc == nil || a.rsc.kind != cib.KindClone || a.imposed {
+		return true
+	}
+	task := beginning(a.task)
+	if task == taskStart || task == taskPromote {
+		for _, k := range a.rsc.kids {
+			for _, b := range k.acting(task) {
+				if !b.need && b.runnable {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	for _, k := range a.rsc.kids {
+		if k.active(false) {
+			for _, b := range k.acting(task) {
+				if !b.need {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // satisfiedAlready tells whether what an action wants is the case now.
@@ -157,7 +186,8 @@ func (a *action) blockedText() string {
 
 // updateRestart ties a stop to the start of the same resource.
 func (w *world) updateRestart(stop, start *action, push func(*action)) {
-	if start.need && !stop.need && start.rsc.managed && (stop.node == start.node || true) {
+	pending := start.rsc.startPending && start.rsc.pendingT == taskStart && stop.node == start.node
+	if start.need && !stop.need && start.rsc.managed && !pending {
 		if stop.rsc.partialTo == nil || stop.node == start.node {
 			w.requireAction(stop, start.why, start, push)
 		}
@@ -165,7 +195,7 @@ func (w *world) updateRestart(stop, start *action, push func(*action)) {
 	if !start.runnable && !stop.need && start.rsc.managed && !start.dead {
 		w.requireAction(stop, start.blocked, nil, push)
 	}
-	if stop.need && !start.need && start.rsc.managed {
+	if stop.need && !start.need && start.rsc.managed && !start.dead {
 		w.requireAction(start, stop.why, stop, push)
 	}
 	if stop.need && !stop.runnable && start.runnable {

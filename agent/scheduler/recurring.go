@@ -68,24 +68,51 @@ func roleFits(op *cib.Op, r *rsc) bool {
 	return r.next == want
 }
 
-// inHistory returns the history of a recurring operation on a node; nil after a stop, which ends it.
+// inHistory returns the history of a recurring operation on a node; nil where a stop or a change of role has ended it.
 func inHistory(r *rsc, n *node, task string, ms int64) *record {
 	var found *record
-	for _, k := range r.hist {
-		if k.node != n {
-			continue
-		}
-		if k.task == taskStop && k.status == cib.OpDone && ms >= 0 {
-			found = nil
-		}
-		if k.task == task && k.interval == ms && ms > 0 {
-			if k.status == cib.OpCancelled {
-				continue
-			}
+	for _, k := range sinceStart(r, n) {
+		if k.task == task && k.interval == ms && ms > 0 && k.status != cib.OpCancelled {
 			found = k
 		}
 	}
 	return found
+}
+
+// sinceStart lists the history of an instance on a node since it came to life there: since its last start or, where
+// that is not recorded any more, its last change of role.
+func sinceStart(r *rsc, n *node) []*record {
+	var list []*record
+	for _, k := range r.hist {
+		if k.node == n {
+			list = append(list, k)
+		}
+	}
+	start, stop, implied, changed := -1, -1, -1, -1
+	for i, k := range list {
+		switch {
+		case k.task == taskStop && k.status == cib.OpDone:
+			stop, implied = i, -1
+		case k.task == taskStart || k.task == taskMigrateFrom:
+			start = i
+		case k.task == taskPromote || k.task == taskDemote:
+			changed = i
+		case k.task == taskMonitor && implied < 0 && k.rc != rcNotRunning:
+			implied = i
+		}
+	}
+	if start < 0 {
+		switch {
+		case changed > stop:
+			start = changed
+		default:
+			start = implied
+		}
+	}
+	if start < 0 || start < stop {
+		return nil
+	}
+	return list[start:]
 }
 
 func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {

@@ -107,7 +107,7 @@ func (w *world) attributeHolds(x *cib.AttributeExpr, at scope) bool {
 	if !defined {
 		return x.Operation == "ne" || x.Operation == "lt" && false
 	}
-	order, ok := compareValues(have, value, x.Type)
+	order, ok := compareValues(have, value, x.Type, x.Operation != "eq" && x.Operation != "ne")
 	if !ok {
 		return x.Operation == "ne"
 	}
@@ -129,24 +129,32 @@ func (w *world) attributeHolds(x *cib.AttributeExpr, at scope) bool {
 	return false
 }
 
-// compareValues orders two values by type. Without a type, text is compared by eq and ne alone, and as numbers when
-// both are numbers.
-func compareValues(a, b, kind string) (order int, ok bool) {
+// compareValues orders two values by type. Without a type, eq and ne compare text, the others numbers. What is no
+// number is compared as text.
+func compareValues(a, b, kind string, ordered bool) (order int, ok bool) {
+	switch kind {
+	case "":
+		kind = "string"
+		if ordered {
+			kind = "integer"
+			if strings.Contains(a, ".") || strings.Contains(b, ".") {
+				kind = "number"
+			}
+		}
+	}
 	switch kind {
 	case "integer":
 		x, err1 := strconv.ParseInt(strings.TrimSpace(a), 10, 64)
 		y, err2 := strconv.ParseInt(strings.TrimSpace(b), 10, 64)
-		if err1 != nil || err2 != nil {
-			return 0, false
+		if err1 == nil && err2 == nil {
+			return sign(x < y, x > y), true
 		}
-		return sign(x < y, x > y), true
 	case "number":
 		x, err1 := strconv.ParseFloat(strings.TrimSpace(a), 64)
 		y, err2 := strconv.ParseFloat(strings.TrimSpace(b), 64)
-		if err1 != nil || err2 != nil {
-			return 0, false
+		if err1 == nil && err2 == nil {
+			return sign(x < y, x > y), true
 		}
-		return sign(x < y, x > y), true
 	case "version":
 		return compareVersions(a, b), true
 	}
