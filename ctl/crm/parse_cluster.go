@@ -196,11 +196,11 @@ func (p *parser) role() (*addition, *Error) {
 	r := &cib.ACLRole{ID: id.text}
 	p.description(&r.Description)
 	for p.more() {
-		permission, err := p.permission()
+		permissions, err := p.permissions()
 		if err != nil {
 			return nil, err
 		}
-		r.Permissions = append(r.Permissions, permission)
+		r.Permissions = append(r.Permissions, permissions...)
 	}
 	if len(r.Permissions) == 0 {
 		return nil, p.expected("a right (" + or(rights) + ")")
@@ -208,62 +208,70 @@ func (p *parser) role() (*addition, *Error) {
 	return &addition{role: r, id: id}, nil
 }
 
-func (p *parser) permission() (cib.ACLPermission, *Error) {
-	var perm cib.ACLPermission
+// permissions reads a right and what it is about. Each further thing is a permission of its own, of the same right.
+func (p *parser) permissions() ([]cib.ACLPermission, *Error) {
 	if !p.stops(rights) {
-		return perm, p.expected("a right (" + or(rights) + ")")
+		return nil, p.expected("a right (" + or(rights) + ")")
 	}
-	perm.Kind = strings.ToLower(p.next().text)
+	perm := cib.ACLPermission{Kind: strings.ToLower(p.next().text)}
 	if id, colon := strings.CutSuffix(p.peek().text, ":"); colon && cib.ValidID(id) {
 		p.at++
 		perm.ID = id
 	}
 	p.description(&perm.Description)
-	given := false
+	var list []cib.ACLPermission
 	for p.more() && !p.stops(rights) {
-		w := p.next()
-		if err := perspective(&perm, w, given); err != nil {
-			return perm, err
+		more, err := perspective(&perm, p.peek())
+		if err != nil {
+			return nil, err
 		}
-		given = given || perm.XPath != "" || perm.Reference != "" || perm.ObjectType != ""
+		if more {
+			p.at++
+			continue
+		}
+		list, perm = append(list, perm), cib.ACLPermission{Kind: perm.Kind}
 	}
-	if !given {
-		return perm, p.expected("what the right is about (xpath:, ref:, type:, meta:, params:, node, property, status, cib, ...)")
+	if !isAbout(&perm) {
+		return nil, p.expected("what the right is about (xpath:, ref:, type:, meta:, params:, node, property, status, cib, ...)")
 	}
-	return perm, nil
+	return append(list, perm), nil
 }
 
-// perspective reads one word of what a right is about.
-func perspective(perm *cib.ACLPermission, w word, given bool) *Error {
+func isAbout(perm *cib.ACLPermission) bool {
+	return perm.XPath != "" || perm.Reference != "" || perm.ObjectType != ""
+}
+
+// perspective reads one word of what a right is about; it reports false for a word that begins another right.
+func perspective(perm *cib.ACLPermission, w word) (bool, *Error) {
 	name, rest, colon := strings.Cut(w.text, ":")
 	name = strings.ToLower(name)
 	switch {
 	case (name == "attr" || name == "attribute") && rest != "":
 		perm.Attribute = rest
-		return nil
-	case given:
-		return w.errorf("a right is about one thing: %q is a second one", w.text)
+		return true, nil
+	case isAbout(perm):
+		return false, nil
 	case name == "xpath" && rest != "":
 		perm.XPath = rest
-		return nil
+		return true, nil
 	case (name == "ref" || name == "reference") && rest != "":
 		perm.Reference = rest
-		return nil
+		return true, nil
 	case (name == "type" || name == "tag") && rest != "":
 		perm.ObjectType = rest
-		return nil
+		return true, nil
 	}
 	short, known := shortcuts[name]
 	if !known {
-		return w.unknown(name, shortcutNames(), "%q is nothing that a right can be about", w.text)
+		return false, w.unknown(name, shortcutNames(), "%q is nothing that a right can be about", w.text)
 	}
 	of, attribute, _ := strings.Cut(rest, ":")
 	path := short.expand(of, attribute)
 	if path == "" || colon && of == "" {
-		return w.errorf("%q is incomplete: %s is expected", w.text, short.form)
+		return false, w.errorf("%q is incomplete: %s is expected", w.text, short.form)
 	}
 	perm.XPath = path
-	return nil
+	return true, nil
 }
 
 func (p *parser) alert() (*addition, *Error) {

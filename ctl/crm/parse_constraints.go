@@ -78,7 +78,7 @@ func (p *parser) located(a *addition, l *cib.Location) *Error {
 		l.Pattern = pattern
 		return nil
 	case strings.HasPrefix(w.text, "{") && !w.quoted:
-		sets, err := p.members(a, "{")
+		sets, err := p.members(a, "role", true)
 		l.Sets = sets
 		return err
 	}
@@ -111,7 +111,7 @@ func (p *parser) colocation() (*addition, *Error) {
 	}
 	p.at++
 	c.Score = score
-	if c.Sets, err = p.members(a, "role"); err != nil {
+	if c.Sets, err = p.members(a, "role", false); err != nil {
 		return nil, err
 	}
 	for p.more() {
@@ -151,7 +151,7 @@ func (p *parser) order() (*addition, *Error) {
 			return nil, w.unknown(text, orderKinds, "%s or a score is expected before the colon, not %q", or(orderKinds), text)
 		}
 	}
-	if o.Sets, err = p.members(a, "action"); err != nil {
+	if o.Sets, err = p.members(a, "action", false); err != nil {
 		return nil, err
 	}
 	for p.more() {
@@ -204,7 +204,7 @@ func (p *parser) ticket() (*addition, *Error) {
 	}
 	p.at++
 	t.Ticket = ticket
-	if t.Sets, err = p.members(a, "role"); err != nil {
+	if t.Sets, err = p.members(a, "role", false); err != nil {
 		return nil, err
 	}
 	for p.more() {
@@ -275,7 +275,7 @@ func brackets(w word) []word {
 // setReader puts members into sets.
 type setReader struct {
 	a       *addition
-	suffix  string // what a member's suffix is: "role", "action", or "{" for none
+	suffix  string // what a member's suffix is: "role" or "action"
 	sets    []cib.ResourceSet
 	open    word // the bracket that is open, or empty
 	fresh   bool // the next member begins a set
@@ -284,7 +284,7 @@ type setReader struct {
 
 // members reads resources and sets up to the end of the line or to an attribute of the constraint. In a location they stand
 // in braces.
-func (p *parser) members(a *addition, suffix string) ([]cib.ResourceSet, *Error) {
+func (p *parser) members(a *addition, suffix string, braces bool) ([]cib.ResourceSet, *Error) {
 	var list []word
 	end := len(p.words)
 	for i := p.at; i < len(p.words); i++ {
@@ -295,7 +295,7 @@ func (p *parser) members(a *addition, suffix string) ([]cib.ResourceSet, *Error)
 		}
 		parts := brackets(p.words[i])
 		list = append(list, parts...)
-		if suffix == "{" && parts[len(parts)-1].text == "}" {
+		if braces && parts[len(parts)-1].text == "}" {
 			end = i + 1
 			break
 		}
@@ -306,7 +306,7 @@ func (p *parser) members(a *addition, suffix string) ([]cib.ResourceSet, *Error)
 	}
 	p.at = end
 	r := &setReader{a: a, suffix: suffix, fresh: true}
-	if suffix == "{" {
+	if braces {
 		if list[len(list)-1].text != "}" || len(list) == 1 {
 			return nil, behind.errorf("the brace { is not closed")
 		}
@@ -388,19 +388,14 @@ func (r *setReader) member(w word) *Error {
 	id, suffix, hasSuffix := strings.Cut(w.text, ":")
 	next := cib.ResourceSet{}
 	if hasSuffix {
-		switch r.suffix {
-		case "role":
+		if r.suffix == "role" {
 			role, err := roleOf(suffix, w)
 			if err != nil {
 				return err
 			}
 			next.Role = role
-		case "action":
-			if next.Action = strings.ToLower(suffix); !slices.Contains(actions, next.Action) {
-				return w.unknown(suffix, actions, "an action is expected (%s), not %q", or(actions), suffix)
-			}
-		default:
-			return w.errorf("the ID of a resource is expected, not %q", w.text)
+		} else if next.Action = strings.ToLower(suffix); !slices.Contains(actions, next.Action) {
+			return w.unknown(suffix, actions, "an action is expected (%s), not %q", or(actions), suffix)
 		}
 	}
 	if !cib.ValidID(id) {

@@ -1,6 +1,257 @@
 package crm
 
-import "paceline/agent/cib"
+import (
+	"strings"
 
-// Print writes the configuration.
-func Print(c *cib.Configuration) string { return "" }
+	"paceline/agent/cib"
+)
+
+// Print writes the configuration as text. Objects come in the document's order, members before the collection that holds them, so
+// that reading the text back keeps the order, which decides ties. Objects that the language cannot say, or that would come back
+// changed, are written as XML lines.
+func Print(c *cib.Configuration) string {
+	p := newPrinter(c)
+	text := p.all()
+	back, err := Parse(text)
+	if err != nil {
+		return text // it refers to what is not there: the reader shall see it as it is
+	}
+	was, is := imagesOf(c), imagesOf(back)
+	changed := false
+	for key, image := range was {
+		if is[key] != image {
+			p.asXML[key], changed = true, true
+		}
+	}
+	if changed {
+		text = p.all()
+	}
+	return text
+}
+
+// printer writes objects.
+type printer struct {
+	c     *cib.Configuration
+	used  map[string]bool // IDs that an id-ref names
+	asXML map[string]bool // keys of objects that the language cannot say
+	b     strings.Builder
+}
+
+func newPrinter(c *cib.Configuration) *printer {
+	return &printer{c: c, used: referenced(c), asXML: map[string]bool{}}
+}
+
+func (p *printer) all() string {
+	p.b.Reset()
+	c := p.c
+	for _, n := range c.Nodes {
+		p.object("node "+n.Uname, p.node(n), &cib.Configuration{Nodes: []*cib.Node{n}})
+	}
+	for _, t := range c.Templates {
+		p.object(t.ID, p.leaf("rsc_template", t), &cib.Configuration{Templates: []*cib.Resource{t}})
+	}
+	for _, r := range c.Resources {
+		p.resource(r)
+	}
+	for i := range c.Tags {
+		t := &c.Tags[i]
+		p.object(t.ID, p.say("tag", append([]string{t.ID}, t.Refs...)...), &cib.Configuration{Tags: []cib.Tag{*t}})
+	}
+	for _, k := range c.Constraints {
+		p.object(k.ID(), p.constraint(k), &cib.Configuration{Constraints: []*cib.Constraint{k}})
+	}
+	p.topology()
+	p.clusterSets("property", c.Options, func(s cib.NVSet) *cib.Configuration { return &cib.Configuration{Options: []cib.NVSet{s}} })
+	p.clusterSets("rsc_defaults", c.RscDefaults, func(s cib.NVSet) *cib.Configuration {
+		return &cib.Configuration{RscDefaults: []cib.NVSet{s}}
+	})
+	p.clusterSets("op_defaults", c.OpDefaults, func(s cib.NVSet) *cib.Configuration {
+		return &cib.Configuration{OpDefaults: []cib.NVSet{s}}
+	})
+	p.acls()
+	for i := range c.Alerts {
+		a := &c.Alerts[i]
+		p.object(a.ID, p.alert(a), &cib.Configuration{Alerts: []cib.Alert{*a}})
+	}
+	return p.b.String()
+}
+
+// object writes the parts of an object, one a line, or its XML where there are none.
+func (p *printer) object(key string, parts []string, alone *cib.Configuration) {
+	if parts != nil && !p.asXML[key] && sayable(strings.Join(parts, "")) {
+		p.b.WriteString(strings.Join(parts, " \\\n\t"))
+		p.b.WriteByte('\n')
+		return
+	}
+	elements, err := cib.EncodeObjects(alone)
+	if err != nil {
+		p.b.WriteString("# " + key + " cannot be written: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+		return
+	}
+	for _, e := range elements {
+		p.b.WriteString("xml " + e + "\n")
+	}
+}
+
+// say makes the first part of an object of words that need quotes where they are unusual.
+func (p *printer) say(keyword string, words ...string) []string {
+	for _, w := range words {
+		keyword += " " + quoteValue(w)
+	}
+	return []string{keyword}
+}
+
+// scoreText is how a score is shown.
+func scoreText(score string) string {
+	switch strings.ToUpper(score) {
+	case "INFINITY", "+INFINITY":
+		return "inf"
+	case "-INFINITY":
+		return "-inf"
+	}
+	return score
+}
+
+// resource writes a resource behind its members.
+func (p *printer) resource(r *cib.Resource) {
+	var children []string
+	for _, child := range r.Children {
+		children = append(children, child.ID)
+	}
+	alone := &cib.Configuration{Resources: []*cib.Resource{r}}
+	if p.asXML[r.ID] && len(children) > 0 { // its XML holds its members
+		p.object(r.ID, nil, alone)
+		return
+	}
+	for _, child := range r.Children {
+		p.resource(child)
+	}
+	var parts []string
+	switch r.Kind {
+	case cib.KindPrimitive:
+		parts = p.leaf("primitive", r)
+	case cib.KindGroup:
+		parts = p.collection("group", r, children)
+	case cib.KindClone:
+		keyword := "clone"
+		if r.Legacy {
+			keyword = "ms"
+		}
+		parts = p.collection(keyword, r, children)
+	case cib.KindBundle:
+		parts = p.bundle(r, children)
+	}
+	p.object(r.ID, parts, alone)
+}
+
+func (p *printer) collection(keyword string, r *cib.Resource, children []string) []string {
+	parts := p.say(keyword, append([]string{r.ID}, children...)...)
+	parts = describe(parts, r.Description)
+	parts = p.sets(parts, "params", r.Params, r.ID+"-instance_attributes")
+	return p.sets(parts, "meta", r.Meta, r.ID+"-meta_attributes")
+}
+
+func describe(parts []string, text string) []string {
+	if text == "" {
+		return parts
+	}
+	return append(parts, "description="+quoteValue(text))
+}
+
+// leaf writes a primitive or a template.
+func (p *printer) leaf(keyword string, r *cib.Resource) []string {
+	agent := "@" + r.Template
+	switch a := r.Agent; {
+	case r.Template != "" && a != (cib.Agent{}):
+		return nil
+	case r.Template == "" && a.Class == "ocf" && a.Provider == defaultProvider && !strings.Contains(a.Type, ":"):
+		agent = a.Type
+	case r.Template == "":
+		agent = a.String()
+	}
+	parts := describe(p.say(keyword, r.ID), r.Description)
+	parts[0] += " " + agent
+	parts = p.sets(parts, "params", r.Params, r.ID+"-instance_attributes")
+	parts = p.sets(parts, "meta", r.Meta, r.ID+"-meta_attributes")
+	parts = p.sets(parts, "utilization", r.Utilization, r.ID+"-utilization")
+	o := &r.Operations
+	switch {
+	case o.IDRef != "":
+		parts = append(parts, "operations $id-ref="+quoteValue(o.IDRef))
+	case o.ID != "":
+		parts = append(parts, "operations $id="+quoteValue(o.ID))
+	}
+	for _, op := range o.Ops {
+		if op.IDRef != "" || len(op.Extra) > 0 {
+			return nil
+		}
+		text := "op " + quoteValue(op.Name)
+		for _, name := range opAttributes {
+			if value := *opField(op, name); value != "" {
+				text += " " + name + "=" + quoteValue(value)
+			}
+		}
+		parts = append(parts, text)
+		parts = p.sets(parts, "op_params", op.Params, op.ID+"-instance_attributes")
+		parts = p.sets(parts, "op_meta", op.Meta, op.ID+"-meta_attributes")
+	}
+	return parts
+}
+
+func (p *printer) bundle(r *cib.Resource, children []string) []string {
+	b := r.Bundle
+	if b == nil || b.Runtime == "" || len(r.Params) > 0 {
+		return nil
+	}
+	parts := describe(p.say("bundle", r.ID), r.Description)
+	parts = append(parts, attrWords(b.Runtime, b.Options))
+	if n := b.Network; n != nil {
+		text := attrWords("network", n.Options)
+		for _, port := range n.Ports {
+			text += attrWords(" port-mapping", []cib.Attr{
+				{Name: "port", Value: port.Port}, {Name: "internal-port", Value: port.InternalPort}, {Name: "range", Value: port.Range}, {Name: "id", Value: port.ID},
+			})
+		}
+		parts = append(parts, text)
+	}
+	if len(b.Storage) > 0 {
+		text := "storage"
+		for _, m := range b.Storage {
+			text += attrWords(" storage-mapping", []cib.Attr{
+				{Name: "id", Value: m.ID}, {Name: "source-dir", Value: m.SourceDir}, {Name: "source-dir-root", Value: m.SourceDirRoot},
+				{Name: "target-dir", Value: m.TargetDir}, {Name: "options", Value: m.Options},
+			})
+		}
+		parts = append(parts, text)
+	}
+	for _, child := range children {
+		parts = append(parts, "primitive "+child)
+	}
+	return p.sets(parts, "meta", r.Meta, r.ID+"-meta_attributes")
+}
+
+func attrWords(head string, attrs []cib.Attr) string {
+	for _, a := range attrs {
+		if a.Value != "" {
+			head += " " + a.Name + "=" + quoteValue(a.Value)
+		}
+	}
+	return head
+}
+
+func (p *printer) node(n *cib.Node) []string {
+	if n.Score != "" || n.Uname == "" {
+		return nil
+	}
+	name := quoteValue(n.Uname)
+	if n.Type != "" {
+		name += ":" + n.Type
+	}
+	head := "node " + name
+	if n.ID != "" && n.ID != n.Uname {
+		head = "node " + n.ID + ": " + name
+	}
+	parts := describe([]string{head}, n.Description)
+	parts = p.sets(parts, "attributes", n.Attributes, n.Uname+"-instance_attributes")
+	return p.sets(parts, "utilization", n.Utilization, n.Uname+"-utilization")
+}
