@@ -51,8 +51,8 @@ type Timings struct {
 // The profiles. LAN elects in 0.3 to 0.5 s after a leader's death, Fast in half of it, WAN in a few seconds.
 var (
 	LAN = Timings{
-		Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 150 * time.Millisecond,
-		Commit: 60 * time.Millisecond, RPC: 400 * time.Millisecond,
+		Heartbeat: 250 * time.Millisecond, Election: 250 * time.Millisecond, Lease: 180 * time.Millisecond,
+		Commit: 60 * time.Millisecond, RPC: 500 * time.Millisecond,
 	}
 	Fast = Timings{
 		Heartbeat: 100 * time.Millisecond, Election: 100 * time.Millisecond, Lease: 75 * time.Millisecond,

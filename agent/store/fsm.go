@@ -19,6 +19,7 @@ type fsm struct {
 	publish func(*state)
 	current atomic.Pointer[state]
 	halted  atomic.Pointer[error]
+	stopped func() // called once, when applying stops; may be nil
 }
 
 func newFSM(apply func(*cib.CIB, cib.Change) (*cib.CIB, error), logger *slog.Logger, publish func(*state)) *fsm {
@@ -59,6 +60,9 @@ func (f *fsm) halt(cause error) error {
 	err := fmt.Errorf("%w: %w (hint: upgrade this node's paceline)", ErrHalted, cause)
 	if f.halted.CompareAndSwap(nil, &err) {
 		f.logger.Error("applying stopped: this node follows the cluster's state no more", "cause", cause)
+		if f.stopped != nil {
+			f.stopped()
+		}
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 func (s *Store) follow(r *run) {
 	node := r.raft.Load()
 	var led uint64 // term in which the barrier has passed
+	handed := 0    // attempts to hand leadership over
 	last := Leadership{Term: ^uint64(0)}
 	for {
 		var retry <-chan time.Time
@@ -27,6 +28,10 @@ func (s *Store) follow(r *run) {
 			if !now.Leader {
 				now.LeaderID, now.LeaderAddr = "", ""
 				retry = time.After(s.cfg.Timings.Election)
+			}
+			if r.fsm.haltedBy() != nil {
+				handed++
+				s.handOver(r, handed)
 			}
 		}
 		if now != last {
@@ -48,6 +53,24 @@ func (s *Store) barrier(r *run) bool {
 	}
 	defer r.leave()
 	return r.raft.Load().Barrier(enqueueTimeout).Error() == nil
+}
+
+// handOver gives leadership to another voter, a different one each time: this node cannot do what a leader must.
+func (s *Store) handOver(r *run, attempt int) {
+	var others []Voter
+	for _, m := range r.members() {
+		if m.Votes && m.ID != s.cfg.ID {
+			others = append(others, m)
+		}
+	}
+	if len(others) == 0 || !r.enter() {
+		return
+	}
+	defer r.leave()
+	to := others[attempt%len(others)]
+	if err := r.raft.Load().LeadershipTransferToServer(raft.ServerID(to.ID), raft.ServerAddress(to.Addr)).Error(); err != nil {
+		s.cfg.Logger.Warn("leadership was not taken over", "peer", to.ID, "cause", err)
+	}
 }
 
 // updateOwnAddress corrects the voter set when this node leads under another address than the set says.

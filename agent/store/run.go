@@ -116,6 +116,7 @@ func (s *Store) start() (*run, error) {
 		s.preview(r)
 	}
 	r.fsm = newFSM(s.cfg.Apply, s.cfg.Logger, s.publish)
+	r.fsm.stopped = r.nudge
 	r.net = r.newTransport(s.streams.newLayer())
 	if err := s.startRaft(r); err != nil {
 		if r.raft.Load() != nil {

@@ -15,9 +15,11 @@ func bubble(t *testing.T, test func(t *testing.T, l *lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
+		t.Cleanup(func() {
+			l.stop()
+			time.Sleep(drain)
+		})
 		test(t, l)
-		l.stop()
-		time.Sleep(drain)
 	})
 }
 
