@@ -94,6 +94,7 @@ var commands = []command{
 		flags:    []flag{{name: "revision", kind: flagNumber, def: "the current one", usage: "as it was at a `REVISION`"}, flagJSON},
 		examples: []string{"paceline configure show", "paceline configure show web", "paceline configure show --revision 12"},
 	},
+	{path: "configure convert", mount: convertCommand},
 	{
 		path: "configure load", short: "change the configuration to what a file says", run: runLoad,
 		long: "The file is written in the crm language or is a CIB in XML; which of the two is seen from its content. 'update' adds\n" +
