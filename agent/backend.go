@@ -259,7 +259,7 @@ func (n *node) apply(ctx context.Context, cmd api.Command) (api.Applied, error) 
 	case err != nil:
 		return api.Applied{}, err
 	}
-	return api.Applied{Revision: a.Revision}, nil
+	return api.Applied{Revision: a.Revision, ConfigRevision: a.ConfigRevision}, nil
 }
 
 // Apply commits a change.

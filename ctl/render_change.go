@@ -26,18 +26,27 @@ func (in *invocation) changed(r *api.ChangeReply, done string) error {
 		in.printf("would be done:\n")
 		printActions(in.Out, r.Actions)
 	} else if done != "" && len(r.Changes) > 0 || done != "" && r.Settled {
-		in.printf("%s (revision %d)\n", done, r.Revision)
+		in.printf("%s (revision %d)\n", done, r.ConfigRevision)
 	}
 	printProblems(in.Err, r.Problems)
 	for _, n := range r.Notes {
 		fmt.Fprintln(in.Err, "note: "+n)
 	}
+	for _, f := range r.Failures {
+		fmt.Fprintln(in.Err, "error: "+failureText(f))
+	}
 	return in.unsettled(r)
 }
 
+// unsettled turns a wait that did not end well into an exit status.
 func (in *invocation) unsettled(r *api.ChangeReply) error {
-	if in.c.Duration("wait") > 0 && !r.Settled && !r.DryRun {
+	switch {
+	case r.DryRun || in.c.Duration("wait") == 0:
+		return nil
+	case !r.Settled:
 		return &exitStatus{exitUnreachable}
+	case len(r.Failures) > 0:
+		return &exitStatus{exitFailed}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (v statusView) summary(w io.Writer, st *api.Status) {
 	} else {
 		line("Protected: %s, because", yes)
 		for _, b := range because {
-			line("    - %s", b)
+			fmt.Fprintf(w, "      - %s\n", b)
 		}
 	}
 	if st.Maintenance {

@@ -79,7 +79,8 @@ type Command struct {
 
 // Applied is the outcome of a commit.
 type Applied struct {
-	Revision uint64
+	Revision       uint64
+	ConfigRevision uint64
 }
 
 // Live is what a daemon knows beside the CIB.

@@ -49,7 +49,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 		}
 	}
 	reply := &ChangeReply{
-		Schema: Schema, Revision: snap.Revision, DryRun: e.dryRun, Problems: warnings,
+		Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, DryRun: e.dryRun, Problems: warnings,
 		Changes: differences(&snap.CIB.Configuration, &next.Configuration), Actions: []Action{},
 	}
 	if len(reply.Changes) == 0 && !e.unseen {
@@ -77,8 +77,34 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	if err != nil {
 		return nil, err
 	}
-	reply.Revision = applied.Revision
-	return s.settle(ctx, reply, e.wait)
+	reply.Revision, reply.ConfigRevision = applied.Revision, applied.ConfigRevision
+	if reply, err = s.settle(ctx, reply, e.wait); err != nil || e.wait <= 0 {
+		return reply, err
+	}
+	later, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply.Failures = newFailures(next, later.CIB)
+	return reply, nil
+}
+
+// newFailures lists what failed between two states.
+func newFailures(before, after *cib.CIB) []Failure {
+	known := map[failure]bool{}
+	for _, f := range failures(before) {
+		f.Count = ""
+		known[f] = true
+	}
+	var out []Failure
+	for _, f := range failures(after) {
+		shown := f.Failure
+		f.Count = ""
+		if !known[f] {
+			out = append(out, shown)
+		}
+	}
+	return out
 }
 
 // nothing says whether a change is empty: a batch of no changes.
@@ -92,7 +118,7 @@ func nothing(c cib.Change) bool {
 // unchanged answers a request for what is so already.
 func (s *Server) unchanged(ctx context.Context, snap Snapshot, e edit) (*ChangeReply, error) {
 	return s.settle(ctx, &ChangeReply{
-		Schema: Schema, Revision: snap.Revision, DryRun: e.dryRun, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{},
+		Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, DryRun: e.dryRun, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{},
 		Notes: []string{"nothing to change: the configuration is so already"},
 	}, e.wait)
 }

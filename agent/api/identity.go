@@ -156,7 +156,10 @@ func (s *Server) peerOf(c net.Conn) identity {
 	if err == nil {
 		name = u.Username
 	}
-	id := identity{user: name + "@" + s.node(context.Background())}
+	id := identity{user: name}
+	if node := s.node(context.Background()); node != "" {
+		id.user += "@" + node // where the command was typed
+	}
 	// The daemon's own user is as good as root: it could do by itself whatever it is asked for.
 	if cred.Uid == 0 || int(cred.Uid) == os.Getuid() || s.inGroup(cred, u) {
 		id.allowed = true

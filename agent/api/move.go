@@ -41,7 +41,8 @@ func (s *Server) move(ctx context.Context, q *request) (any, error) {
 		}
 		if m.from == r.Node {
 			return &ChangeReply{
-				Schema: Schema, Revision: snap.Revision, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{}, Settled: true,
+				Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision,
+				Changes: []Change{}, Actions: []Action{}, Problems: []Problem{}, Settled: true,
 				Notes: []string{m.resource.ID + " runs on " + r.Node + " already"},
 			}, nil
 		}
@@ -228,7 +229,7 @@ func (m *mover) release(ctx context.Context, c *cib.CIB, at string, reply *Chang
 	if err != nil {
 		return asError(err, m.q.what, "").WithHint("it has moved; `paceline resource clear %s` removes the preference", m.resource.ID)
 	}
-	reply.Revision = applied.Revision
+	reply.Revision, reply.ConfigRevision = applied.Revision, applied.ConfigRevision
 	reply.Changes = []Change{}
 	if back != at && back != "" {
 		reply.Notes = append(reply.Notes, "without a preference it would go back to "+back+"; so "+m.stays())

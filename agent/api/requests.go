@@ -39,13 +39,16 @@ type ChangeRequest struct {
 
 // ChangeReply is the outcome of any write.
 type ChangeReply struct {
-	Schema   int       `json:"schema"`
-	Revision uint64    `json:"revision"` // after the commit; of the current state in a dry run
-	DryRun   bool      `json:"dry_run,omitempty"`
-	Changes  []Change  `json:"changes"`  // what changed in the configuration, in words
-	Actions  []Action  `json:"actions"`  // what the cluster does about it
-	Problems []Problem `json:"problems"` // warnings; errors refuse the change
-	Settled  bool      `json:"settled"`  // with Wait: the cluster has settled
+	Schema         int       `json:"schema"`
+	Revision       uint64    `json:"revision"`        // of the state after the commit; of the current one in a dry run
+	ConfigRevision uint64    `json:"config_revision"` // the name of the commit in the history
+	DryRun         bool      `json:"dry_run,omitempty"`
+	Changes        []Change  `json:"changes"`  // what changed in the configuration, in words
+	Actions        []Action  `json:"actions"`  // what the cluster does about it
+	Problems       []Problem `json:"problems"` // warnings; errors refuse the change
+	Settled        bool      `json:"settled"`  // with a wait: the cluster has settled
+	// Failures happened during the wait.
+	Failures []Failure `json:"failures,omitempty"`
 	// Notes are for the person who asked: what was left behind, what to do next.
 	Notes []string `json:"notes,omitempty"`
 }

@@ -181,6 +181,7 @@ func (s *Server) restart(ctx context.Context, q *request) (any, error) {
 	}
 	second.Actions = append(first.Actions, second.Actions...)
 	second.Changes = []Change{}
+	second.Failures = append(first.Failures, second.Failures...)
 	if !first.Settled {
 		second.Notes = append(second.Notes, "it was told to start again before it had stopped")
 	}
@@ -214,7 +215,7 @@ func (s *Server) cleanup(ctx context.Context, q *request) (any, error) {
 		}
 	}
 	batch, names := forgetFailures(snap.CIB, r.Node, wanted)
-	reply := &ChangeReply{Schema: Schema, Revision: snap.Revision, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{}}
+	reply := &ChangeReply{Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{}}
 	if len(batch) == 0 {
 		reply.Notes = []string{"nothing to clean up: no failure is recorded"}
 		return reply, nil

@@ -125,6 +125,9 @@ func (o *objects) add(section string, e *etree.Element) string {
 	for n := 2; o.at[key] != nil; n++ {
 		key = name + " " + strconv.Itoa(n)
 	}
+	if uname := e.SelectAttrValue("uname", ""); e.Tag == "node" && uname != "" {
+		name = "node " + strconv.Quote(uname) // people know a node by its name
+	}
 	it := &object{key: key, name: name, element: e}
 	o.at[key] = it
 	o.list = append(o.list, it)

@@ -154,10 +154,10 @@ func (c *Cluster) Apply(_ context.Context, cmd api.Command) (api.Applied, error)
 		}
 		c.commits = append([]api.Commit{commit}, c.commits...)
 	}
-	rev := c.Snap.Revision
+	applied := api.Applied{Revision: c.Snap.Revision, ConfigRevision: c.Snap.ConfigRevision}
 	c.carryOut()
 	c.poke()
-	return api.Applied{Revision: rev}, nil
+	return applied, nil
 }
 
 // carryOut does what the planner wants, unless it is held back.
