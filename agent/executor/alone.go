@@ -27,7 +27,7 @@ func (e *Executor) leaseLoop() {
 		}
 		e.mu.Lock()
 		e.stepLease(leaseTick{})
-		now := time.Now()
+		now := e.now()
 		wait := e.lease.wake(now).Sub(now)
 		e.mu.Unlock()
 		timer.Reset(max(wait, 0))
@@ -39,7 +39,7 @@ func (e *Executor) stepLease(ev leaseEvent) {
 	if e.closing {
 		return
 	}
-	for _, f := range e.lease.step(time.Now(), ev) {
+	for _, f := range e.lease.step(e.now(), ev) {
 		switch x := f.(type) {
 		case closeSession:
 			if e.session != nil {
@@ -159,7 +159,7 @@ func (e *Executor) stopMine(ctx context.Context, how string, budget time.Duratio
 		if ctx.Err() != nil || left <= 0 {
 			break
 		}
-		j := e.stopJob(a, how, left)
+		j := e.stopJob(a, how, left, why)
 		if j == nil {
 			break
 		}
@@ -193,7 +193,7 @@ func wait(ctx context.Context, limit time.Duration, j *job) {
 }
 
 // stopJob queues the stop (or demote) of a resource ahead of everything.
-func (e *Executor) stopJob(a Active, how string, left time.Duration) *job {
+func (e *Executor) stopJob(a Active, how string, left time.Duration, why string) *job {
 	x := *a.Action
 	x.Operation, x.IntervalMS, x.StartDelayMS, x.TargetRC = resources.Stop, 0, 0, int(resources.OK)
 	if how == PolicyDemote && promotable(a) {
@@ -212,7 +212,7 @@ func (e *Executor) stopJob(a Active, how string, left time.Duration) *job {
 		return nil
 	}
 	r := e.resource(a.Resource)
-	j := &job{kind: jobAlone, action: &x}
+	j := &job{kind: jobAlone, action: &x, why: why}
 	if p := r.running; p != nil && p.kind == jobAlone {
 		return p // of an attempt before, and still at it
 	}

@@ -208,7 +208,7 @@ func TestCutOffEndsAStartAndGoesOnPastAHangingStop(t *testing.T) {
 			r := d.result()
 			got[r.Resource+"/"+r.Operation] = r.Status
 		}
-		if got["c/start"] != cib.OpDone || got["c/promote"] != cib.OpCancelled || got["b/stop"] != cib.OpDone {
+		if got["c/start"] != cib.OpCancelled || got["c/promote"] != cib.OpCancelled || got["b/stop"] != cib.OpDone {
 			t.Errorf("results: %v", got)
 		}
 		d.close()

@@ -74,7 +74,7 @@ func (c *leaseCore) step(now time.Time, ev leaseEvent) []leaseEffect {
 		c.until = now.Add(c.lease / 4)
 		why := fmt.Sprintf("this node stood still for %v, longer than its lease of %v", gap.Round(time.Millisecond), c.lease)
 		out = append(out, pauseSeen{why: why})
-		if c.open {
+		if _, fresh := ev.(leaseHello); c.open && !fresh { // a Hello has replaced the session already
 			c.open = false
 			out = append(out, closeSession{why: why})
 		}

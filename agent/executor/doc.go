@@ -18,7 +18,8 @@
 //     except a stop, which runs and says so;
 //   - every order ends with exactly one result, kept and sent again until the coordinator acknowledges its call number.
 //
-// A result of status cib.OpCancelled says that the agent never ran for that order.
+// A result of status cib.OpCancelled tells nothing about the resource: the agent never ran for that order, or this node
+// itself ended it when it was cut off (a stop with its own result follows).
 //
 // The decisions about the lease (leaseCore) and the meaning of the journal (State) are step machines without clock or
 // file. Tests run the whole in virtual time over net.Pipe with agents that only sleep; journals are fuzzed and checked

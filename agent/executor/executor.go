@@ -53,6 +53,7 @@ type Executor struct {
 	j         *journal
 	started   time.Time
 	uptime    time.Duration   // at started
+	slept     time.Duration   // suspendTime at started
 	ctx       context.Context // ends operations in flight
 	cancel    context.CancelFunc
 	wg        sync.WaitGroup
@@ -100,7 +101,7 @@ func New(cfg Config) (*Executor, error) {
 	}
 	e := &Executor{
 		cfg: cfg, log: cfg.Logger,
-		started: time.Now(), uptime: cfg.Uptime(),
+		started: time.Now(), uptime: cfg.Uptime(), slept: suspendTime(),
 		kick: make(chan struct{}, 1), admission: make(chan struct{}, 1), probed: make(chan struct{}),
 		resources: map[string]*resource{}, seen: map[transition.Numbers]bool{},
 	}
@@ -125,6 +126,20 @@ func kernelUptime() time.Duration {
 		return 0
 	}
 	return time.Duration(t.Nano())
+}
+
+// suspendTime is how long the machine has been suspended since its boot: Go's clock does not count that.
+func suspendTime() time.Duration {
+	var boot, mono unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil {
+		return 0
+	}
+	return time.Duration(boot.Nano() - mono.Nano())
+}
+
+// now is the time for the lease: a suspended machine was paused as much as a stopped process.
+func (e *Executor) now() time.Time {
+	return time.Now().Add((suspendTime() - e.slept).Round(100 * time.Millisecond))
 }
 
 // mono is the time since the machine's boot in milliseconds.
@@ -152,7 +167,7 @@ func (e *Executor) recover() error {
 		}
 		s.Active, s.Recurring, s.Open = nil, nil, nil
 	}
-	e.lease = newLeaseCore(time.Now(), lease, s.Policy)
+	e.lease = newLeaseCore(e.now(), lease, s.Policy)
 	if err := e.j.append(Entry{Kind: KindDaemonStart}, true, journalWait); err != nil {
 		return err
 	}
@@ -212,7 +227,8 @@ func (e *Executor) names() []string {
 }
 
 // Close ends sessions, monitors and watchers, waits for operations in flight until ctx ends, then ends those, and closes
-// the journal. Resources keep running.
+// the journal. Resources keep running. An operation that it had to end has no result: the next daemon finds out by a
+// monitor. The error says that an agent could not be ended.
 func (e *Executor) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closing {
@@ -250,10 +266,19 @@ func (e *Executor) Close(ctx context.Context) error {
 		}
 	}
 	e.cancel()
-	e.wg.Wait()
+	all := make(chan struct{})
+	go func() { e.wg.Wait(); close(all) }()
+	t := time.NewTimer(2 * runnerGrace)
+	defer t.Stop()
+	var err error
+	select {
+	case <-all:
+	case <-t.C:
+		err = errors.New("close executor: an agent does not end")
+	}
 	e.j.note(Entry{Kind: KindDaemonStop})
 	e.j.close()
-	return nil
+	return err
 }
 
 // Inventory lists what may be active here, in the order in which it was started.

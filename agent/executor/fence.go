@@ -51,7 +51,7 @@ func (e *Executor) fenceForbidden(o fencing.Order, arrived time.Time) string {
 	if late := time.Since(arrived); late >= o.Delay+o.Budget {
 		return fmt.Sprintf("the order expired: it came %v ago and was good for %v", late.Round(time.Millisecond), o.Delay+o.Budget)
 	}
-	if ok, why := e.lease.mayAct(time.Now()); !ok {
+	if ok, why := e.lease.mayAct(e.now()); !ok {
 		return why
 	}
 	return ""

@@ -34,6 +34,7 @@ type agents struct {
 	busy     map[string]string
 	overlaps []string
 	watchers map[string][]func(string)
+	onRun    func(resources.Request)
 }
 
 func newAgents() *agents {
@@ -52,6 +53,9 @@ func (a *agents) Run(ctx context.Context, req resources.Request) resources.Resul
 	a.calls = append(a.calls, call{req.Resource, req.Operation, req.Interval, time.Since(a.zero), -1})
 	takes, deaf := a.takes[key], a.deaf[key]
 	a.mu.Unlock()
+	if a.onRun != nil {
+		a.onRun(req)
+	}
 	var out resources.Result
 	if deaf {
 		time.Sleep(takes)
@@ -261,11 +265,16 @@ func (c *coordinator) send(a *transition.Action) transition.Numbers {
 // result waits for the next result.
 func (c *coordinator) result() transition.Result {
 	c.t.Helper()
-	ev := <-c.s.Events()
-	if ev.Result == nil {
-		c.t.Fatalf("no result but %+v", ev)
+	select {
+	case ev := <-c.s.Events():
+		if ev.Result == nil {
+			c.t.Fatalf("no result but %+v", ev)
+		}
+		return *ev.Result
+	case <-time.After(time.Hour):
+		c.t.Fatal("no result for an hour")
 	}
-	return *ev.Result
+	return transition.Result{}
 }
 
 // do orders an action, waits for its result and acknowledges it.

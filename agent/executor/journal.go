@@ -100,6 +100,10 @@ func openJournal(dir string, log *slog.Logger, open func(string) (journalFile, e
 			return nil, fmt.Errorf("open journal: cut the torn line: %w", err)
 		}
 	}
+	if err := syncDir(dir); err != nil { // or a power cut takes a new file away, and the highest term with it
+		j.file.Close()
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
 	j.size = good
 	go j.write()
 	return j, nil
@@ -361,6 +365,9 @@ func (j *journal) rotate() error {
 		os.Remove(fresh)
 		return fmt.Errorf("rotate journal: %w", err)
 	}
+	if j.unsynced {
+		j.file.Datasync() // the old file is for people and checkers; the new one tells all that counts
+	}
 	j.file.Close()
 	j.file, j.size, j.dirty, j.unsynced = f, int64(n), false, false
 	return nil
@@ -379,7 +386,11 @@ func (j *journal) replace(fresh string) error {
 	if err := os.Rename(fresh, j.path); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(j.path))
+	return syncDir(filepath.Dir(j.path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ type disk struct {
 	mu     sync.Mutex
 	full   bool
 	broken bool // syncs fail
+	// Of the newest file:
+	written int
+	synced  int
 }
 
 type weakFile struct {
@@ -45,7 +48,9 @@ func (f *weakFile) Write(p []byte) (int, error) {
 		n, _ := f.journalFile.Write(p[:len(p)/2])
 		return n, syscall.ENOSPC
 	}
-	return f.journalFile.Write(p)
+	n, err := f.journalFile.Write(p)
+	f.d.written += n
+	return n, err
 }
 
 func (f *weakFile) Datasync() error {
@@ -54,6 +59,7 @@ func (f *weakFile) Datasync() error {
 	if f.d.broken {
 		return syscall.EIO
 	}
+	f.d.synced = f.d.written
 	return f.journalFile.Datasync()
 }
 
@@ -285,4 +291,52 @@ func BenchmarkBegin(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestJournalIsWrittenBeforeItMatters looks at the file at the two moments that count: when an agent begins (the begin of what
+// changes something is there, and synced), and when a result arrives (its end is there).
+func TestJournalIsWrittenBeforeItMatters(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		d := &disk{}
+		cfg := config(dir, a)
+		cfg.openFile = d.open
+		path := filepath.Join(dir, JournalName)
+		has := func(k Kind, resource, operation string, synced bool) bool {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Error(err)
+			}
+			d.mu.Lock()
+			if synced {
+				b = b[:d.synced]
+			}
+			d.mu.Unlock()
+			entries, _, _, _ := decodeJournal(strings.NewReader(string(b)))
+			for _, e := range entries {
+				if e.Kind == k && e.Resource == resource && e.Operation == operation {
+					return true
+				}
+			}
+			return false
+		}
+		a.onRun = func(req resources.Request) {
+			if !has(KindBegin, req.Resource, req.Operation, changes(req.Operation)) {
+				t.Errorf("%s of %s runs and its begin is not on the disk", req.Operation, req.Resource)
+			}
+		}
+		e := start(t, cfg)
+		c := dial(t, e, hello(1))
+		for _, op := range []string{resources.Monitor, resources.Start, resources.Promote, resources.Notify, resources.Demote, resources.Stop} {
+			c.do(action("a", op))
+			if !has(KindEnd, "a", op, false) {
+				t.Errorf("the result of %s is here and its end is not in the journal", op)
+			}
+		}
+		time.Sleep(syncIdle + time.Millisecond)
+		if !has(KindEnd, "a", resources.Stop, true) {
+			t.Error("ends are never synced")
+		}
+		c.close()
+		stopExecutor(t, e)
+	})
 }

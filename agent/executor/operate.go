@@ -77,7 +77,7 @@ func (e *Executor) forbidden(j *job) string {
 	if j.numbers.Term < e.term {
 		return fmt.Sprintf("the order is of term %d, and term %d has begun", j.numbers.Term, e.term)
 	}
-	if ok, why := e.lease.mayAct(time.Now()); !ok {
+	if ok, why := e.lease.mayAct(e.now()); !ok {
 		return why
 	}
 	return ""
@@ -87,7 +87,7 @@ func (e *Executor) forbidden(j *job) string {
 func (e *Executor) begin(j *job) (note string, ok bool) {
 	op := j.action.Operation
 	entry := Entry{Kind: KindBegin, Resource: j.action.Resource, Operation: op, IntervalMS: j.action.IntervalMS,
-		CallID: j.call, Numbers: &j.numbers, Action: j.action, SelfStop: j.kind == jobAlone}
+		CallID: j.call, Numbers: &j.numbers, Action: j.action, SelfStop: j.kind == jobAlone, Reason: j.why}
 	wait := journalWait
 	if op == resources.Stop || j.kind == jobAlone {
 		wait = journalWaitStop
@@ -119,6 +119,11 @@ func (e *Executor) operate(r *resource, j *job, runner resources.Runner, note st
 	ctx, cancel := context.WithTimeout(j.ctx, req.Timeout)
 	defer cancel()
 	out, back := e.call(ctx, runner, req)
+	if e.interrupted(j) {
+		e.j.note(Entry{Kind: KindEnd, Resource: j.action.Resource, Operation: j.action.Operation, IntervalMS: j.action.IntervalMS,
+			CallID: j.call, BeganMS: e.mono(began), Reason: "the daemon ended it; how far it came is not known"})
+		return
+	}
 	res := e.outcome(j, out, began)
 	if note != "" {
 		res.ExitReason = joinReason(res.ExitReason, note)
@@ -133,6 +138,13 @@ func (e *Executor) operate(r *resource, j *job, runner resources.Runner, note st
 		e.j.note(Entry{Kind: KindReturned, Resource: j.action.Resource, Operation: j.action.Operation,
 			IntervalMS: j.action.IntervalMS, CallID: j.call})
 	}
+}
+
+// interrupted says whether the end of the daemon ended the job.
+func (e *Executor) interrupted(j *job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closing && j.ctx.Err() != nil
 }
 
 func agentOf(a *transition.Action) resources.Agent {
@@ -205,7 +217,9 @@ func (e *Executor) outcome(j *job, out resources.Result, began time.Time) transi
 		res.ExitReason = joinReason(res.ExitReason, "the agent gave the exit code "+strconv.Itoa(int(out.Code)))
 	}
 	if j.preempted && j.kind == jobOrdered {
-		res.ExitReason = joinReason(res.ExitReason, "this node was cut off and ended it")
+		// No failure of the agent's: the stop that follows says what came of it.
+		res.Status = cib.OpCancelled
+		res.ExitReason = joinReason("this node was cut off and ended it", res.ExitReason)
 	}
 	return res
 }

@@ -27,6 +27,7 @@ type job struct {
 	numbers transition.Numbers
 	monitor *monitor // of jobRecurring
 	role    Role     // of jobProbe: what is expected
+	why     string   // of jobAlone
 	call    int64
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -244,7 +245,7 @@ func (e *Executor) order(o *transition.Order) {
 		j.done = make(chan struct{})
 		e.answer(j, e.cancelled(j, fmt.Sprintf(format, args...)))
 	}
-	if ok, why := e.lease.mayAct(time.Now()); !ok {
+	if ok, why := e.lease.mayAct(e.now()); !ok {
 		refuse("refused: %s", why)
 		return
 	}
