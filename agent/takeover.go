@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"paceline/agent/api"
 	"paceline/agent/coordinator"
 	"paceline/agent/quorum"
 	"paceline/agent/store"
@@ -126,3 +127,18 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 	n.tellTakeover(coordinator.TakenOver{Err: err})
 	n.tellTakeover(n.leaderIs())
 }
+
+// ForceQuorum makes this node the only voter, on a person's word, and returns when it coordinates.
+func (b backend) ForceQuorum(ctx context.Context) error {
+	n := b.d.current()
+	if n == nil {
+		return api.ErrUnconfigured
+	}
+	if err := n.store.ForceQuorum(ctx); err != nil {
+		return err
+	}
+	_, err := b.Route(ctx)
+	return err
+}
+
+var _ api.QuorumForcer = backend{}

@@ -313,3 +313,17 @@ func (g *Graph) Real() int {
 	}
 	return n
 }
+
+// Pending returns the real actions that are in flight and those that wait, each by ID.
+func (m *Machine) Pending() (flying, waits []*Action) {
+	for _, a := range m.graph.Actions {
+		switch {
+		case a.Kind == KindPseudo:
+		case m.state[a.ID] == inFlight:
+			flying = append(flying, a)
+		case m.state[a.ID] == waiting:
+			waits = append(waits, a)
+		}
+	}
+	return flying, waits
+}
