@@ -120,7 +120,12 @@ func audit(t *testing.T, c *cluster.Cluster) []cluster.Span {
 const vip = "10.77.0.200"
 
 // shop is the configuration of most stories: an address and a process that belong together, and fencing.
-const shop = `<cib validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="o"><nvpair id="o-1" name="stonith-enabled" value="true"/><nvpair id="o-2" name="stonith-action" value="off"/></cluster_property_set></crm_config><nodes/><resources><primitive id="power" class="stonith" type="fence_lab"><instance_attributes id="p-ia"><nvpair id="p-1" name="pcmk_host_list" value="node1 node2 node3"/></instance_attributes><operations><op id="p-m" name="monitor" interval="30s"/></operations></primitive><group id="shop"><primitive id="ip" class="ocf" provider="paceline" type="vip"><instance_attributes id="i-ia"><nvpair id="i-1" name="ip" value="10.77.0.200"/><nvpair id="i-2" name="cidr_netmask" value="24"/></instance_attributes><operations><op id="i-m" name="monitor" interval="10s"/></operations></primitive><primitive id="web" class="ocf" provider="paceline" type="process"><instance_attributes id="w-ia"><nvpair id="w-1" name="command" value="sleep"/><nvpair id="w-2" name="args" value="1000000"/></instance_attributes><operations><op id="w-m" name="monitor" interval="10s"/></operations></primitive></group></resources><constraints/></configuration><status/></cib>`
+const shop = `property stonith-enabled=true stonith-action=off
+primitive power stonith:fence_lab params pcmk_host_list="node1 node2 node3" op monitor interval=30s
+primitive ip ocf:paceline:vip params ip=` + vip + ` cidr_netmask=24 op monitor interval=10s
+primitive web ocf:paceline:process params command=sleep args=1000000 op monitor interval=10s
+group shop ip web
+`
 
 func open(s *api.Status) bool {
 	return cluster.Together(s, "ip", "web") != "" && cluster.Where(s, "power") != "" && cluster.Quiet(s)

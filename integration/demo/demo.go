@@ -20,6 +20,9 @@ import (
 
 const vip = "10.77.0.200"
 
+// openMax bounds the first start of the group, which takes a fraction of a second: if it fails, one wants to know soon.
+const openMax = 15 * time.Second
+
 // demo is one demonstration.
 type demo struct {
 	profile, bin  string
@@ -109,7 +112,9 @@ func (d *demo) setUp(ctx context.Context) error {
 	if err := c.Load(ctx, text); err != nil {
 		return err
 	}
-	s, err := c.Await(ctx, "the shop to open", func(s *api.Status) bool {
+	opening, cancel := context.WithTimeout(ctx, openMax)
+	defer cancel()
+	s, err := c.Await(opening, "the shop to open", func(s *api.Status) bool {
 		return cluster.Together(s, "ip", "disk", "web") != "" && cluster.Where(s, "power") != "" && cluster.Quiet(s)
 	})
 	if err != nil {
@@ -193,7 +198,15 @@ func (d *demo) failover(ctx context.Context) error {
 	_, err = d.c.Await(ctx, "the shop to open again", func(s *api.Status) bool {
 		return cluster.Together(s, "ip", "disk", "web") == d.heir && cluster.Quiet(s)
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	d.say("the shop is open again; it sells for a second before %s gets its power back", d.victim)
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+	}
+	return context.Cause(ctx)
 }
 
 // rejoin boots the node again and waits until it is a member like the others.

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -216,37 +215,6 @@ func (l *life) servicePID(service string) int {
 		return 0
 	}
 	return l.outerPID(s.pid)
-}
-
-// outerPID translates a process number of the node into one of the host.
-func (l *life) outerPID(inner int) int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0
-	}
-	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", l.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); err != nil || own != ns {
-			continue
-		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(status)) {
-			if f := strings.Fields(line); len(f) > 1 && f[0] == "NSpid:" && f[len(f)-1] == strconv.Itoa(inner) {
-				return pid
-			}
-		}
-	}
-	return 0
 }
 
 // end ends every process of the node and returns when none is left.

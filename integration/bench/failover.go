@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"paceline/agent/api"
+	"paceline/integration/cluster"
+	"paceline/integration/lab"
+)
+
+const vip = "10.77.0.200"
+
+// configuration is what is measured: an address first, then a process. %s names the service.
+const configuration = `property stonith-enabled=true stonith-action=off
+primitive power stonith:fence_lab params pcmk_host_list="node1 node2 node3" op monitor interval=30s
+primitive ip ocf:paceline:vip params ip=` + vip + ` cidr_netmask=24 op monitor interval=10s
+primitive web %s op monitor interval=10s
+group shop ip web
+`
+
+const process = "ocf:paceline:process params command=sleep args=1000000"
+
+func isOpen(s *api.Status) bool {
+	return cluster.Together(s, "ip", "web") != "" && cluster.Where(s, "power") != "" && cluster.Quiet(s)
+}
+
+// failover measures power cuts of the active node, for clusters of two and three and two profiles.
+func (b *bench) failover(ctx context.Context) error {
+	b.printf("\n## A power cut of the active node\n\nFrom the cut to the address's first answer from another node, a client pinging every 10 ms; fencing on; milliseconds; %d cuts each.\n", b.runs)
+	b.printf("\n| nodes | profile | min | median | p99 | max | detect | elect | fence | plan | start |\n| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	var errs []error
+	for _, nodes := range []int{3, 2} {
+		for _, profile := range []string{"lan", "fast"} {
+			if err := b.failoverOf(ctx, nodes, profile); err != nil {
+				errs = append(errs, fmt.Errorf("%d nodes, profile %s: %w", nodes, profile, err))
+			}
+		}
+	}
+	b.printf("\nThe terms are medians. Detect: until the first survivor says that the node is gone. Elect: until a new coordinator works, where the old one was cut and this came later. Fence: the device's own time. Plan: everything between. Start: from the first start to the answer.\n")
+	return errors.Join(errs...)
+}
+
+func (b *bench) failoverOf(ctx context.Context, nodes int, profile string) (err error) {
+	c, err := b.cluster(ctx, nodes, profile, false, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Down()) }()
+	if err := c.Load(ctx, fmt.Sprintf(configuration, process)); err != nil {
+		return err
+	}
+	ping, err := c.Client().Ping(ctx, netip.MustParseAddr(vip), 10*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	defer ping.Stop()
+	var total sample
+	terms := map[string]sample{}
+	for i := range b.runs {
+		f, err := cutOnce(ctx, c, ping)
+		if err != nil {
+			return fmt.Errorf("cut %d: %w", i+1, err)
+		}
+		total = append(total, f.Total())
+		for _, t := range f.Terms() {
+			terms[t.Name] = append(terms[t.Name], t.Took)
+		}
+	}
+	if _, err := c.Audit(); err != nil {
+		return err
+	}
+	b.printf("| %d | %s | %s |", nodes, profile, total.row())
+	for _, name := range []string{"detect", "elect", "fence", "plan", "start"} {
+		b.printf(" %s |", ms(terms[name].at(0.5)))
+	}
+	b.printf("\n")
+	return nil
+}
+
+// cutOnce cuts the active node's power once, and brings the cluster back to where it was.
+func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger) (cluster.Failover, error) {
+	ctx, cancel := step(ctx)
+	defer cancel()
+	var f cluster.Failover
+	s, err := c.Await(ctx, "the group to run", isOpen)
+	if err != nil {
+		return f, err
+	}
+	victim := cluster.Together(s, "ip", "web")
+	events := len(c.Switch().Events())
+	if err := c.Node(victim).Kill(); err != nil {
+		return f, err
+	}
+	cut, err := c.Switch().Await(ctx, events, func(e lab.PowerEvent) bool { return e.Node == victim && e.What == "cut" })
+	if err != nil {
+		return f, err
+	}
+	reply, err := ping.Await(ctx, cut.Time, func(r lab.Reply) bool { return r.From != "" && r.From != victim })
+	if err != nil {
+		return f, err
+	}
+	if _, err := c.Await(ctx, "the group to run again", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != victim && cluster.Quiet(s)
+	}); err != nil {
+		return f, err
+	}
+	if f, err = c.Failover(victim, cut.Time); err != nil {
+		return f, err
+	}
+	f.Answered = reply.At
+	if err := c.Node(victim).Boot(ctx); err != nil {
+		return f, err
+	}
+	_, err = c.Await(ctx, "the node to be back", func(s *api.Status) bool {
+		for _, n := range c.Nodes() {
+			if !cluster.Online(s, n.Name) {
+				return false
+			}
+		}
+		return s.Quorum.Total == len(c.Nodes()) && isOpen(s)
+	})
+	return f, err
+}
