@@ -202,8 +202,10 @@ func (s *session) pump() {
 			s.events <- coordinator.Reported{Result: *ev.Result}
 		case ev.Fence != nil:
 			s.events <- coordinator.FenceReported{Result: *ev.Fence}
-		case ev.Lost != nil:
+		}
+		if ev.Lost != nil { // the last event
 			why = ev.Lost
+			break
 		}
 	}
 	s.events <- coordinator.SessionDown{Node: s.node, Why: why.Error()}
