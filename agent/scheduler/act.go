@@ -192,6 +192,12 @@ func (w *world) actReload(r *rsc, n *node, start *action) {
 	a.reload = true
 	w.needOp(a, "its parameters were changed")
 	w.order(start, a, 0)
+	for _, p := range w.beforeAll(r, taskStop) {
+		if p.task == taskMonitor {
+			w.order(p, a, 0)
+		}
+	}
+	a.unless = start
 }
 
 // beforeAll lists what must be over before one can rely on a resource having stopped: its stops, and the probes that

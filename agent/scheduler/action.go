@@ -41,6 +41,7 @@ type action struct {
 	migrates    bool // stop or start that a migration stands in for
 	extraMeta   map[string]string
 	reload      bool
+	unless      *action // not needed when that is done
 	id          int
 }
 

@@ -56,12 +56,12 @@ func (w *world) placeInstances(r *rsc, limit, perNode int) {
 	if available > 0 {
 		optimal = min(perNode, max(1, limit/available))
 	}
-	placed := 0
+	placed, reserved := 0, map[*node]bool{}
 	for _, k := range order {
 		if placed >= limit {
 			break
 		}
-		if n := w.keepNode(r, k, count, optimal); n != nil && w.placeEarly(r, k, n, count, perNode) {
+		if n := w.keepNode(r, k, count, optimal); n != nil && w.placeEarly(r, k, n, count, perNode, limit-placed, reserved) {
 			count[n]++
 			placed++
 		}
@@ -102,15 +102,38 @@ func (w *world) keepNode(r, k *rsc, count map[*node]int, optimal int) *node {
 
 func anyFiller(k *rsc) bool { return k.filler }
 
-// placeEarly tries to leave an instance on its node; where it would go elsewhere, nothing is changed.
-func (w *world) placeEarly(r, k *rsc, n *node, count map[*node]int, perNode int) bool {
+// placeEarly tries to leave an instance on its node. Where another node is better, that one is reserved for an instance
+// that runs nowhere yet, as long as there are such; when there are none, nothing is changed.
+func (w *world) placeEarly(r, k *rsc, n *node, count map[*node]int, perNode, left int, reserved map[*node]bool) bool {
 	save := w.saveInstance(k)
-	got := w.placeInstance(r, k, n, count, perNode)
-	if got == n {
-		return true
+	tried := map[*node]bool{}
+	for {
+		for m := range tried {
+			k.spreadAt(m, banned)
+		}
+		got := w.placeInstance(r, k, n, count, perNode)
+		if got == n {
+			for m := range tried {
+				reserved[m] = true
+			}
+			return true
+		}
+		w.restoreInstance(k, save)
+		save = w.saveInstance(k)
+		if got == nil || tried[got] {
+			return false
+		}
+		tried[got] = true
+		more := 0
+		for m := range tried {
+			if !reserved[m] {
+				more++
+			}
+		}
+		if len(reserved)+more >= left {
+			return false
+		}
 	}
-	w.restoreInstance(k, save)
-	return false
 }
 
 // placeInstance places one instance on a node that is not full.

@@ -26,7 +26,7 @@ func (w *world) emit() *transition.Graph {
 func (w *world) wanted() []*action {
 	var list []*action
 	for _, a := range w.actions {
-		if a.done() && !(a.beforeStop != nil && a.beforeStop.done()) {
+		if a.done() && !(a.beforeStop != nil && a.beforeStop.done()) && !(a.unless != nil && a.unless.need) {
 			list = append(list, a)
 		}
 	}
@@ -171,7 +171,12 @@ func (w *world) fillOperation(t *transition.Action, a *action) {
 	}
 	meta := w.opMeta(r, task, a.interval)
 	t.Agent = r.agent
-	t.TimeoutMS = w.timeoutOf(meta)
+	if a.cancelOf != "" {
+		meta = map[string]string{"timeout": "0"}
+	}
+	if a.cancelOf == "" {
+		t.TimeoutMS = w.timeoutOf(meta)
+	}
 	if v, ok := meta["start-delay"]; ok {
 		if ms, err := cib.ParseMilliseconds(v); err == nil && ms > 0 {
 			t.StartDelayMS = ms

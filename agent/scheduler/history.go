@@ -186,7 +186,11 @@ func (w *world) instanceFor(n *node, h *cib.ResourceHistory, records []*record) 
 			}
 			return w.uniqueInstance(c, leaf, number)
 		default:
-			return w.anonymousInstance(c, leaf, n, records)
+			r := w.anonymousInstance(c, leaf, n, records)
+			if r != nil && r.histName == "" && number >= 0 && everActive(records) {
+				r.histName = h.ID
+			}
+			return r
 		}
 	}
 	return w.removed(n, h, records)
@@ -231,7 +235,6 @@ func (w *world) anonymousInstance(c, leaf *rsc, n *node, records []*record) *rsc
 		if free != nil {
 			return leafOf(free, leaf.base)
 		}
-		return leafOf(c.kids[0], leaf.base)
 	}
 	if free == nil {
 		free = w.addInstance(c)

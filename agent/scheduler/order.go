@@ -19,6 +19,7 @@ type ordering struct {
 	gateThen            *action
 	mandatory           bool
 	symmetric           bool
+	loose               bool // the reverse of an order that some of several satisfy: it forces nothing
 }
 
 type orderKind uint8
@@ -101,6 +102,9 @@ func (w *world) orderPair(s orderSpec, first, then *rsc, requireAll string) {
 	}
 	back := &ordering{id: s.id, first: then, then: first, firstTask: inverse(s.thenTask), thenTask: inverse(s.firstTask),
 		flags: s.flags(true), inverse: true, mandatory: s.kind == orderMandatory, symmetric: true}
+	if o.clonMin || first.kind == cib.KindClone && first.clone.min > 0 {
+		back.flags, back.loose = 0, true
+	}
 	if back.firstTask != "" && back.thenTask != "" {
 		w.orderings = append(w.orderings, back)
 	}
@@ -209,7 +213,7 @@ func (w *world) orderSome(s orderSpec, a, b *setMembers) {
 	}
 	for _, t := range b.rscs {
 		w.orderings = append(w.orderings, &ordering{id: s.id, then: t, thenTask: s.thenTask, gate: gate,
-			flags: needsFirst | forcesThen})
+			flags: needsFirst})
 		if b.sequential {
 			break
 		}
@@ -224,7 +228,7 @@ func (w *world) orderSome(s orderSpec, a, b *setMembers) {
 	for _, f := range firsts {
 		for _, t := range thens {
 			back := &ordering{id: s.id, first: t, then: f, firstTask: inverse(s.thenTask), thenTask: inverse(s.firstTask),
-				inverse: true}
+				inverse: true, loose: true}
 			if back.firstTask != "" && back.thenTask != "" {
 				w.orderings = append(w.orderings, back)
 			}

@@ -22,18 +22,21 @@ func (w *world) expandOrdering(o *ordering) {
 		}
 		return
 	}
-	if w.interleaved(o) {
+	if o.firstTask == taskStart || o.firstTask == taskPromote {
+		if gate := w.minimumGate(o); gate != nil {
+			for _, b := range w.beginsOf(o.then, o.thenTask) {
+				w.order(gate, b, needsFirst)
+			}
+			return
+		}
+	}
+	if !o.loose && w.interleaved(o) {
 		return
 	}
 	firsts := w.endsOf(o.first, o.firstTask)
 	thens := w.beginsOf(o.then, o.thenTask)
 	if len(firsts) == 0 {
 		firsts = w.placeholder(o)
-	}
-	if o.firstTask == taskStart || o.firstTask == taskPromote {
-		if gate := w.minimumGate(o); gate != nil {
-			firsts = []*action{gate}
-		}
 	}
 	for _, b := range thens {
 		for _, a := range firsts {

@@ -169,6 +169,9 @@ func (w *world) actForget(r *rsc) {
 		}
 	}
 	for _, n := range r.otherAgent {
+		if r.next == roleStopped {
+			continue
+		}
 		w.forget(r, n, "its agent was changed")
 	}
 	if r.removed && w.opts.stopRemoved {

@@ -6,24 +6,22 @@ import (
 	"paceline/agent/cib"
 )
 
-// promotionAttr is the node attribute with which an agent says how fit an instance is to be promoted.
-func promotionAttr(r *rsc) string {
-	if c := r.inClone(); c != nil && c.clone.unique {
-		return "master-" + r.id
-	}
-	return "master-" + r.base
-}
-
-// promotionOn is the promotion score of a primitive on a node; ok is false where there is none.
+// promotionOn is the promotion score of a primitive on a node, which its agent keeps in a node attribute; ok is false
+// where there is none.
 func (w *world) promotionOn(r *rsc, n *node) (score int, ok bool) {
-	v, has := n.attrs[promotionAttr(r)]
-	if !has {
-		if v, has = n.attrs["master-"+r.base+":0"]; !has || r.inClone().clone.unique {
-			return 0, false
+	names := []string{r.base}
+	if r.inClone().clone.unique {
+		names = []string{r.id}
+	} else if r.histName != "" {
+		names = []string{r.histName, r.base}
+	}
+	for _, name := range names {
+		if v, has := n.attrs["master-"+name]; has {
+			s, err := cib.ParseScore(v)
+			return s, err == nil
 		}
 	}
-	s, err := cib.ParseScore(v)
-	return s, err == nil
+	return 0, false
 }
 
 // addPromotionScores lets instances prefer the nodes where they could be promoted.

@@ -150,6 +150,7 @@ func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {
 	if stop := w.existing(r, taskStop, n, 0); stop != nil {
 		w.order(stop, a, 0)
 	}
+	w.order(w.existing(r, taskReload, n, 0), a, forcesThen)
 }
 
 // actStoppedMonitor watches that an instance is not running where it should not be.

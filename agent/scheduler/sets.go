@@ -31,6 +31,10 @@ func (w *world) unpackColocation(c *cib.Colocation) {
 		return
 	}
 	infl, explicit := w.influence(c)
+	if len(deps) > 1 && len(pris) > 1 {
+		w.problem("constraint " + c.ID + ": only one side of a colocation may be a tag or template; it is ignored")
+		return
+	}
 	if len(deps) > 1 || len(pris) > 1 {
 		// A tag stands for each of its resources.
 		for _, d := range deps {
