@@ -147,7 +147,7 @@ func (v statusView) state(n api.Node) string {
 	if len(n.Resources) > 0 && n.State == api.NodeStandby {
 		text += ", still with active resources"
 	}
-	if n.Cause != "" {
+	if n.Cause != "" && n.State != api.NodeOnline && n.State != api.NodeStandby && n.State != api.NodeMaintenance {
 		text += " (" + n.Cause
 		if !n.Since.IsZero() {
 			text += ", since " + moment(n.Since)

@@ -70,7 +70,7 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 		}
 		if n.State != NodeOnline {
 			text := "the node is " + string(n.State)
-			if n.Cause != "" {
+			if n.Cause != "" && n.State != NodeStandby && n.State != NodeMaintenance {
 				text += ": " + n.Cause
 			}
 			e.Reasons = append(e.Reasons, text)
@@ -163,7 +163,11 @@ func failureText(f Failure) string {
 		text += " at " + f.When.Format(time.DateTime)
 	}
 	text += ": " + orElse(f.Reason, f.RCText)
-	if f.Count != "" {
+	switch f.Count {
+	case "":
+	case "INFINITY":
+		text += "; it may not run there again until somebody cleans up"
+	default:
 		text += " (fail count " + f.Count + ")"
 	}
 	return text

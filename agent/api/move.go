@@ -26,6 +26,11 @@ func (s *Server) move(ctx context.Context, q *request) (any, error) {
 	}
 	m := mover{s: s, q: q, r: r, resource: t.top(), cfg: &snap.CIB.Configuration}
 	m.members = primitivesIn(m.resource)
+	m.what = q.what + " away"
+	if r.Node != "" {
+		m.what = q.what + " to " + r.Node
+	}
+	m.r.Message = orElse(r.Message, m.what)
 	if m.resource.Kind == cib.KindClone && !m.resource.Promotable() {
 		return nil, Errorf(CodeRefused, q.what, "%s is a clone: it runs on several nodes already", m.resource.ID).
 			WithHint("keep it off a node with a location constraint, or use `paceline node standby NODE`")
@@ -66,6 +71,7 @@ type mover struct {
 	members  []string
 	role     string // Promoted: only that role moves
 	from     string
+	what     string // "move resource web to node2"
 }
 
 // where returns the node on which the resource is, by its first active member.
@@ -200,7 +206,7 @@ func (m *mover) giveUp(ctx context.Context, c *cib.CIB, at string, reply *Change
 	}
 	err := Errorf(CodeFailed, m.q.what, "%s", why).WithHint("the preference is withdrawn; `paceline explain %s` says why it is where it is", m.resource.ID)
 	_, derr := m.s.backend.Apply(ctx, Command{
-		Change: cib.Change{Batch: dropLeftovers(m.cfg, m.resource.ID)}, User: m.q.who.user, Message: m.q.what + ": withdrawn",
+		Change: cib.Change{Batch: dropLeftovers(m.cfg, m.resource.ID)}, User: m.q.who.user, Message: m.what + ": withdrawn",
 	})
 	if derr != nil {
 		err.Hint = "the preference is still there: `paceline resource clear " + m.resource.ID + "`"
@@ -218,7 +224,7 @@ func (m *mover) release(ctx context.Context, c *cib.CIB, at string, reply *Chang
 	if err != nil {
 		return err
 	}
-	message := m.q.what + ": done"
+	message := m.what + ": done"
 	back := m.where(m.s.plan(without, time.Now()).Wanted)
 	change := drop
 	if back != at && back != "" {
