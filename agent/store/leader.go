@@ -97,7 +97,7 @@ func (s *Store) TransferLeadership(ctx context.Context, id string) error {
 			return raft.ErrNotLeader
 		}
 		if id == "" {
-			return node.LeadershipTransfer().Error()
+			return transferAttempts(node, node.LeadershipTransfer)
 		}
 		addr := raft.ServerAddress("")
 		for _, m := range node.GetConfiguration().Configuration().Servers {
@@ -108,8 +108,22 @@ func (s *Store) TransferLeadership(ctx context.Context, id string) error {
 		if addr == "" {
 			return &notVoter{id}
 		}
-		return node.LeadershipTransferToServer(raft.ServerID(id), addr).Error()
+		return transferAttempts(node, func() raft.Future {
+			return node.LeadershipTransferToServer(raft.ServerID(id), addr)
+		})
 	})
+}
+
+// transferAttempts repeats a transfer that did not happen: a heartbeat that crosses the request makes the candidate a
+// follower again.
+func transferAttempts(node *raft.Raft, transfer func() raft.Future) error {
+	var err error
+	for range transferTries {
+		if err = transfer().Error(); err == nil || node.State() != raft.Leader {
+			return err
+		}
+	}
+	return err
 }
 
 type notVoter struct{ id string }

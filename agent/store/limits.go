@@ -44,6 +44,8 @@ const (
 )
 
 const (
+	// transferTries bounds the attempts to hand leadership over, each of which takes an election time-out at most.
+	transferTries = 4
 	// repeatAfter keeps raft from saying the same of a dead peer several times a second.
 	repeatAfter = 10 * time.Second
 	// acceptPauseMin and acceptPauseMax bound the pause after a failed accept (out of file descriptors, as a rule).

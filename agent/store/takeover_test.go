@@ -141,6 +141,7 @@ func TestTakeoverGoesOnAfterACrash(t *testing.T) {
 		b.kill()
 		b.start(false)
 		l.awaitLeader("b").commit("batch-limit", "2")
+		mustNot(t, b.takeover("a")) // waits for its end
 		if mark, err := b.run.disk.ghostMark(); mark != nil || err != nil || len(b.Members()) != 1 {
 			t.Fatalf("mark %v, %v; members %v", mark, err, b.Members())
 		}
