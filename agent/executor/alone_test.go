@@ -381,32 +381,40 @@ func TestNewerSessionReplacesOlder(t *testing.T) {
 }
 
 func TestSessionIsLostWithoutAnswers(t *testing.T) {
-	bubble(t, func(t *testing.T, dir string, a *agents) {
-		here, there := net.Pipe()
-		done := make(chan struct{})
-		go func() { // a node that greets and then only listens
-			defer close(done)
-			w := newWire(there)
-			w.read(time.Minute)
-			w.write(&Welcome{Version: Version, Node: "n1"}, time.Minute)
-			for {
-				if _, err := w.read(time.Minute); err != nil {
-					return
+	for _, chatty := range []bool{false, true} {
+		bubble(t, func(t *testing.T, dir string, a *agents) {
+			here, there := net.Pipe()
+			done := make(chan struct{})
+			go func() { // a node that greets and then never answers a renewal, though it may go on talking
+				defer close(done)
+				w := newWire(there)
+				w.read(time.Minute)
+				w.write(&Welcome{Version: Version, Node: "n1"}, time.Minute)
+				for {
+					if _, err := w.read(time.Minute); err != nil {
+						return
+					}
+					if chatty {
+						w.write(&transition.Result{}, time.Minute)
+					}
 				}
+			}()
+			s, _, err := Dial(t.Context(), here, hello(1))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}()
-		s, _, err := Dial(t.Context(), here, hello(1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		ev := <-s.Events()
-		if ev.Lost == nil || time.Since(began) != lease {
-			t.Errorf("after %v: %+v", time.Since(began), ev)
-		}
-		s.Close()
-		<-done
-	})
+			began := time.Now()
+			var last Event
+			for ev := range s.Events() {
+				last = ev
+			}
+			if last.Lost == nil || time.Since(began) != lease {
+				t.Errorf("after %v: %+v", time.Since(began), last)
+			}
+			s.Close()
+			<-done
+		})
+	}
 }
 
 func TestStopAllNamesWhatDidNotStop(t *testing.T) {

@@ -79,6 +79,10 @@ func (c *leaseCore) step(now time.Time, ev leaseEvent) []leaseEffect {
 			out = append(out, closeSession{why: why})
 		}
 	}
+	// A renewal that comes when the lease is over is too late, also if it comes before the tick that would have said so.
+	if _, fresh := ev.(leaseHello); !fresh && c.lease > 0 && c.acted == "" && !now.Before(c.due()) {
+		out = append(out, c.expire(now)...)
+	}
 	switch e := ev.(type) {
 	case leaseHello:
 		c.lease, c.policy = e.lease, e.policy
@@ -92,9 +96,6 @@ func (c *leaseCore) step(now time.Time, ev leaseEvent) []leaseEffect {
 	case leaseLost:
 		c.open = false
 	case leaseTick:
-	}
-	if c.lease > 0 && c.acted == "" && !now.Before(c.due()) {
-		out = append(out, c.expire(now)...)
 	}
 	return out
 }

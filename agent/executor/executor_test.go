@@ -213,3 +213,60 @@ func TestUnknownAgentIsNotInstalled(t *testing.T) {
 		stopExecutor(t, e)
 	})
 }
+
+func TestHangingStartsHoldNoStopsUp(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		cfg := config(dir, a)
+		cfg.Parallel = 2
+		e := start(t, cfg)
+		c := dial(t, e, hello(1))
+		c.do(action("old", resources.Start))
+		for _, r := range []string{"a", "b", "c"} {
+			a.slow(r+"/start", 9*time.Second)
+			c.send(action(r, resources.Start))
+		}
+		synctest.Wait()
+		if got := a.ran(resources.Start); len(got) != 3 {
+			t.Errorf("started %v with room for two at once", got)
+		}
+		if r := c.do(action("old", resources.Stop)); r.RC != 0 || r.TookMS != 0 {
+			t.Errorf("stop: %+v", r)
+		}
+		for range 3 {
+			if r := c.result(); r.RC != 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+		if got := time.Since(a.zero); got != 18*time.Second {
+			t.Errorf("it took %v", got)
+		}
+		c.close()
+		stopExecutor(t, e)
+	})
+}
+
+func TestAnOrderWhoseTurnNeverComesIsAnswered(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		cfg := config(dir, a)
+		cfg.Parallel = 1
+		e := start(t, cfg)
+		c := dial(t, e, hello(1))
+		long := action("a", resources.Start)
+		long.TimeoutMS = 60_000
+		a.slow("a/start", 50*time.Second)
+		c.send(long)
+		synctest.Wait()
+		began := time.Now()
+		n := c.send(action("b", resources.Start))
+		if r := c.result(); r.Numbers != n || r.Status != cib.OpCancelled || time.Since(began) != 10*time.Second {
+			t.Errorf("after %v: %+v", time.Since(began), r)
+		}
+		c.result()
+		time.Sleep(time.Minute)
+		if got := a.ran(resources.Start); len(got) != 1 {
+			t.Errorf("it ran after all: %v", got)
+		}
+		c.close()
+		stopExecutor(t, e)
+	})
+}

@@ -81,6 +81,13 @@ func TestFullDiskStopsAllButStops(t *testing.T) {
 				c.do(action("a", resources.Start))
 				c.do(action("b", resources.Start))
 				synctest.Wait()
+				d.set(fault == "full", false)
+				c.do(action("c", resources.Notify)) // half a line, and room again
+				d.set(false, false)
+				c.do(action("c", resources.Notify))
+				if _, err := ReadJournal(filepath.Join(dir, JournalName)); err != nil {
+					t.Error(err)
+				}
 				d.set(fault == "full", fault == "broken")
 				r := c.do(action("c", resources.Start))
 				if r.Status != cib.OpError || !strings.Contains(r.ExitReason, "truth journal") {

@@ -166,6 +166,13 @@ func TestProbeFindsAndDeleteForgets(t *testing.T) {
 		if inv := e.Inventory(); len(inv) != 1 {
 			t.Errorf("inventory: %+v", inv)
 		}
+		c.do(action("died", resources.Start))
+		a.mu.Lock()
+		delete(a.state, "died")
+		a.mu.Unlock()
+		if r := c.do(action("died", resources.Monitor)); r.RC != 7 || len(e.Inventory()) != 1 {
+			t.Errorf("probed as not running: %+v, inventory %+v", r, e.Inventory())
+		}
 		c.write(&Policy{NoQuorum: PolicyStop, Unmanaged: []string{"found"}})
 		<-c.served
 		time.Sleep(time.Minute)
