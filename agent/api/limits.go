@@ -27,6 +27,8 @@ const (
 	// planAge is how long a plan of one state is shown: plans change by the passing of time alone (rules, expiries), and
 	// nobody reads a status twice in this time.
 	planAge = time.Second
+	// sessionGrace is how long a node that has come may be without a session before people are told: several dials.
+	sessionGrace = 10 * time.Second
 	// HistoryDefault is how many commits are listed when nobody says.
 	HistoryDefault = 20
 	// FenceLast is how many events of the fencing history a status carries.

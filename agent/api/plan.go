@@ -20,6 +20,7 @@ type Plan struct {
 	Actions []Action    // how to get there, in order
 	Reasons []Reason
 	Blocked map[string]string // resource instance -> why nothing is done about it
+	Nodes   map[string]string // node -> state as the plan sees it: online offline standby maintenance pending unclean
 	// Problems keep the scheduler from a good plan ("resource web: no such node ...").
 	Problems []string
 }
@@ -60,6 +61,10 @@ func PlanBySchedule(c *cib.CIB, now time.Time) Plan {
 	}
 	for _, x := range r.Reasons {
 		p.Reasons = append(p.Reasons, Reason{Resource: x.Resource, Node: x.Node, Text: x.Text})
+	}
+	p.Nodes = map[string]string{}
+	for _, n := range r.Nodes {
+		p.Nodes[n.Name] = n.State
 	}
 	for _, b := range r.Blocked {
 		if b.Resource != "" && p.Blocked[b.Resource] == "" {

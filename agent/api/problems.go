@@ -28,6 +28,13 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 			add("leftover-constraint", SeverityWarning, l.ID, l.Text, "paceline resource clear "+l.Resource)
 		}
 	}
+	for _, n := range st.Nodes {
+		late := n.Online && !n.Session && st.Time.Sub(n.Since) > sessionGrace && n.Role != RoleWitness
+		if late && !st.Stale && live.Coordinator == live.Node {
+			add("no-session", SeverityError, n.Name, "the coordinator has no connection to "+n.Name+", though it is alive: it can give it no orders",
+				"see that port 7947 is open between "+live.Coordinator+" and "+n.Name+", and the logs of pacelined on both")
+		}
+	}
 	versions := map[string]bool{}
 	for _, n := range st.Nodes {
 		if n.Version != "" && n.Online {

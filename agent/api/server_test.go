@@ -158,6 +158,54 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 }
 
+// Without a planner of the test's own, the scheduler of a real cluster foresees.
+func TestTheSchedulerForesees(t *testing.T) {
+	s := api.NewServer(api.Config{Backend: apitest.New("node1", "node2")})
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := s.ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeUnix(ctx, l) }()
+	defer func() { cancel(); <-done }()
+	off := "false"
+	r, err := api.NewClient(path).Change(t.Context(), api.ChangeRequest{DryRun: true, Change: &cib.Change{Batch: []cib.Change{
+		{SetOption: &cib.SetOption{Name: "fencing-enabled", Value: &off}},
+		{Configure: &cib.Configure{Configuration: cib.Configuration{
+			Nodes:     []*cib.Node{{ID: "id-node1", Uname: "node1"}, {ID: "id-node2", Uname: "node2"}},
+			Options:   []cib.NVSet{{ID: "o", Pairs: []cib.NVPair{{ID: "p", Name: "fencing-enabled", Value: "false"}}}},
+			Resources: []*cib.Resource{primitive("web")},
+		}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var starts []string
+	for _, a := range r.Actions {
+		if a.Operation == "start" {
+			starts = append(starts, a.Resource)
+		}
+	}
+	if !slices.Equal(starts, []string{"web"}) {
+		t.Errorf("got actions %+v, want a start of web", r.Actions)
+	}
+}
+
+func TestANodeWithoutSessionIsAProblem(t *testing.T) {
+	c := apitest.New("node1", "node2")
+	client := serve(t, c)
+	c.Do(func(c *apitest.Cluster) { c.State.Members[1].Session, c.State.Members[1].Since = false, time.Now().Add(-time.Minute) })
+	st, err := client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(st.Problems, func(p api.Problem) bool { return p.Name == "no-session" && p.Object == "node2" }) {
+		t.Errorf("got problems %+v", st.Problems)
+	}
+}
+
 func TestLastCopyNeedsConfirmation(t *testing.T) {
 	c := apitest.New("node1")
 	client := serve(t, c)

@@ -112,7 +112,7 @@ func nodes(c *cib.CIB, live Live, p Plan) []Node {
 			node.Role = RoleRemote
 		}
 		node.fill(m)
-		node.judge(c.NodeState(n.ID), m, known, n, live)
+		node.judge(c.NodeState(n.ID), m, known, n, live, p.Nodes[n.Uname])
 		out = append(out, node)
 	}
 	for _, m := range live.Members {
@@ -121,7 +121,7 @@ func nodes(c *cib.CIB, live Live, p Plan) []Node {
 		}
 		node := Node{Name: m.Name, ID: m.ID, Role: RoleMember}
 		node.fill(m)
-		node.judge(c.NodeState(m.ID), m, true, &cib.Node{}, live)
+		node.judge(c.NodeState(m.ID), m, true, &cib.Node{}, live, "")
 		out = append(out, node)
 	}
 	for i := range out {
@@ -144,8 +144,9 @@ func (n *Node) fill(m Member) {
 	n.Session, n.Since = m.Session, m.Since
 }
 
-// judge finds the one word for a node.
-func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, live Live) {
+// judge finds the one word for a node. What the plan says of it counts; without its word the committed state does. What
+// gossip and the fencer know already, and nobody has committed yet, goes before both.
+func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, live Live, planned string) {
 	alive := known && m.State == MemberAlive
 	n.Online = alive
 	n.State = NodeOffline
@@ -179,12 +180,14 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 		n.State = NodeUnclean
 	case ns == nil && alive, member && !(online && joined), alive && !member && !expected:
 		n.State = NodePending
+	case ns != nil && member && known && m.State == MemberFailed, planned == string(NodeUnclean):
+		n.State = NodeUnclean
+	case m.State == MemberLeft && planned != string(NodeOnline):
+		n.State = NodeLeft
+	case planned != "":
+		n.State = NodeState(planned)
 	case ns != nil && !member && expected:
 		n.State = NodeUnclean
-	case ns != nil && member && known && m.State == MemberFailed:
-		n.State = NodeUnclean // gossip knows before the commit says so
-	case m.State == MemberLeft:
-		n.State = NodeLeft
 	case !member:
 		n.State = NodeOffline
 	case nodeAttrTrue(conf, ns, "maintenance"):
