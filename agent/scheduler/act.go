@@ -44,6 +44,11 @@ func (w *world) actPrimitive(r *rsc) {
 	for _, cur := range r.running {
 		w.actLeave(r, cur, n, stay, restart, multi)
 	}
+	for _, d := range r.dangling {
+		if !r.isRunningOn(d) {
+			w.needOp(w.action(r, taskStop, d, 0), "the remainder of a migration is there")
+		}
+	}
 	if r.role >= roleStarted && len(r.running) == 0 {
 		r.role = roleStopped
 	}

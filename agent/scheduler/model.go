@@ -220,7 +220,10 @@ type rsc struct {
 	reschedule              map[*node]map[int64]bool // recurring operations whose parameters have changed
 	reloadOn                map[*node]bool           // its parameters have changed, but only such as can be reloaded
 	changedOn               map[*node]bool
-	histName                string // instance of an anonymous clone: its name in a history that still numbers instances
+	histName                string  // instance of an anonymous clone: its name in a history that still numbers instances
+	migratingTo             *node   // a migrate_to is under way
+	dangling                []*node // nodes with the remainder of a migration
+	stayWhy                 string  // why it does not migrate
 }
 
 // primitive tells whether operations run on it.

@@ -77,6 +77,7 @@ func (w *world) update(e *edge, push func(*action)) {
 	if e.flags&oneWay != 0 && satisfiedAlready(t) {
 		return
 	}
+	w.checkMigration(e, push)
 	if e.flags&restarts != 0 {
 		w.updateRestart(f, t, push)
 	}
@@ -112,8 +113,12 @@ func (w *world) update(e *edge, push func(*action)) {
 // forces tells whether that an action is needed means something to other resources. That a clone starts or stops one
 // instance more does not, as long as others stay.
 func (a *action) forces() bool {
-	if a.rsc == nil || a.rsc.kind != cib.KindClone || a.imposed {
+	if a.rsc == nil || a.imposed {
 		return true
+	}
+	if a.rsc.kind != cib.KindClone {
+		// What only moves, without ever being down, disturbs nobody.
+		return !(movesAlong(a) && (beginning(a.task) == taskStart || beginning(a.task) == taskStop))
 	}
 	task := beginning(a.task)
 	if task == taskStart || task == taskPromote {

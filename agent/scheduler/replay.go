@@ -25,17 +25,18 @@ func (w *world) replay(r *rsc, n *node, records []*record) {
 
 // replayed is the state of a replay.
 type replayed struct {
-	w       *world
-	r       *rsc
-	n       *node
-	from    role
-	role    role
-	fail    onFail
-	failure *record
-	last    *record
-	next    role
-	pending string
-	seen    bool
+	w        *world
+	r        *rsc
+	n        *node
+	from     role
+	role     role
+	fail     onFail
+	failure  *record
+	last     *record
+	next     role
+	pending  string
+	seen     bool
+	dangling bool
 }
 
 func (s *replayed) step(k *record) {
@@ -107,6 +108,9 @@ func (s *replayed) inFlight(k *record) {
 func (s *replayed) succeeded(k *record) {
 	clear := false
 	s.last = k
+	if k.task != taskMonitor {
+		s.dangling = false
+	}
 	switch k.task {
 	case taskMonitor:
 		switch {
@@ -292,6 +296,9 @@ func (s *replayed) finish() {
 		return // it left in good order: nothing of it is left there
 	}
 	if s.role < roleStarted {
+		if s.dangling && n.online {
+			r.dangling = append(r.dangling, n)
+		}
 		s.stoppedHere()
 		return
 	}

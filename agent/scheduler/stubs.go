@@ -13,17 +13,9 @@ func (w *world) probeBundle(r *rsc, n *node) bool                       { return
 func (w *world) unpackBundle(r *rsc)                                    {}
 func (w *world) bundleNodes(c *cib.Resource)                            {}
 func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool { return true }
-func (w *world) settleHistory()                                         {}
-func (w *world) migrateToPending(s *replayed, k *record)                {}
-func (w *world) migrateFromPending(s *replayed, k *record)              {}
-func (w *world) migrateToDone(s *replayed, k *record)                   {}
-func (w *world) migrateToFailed(s *replayed, k *record)                 {}
-func (w *world) migrateFromFailed(s *replayed, k *record)               {}
 func (w *world) resetRemote(r *rsc, n *node)                            {}
 func (w *world) applyBundlePrimary(r, pri *rsc, c *colocation)          {}
-func (w *world) actPartial(r *rsc)                                      {}
 func (w *world) actGuestFences()                                        {}
-func (w *world) actMigrations()                                         {}
 func (w *world) afterPropagation()                                      {}
 func (w *world) bundleParams(t *transition.Action, a *action)           {}
 func (w *world) routerOf(a *action) string                              { return "" }

@@ -159,3 +159,31 @@ func currentOf(r *rsc) *node {
 	}
 	return nil
 }
+
+// orderLoad lets what needs room on a node start there only after what leaves it has stopped.
+func (w *world) orderLoad() {
+	if w.opts.placement == "default" {
+		return
+	}
+	mark := func(n *node) *action {
+		a := w.actionVariant(nil, "load_stopped_"+n.name, nil, 0, "load")
+		a.pseudo, a.kind, a.key = true, "pseudo", a.task
+		a.need = true
+		return a
+	}
+	for _, r := range w.all {
+		if !r.primitive() || len(r.util) == 0 {
+			continue
+		}
+		for _, stop := range r.acting(taskStop) {
+			if stop.node != nil {
+				w.order(stop, mark(stop.node), loadOnly)
+			}
+		}
+		for _, start := range r.acting(taskStart) {
+			if start.node != nil {
+				w.order(mark(start.node), start, loadOnly)
+			}
+		}
+	}
+}
