@@ -196,7 +196,9 @@ func TestTheSchedulerForesees(t *testing.T) {
 func TestANodeWithoutSessionIsAProblem(t *testing.T) {
 	c := apitest.New("node1", "node2")
 	client := serve(t, c)
-	c.Do(func(c *apitest.Cluster) { c.State.Members[1].Session, c.State.Members[1].Since = false, time.Now().Add(-time.Minute) })
+	c.Do(func(c *apitest.Cluster) {
+		c.State.Members[1].Session, c.State.Members[1].Since = false, time.Now().Add(-time.Minute)
+	})
 	st, err := client.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func New(nodes ...string) *Cluster {
 	c.State.Quorum = api.Quorum{
 		Quorate: true, Reason: fmt.Sprintf("%d voters of %d", len(nodes), len(nodes)), Votes: len(nodes), Total: len(nodes), Needed: len(nodes)/2 + 1,
 	}
+	c.must(cib.Change{SetQuorum: &cib.SetQuorum{HaveQuorum: true, DC: "id-" + nodes[0]}})
 	for i, n := range nodes {
 		id := "id-" + n
 		c.must(cib.Change{PutNode: &cib.PutNode{ID: id, Uname: n}})
