@@ -396,6 +396,9 @@ type Alert struct {
 	Params      []NVSet          `json:"params,omitempty"`
 	Recipients  []AlertRecipient `json:"recipients,omitempty"`
 	Select      *AlertSelect     `json:"select,omitempty"`
+	// Order lists the names of the child elements as a document has them, where that is not the usual order. It means nothing
+	// to the cluster; people find their texts as they wrote them.
+	Order []string `json:"order,omitempty"`
 }
 
 // AlertRecipient is one receiver of an alert.
@@ -414,4 +417,6 @@ type AlertSelect struct {
 	Fencing       bool   `json:"fencing,omitempty"`
 	Nodes         bool   `json:"nodes,omitempty"`
 	Resources     bool   `json:"resources,omitempty"`
+	// Order is as in Alert.
+	Order []string `json:"order,omitempty"`
 }

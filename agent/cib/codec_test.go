@@ -161,6 +161,23 @@ func TestOldTickets(t *testing.T) {
 	}
 }
 
+func TestAlertsKeepTheirOrder(t *testing.T) {
+	const text = `<configuration><alerts><alert id="a" path="/a"><recipient id="r" value="x"/><select><select_nodes/><select_fencing/></select>` +
+		`<meta_attributes id="m"/><recipient id="s" value="y"/></alert></alerts></configuration>`
+	c := load(t, text)
+	objects, err := EncodeObjects(&c.Configuration)
+	if err != nil || len(objects) != 1 || !strings.Contains(text, objects[0]) {
+		t.Errorf("got %v, %v", objects, err)
+	}
+	c.Configuration.Alerts[0].Select = nil // an order that names what has gone does no harm
+	c.Configuration.Alerts[0].Recipients = append(c.Configuration.Alerts[0].Recipients, AlertRecipient{ID: "t", Value: "z"})
+	objects, _ = EncodeObjects(&c.Configuration)
+	const want = `<recipient id="r" value="x"/><meta_attributes id="m"/><recipient id="s" value="y"/><recipient id="t" value="z"/>`
+	if !strings.Contains(objects[0], want) {
+		t.Errorf("got %s", objects[0])
+	}
+}
+
 // Whatever comes in: no panic, and what is accepted can be written and read back to the same value.
 func FuzzDecode(f *testing.F) {
 	complete, err := os.ReadFile("testdata/documents/complete.xml")

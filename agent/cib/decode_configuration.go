@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -372,6 +373,7 @@ func (d *decoder) aclRole(e *etree.Element) ACLRole {
 func (d *decoder) alert(e *etree.Element) Alert {
 	var a Alert
 	d.attrs(e, a.attributes, nil)
+	a.SetOrder(childTags(e))
 	for _, child := range e.ChildElements() {
 		switch child.Tag {
 		case "meta_attributes":
@@ -410,6 +412,7 @@ func (d *decoder) recipient(e *etree.Element) AlertRecipient {
 
 func (d *decoder) alertSelect(e *etree.Element, s *AlertSelect) {
 	d.attrs(e, none, nil)
+	s.SetOrder(childTags(e))
 	for _, child := range e.ChildElements() {
 		d.attrs(child, none, nil)
 		switch child.Tag {
@@ -437,4 +440,33 @@ func (d *decoder) alertSelect(e *etree.Element, s *AlertSelect) {
 		}
 		d.leaf(child)
 	}
+}
+
+// The usual orders of the children of an alert and of its selection.
+var (
+	alertOrder  = []string{"meta_attributes", "instance_attributes", "select", "recipient"}
+	selectOrder = []string{"select_attributes", "select_fencing", "select_nodes", "select_resources"}
+)
+
+// SetOrder notes the order of the child elements, by their names, if it is not the usual one.
+func (a *Alert) SetOrder(tags []string) { a.Order = unusual(tags, alertOrder) }
+
+// SetOrder notes the order of the child elements, by their names, if it is not the usual one.
+func (s *AlertSelect) SetOrder(tags []string) { s.Order = unusual(tags, selectOrder) }
+
+func childTags(e *etree.Element) []string {
+	var tags []string
+	for _, child := range e.ChildElements() {
+		tags = append(tags, child.Tag)
+	}
+	return tags
+}
+
+// unusual returns the tags that are known, or nil if they stand in the usual order.
+func unusual(tags, usual []string) []string {
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return !slices.Contains(usual, tag) })
+	if slices.IsSortedFunc(tags, func(a, b string) int { return slices.Index(usual, a) - slices.Index(usual, b) }) {
+		return nil
+	}
+	return tags
 }

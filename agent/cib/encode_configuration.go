@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -234,29 +235,54 @@ func (x *encoder) alert(parent *etree.Element, a *Alert) {
 	e := x.child(parent, "alert", a.attributes, nil)
 	x.nvsets(e, "meta_attributes", a.Meta)
 	x.nvsets(e, "instance_attributes", a.Params)
-	if s := a.Select; s != nil {
-		list := e.CreateElement("select")
-		if s.HasAttributes || len(s.Attributes) > 0 {
-			attributes := list.CreateElement("select_attributes")
-			for _, attr := range s.Attributes {
-				attribute := attributes.CreateElement("attribute")
-				x.attr(attribute, "id", attr.Name)
-				x.attr(attribute, "name", attr.Value)
-			}
-		}
-		for _, flag := range []struct {
-			tag string
-			set bool
-		}{{"select_fencing", s.Fencing}, {"select_nodes", s.Nodes}, {"select_resources", s.Resources}} {
-			if flag.set {
-				list.CreateElement(flag.tag)
-			}
-		}
+	if a.Select != nil {
+		x.alertSelect(e, a.Select)
 	}
 	for i := range a.Recipients {
 		r := &a.Recipients[i]
 		recipient := x.child(e, "recipient", r.attributes, nil)
 		x.nvsets(recipient, "meta_attributes", r.Meta)
 		x.nvsets(recipient, "instance_attributes", r.Params)
+	}
+	reorder(e, a.Order)
+}
+
+func (x *encoder) alertSelect(parent *etree.Element, s *AlertSelect) {
+	list := parent.CreateElement("select")
+	if s.HasAttributes || len(s.Attributes) > 0 {
+		attributes := list.CreateElement("select_attributes")
+		for _, attr := range s.Attributes {
+			attribute := attributes.CreateElement("attribute")
+			x.attr(attribute, "id", attr.Name)
+			x.attr(attribute, "name", attr.Value)
+		}
+	}
+	for _, flag := range []struct {
+		tag string
+		set bool
+	}{{"select_fencing", s.Fencing}, {"select_nodes", s.Nodes}, {"select_resources", s.Resources}} {
+		if flag.set {
+			list.CreateElement(flag.tag)
+		}
+	}
+	reorder(list, s.Order)
+}
+
+// reorder puts the children into the order of the tags; those that it does not name come last.
+func reorder(e *etree.Element, order []string) {
+	rest := e.ChildElements()
+	var sorted []*etree.Element
+	for _, tag := range order {
+		if at := slices.IndexFunc(rest, func(child *etree.Element) bool { return child.Tag == tag }); at >= 0 {
+			sorted = append(sorted, rest[at])
+			rest = slices.Delete(rest, at, at+1)
+		}
+	}
+	if len(sorted) == 0 {
+		return
+	}
+	for _, child := range append(sorted, rest...) { // each to the end, in turn
+		e.RemoveChild(child)
+		e.AddChild(child)
 	}
 }

@@ -51,6 +51,7 @@ func (d *document) run(statements []*statement) Errors {
 // load adds what the lines say. Members come before the collections that they are put into.
 func (d *document) load(statements []*statement) Errors {
 	d.before = slices.Clone(d.c.Nodes)
+	known := idsOf(d.c)
 	var errs Errors
 	each := func(of func(*addition) bool, add func(*statement, *addition) *Error) {
 		for _, s := range statements {
@@ -86,8 +87,36 @@ func (d *document) load(statements []*statement) Errors {
 	if len(errs) > 0 {
 		return errs
 	}
+	d.order(statements, known)
 	fillIDs(d.c)
 	return d.resolve()
+}
+
+// order puts new resources and constraints into the order of the lines, behind those that were known: order decides ties.
+func (d *document) order(statements []*statement, known map[string]bool) {
+	lines := map[string]int{}
+	for i, s := range statements {
+		a := s.add
+		switch {
+		case a.resource != nil || a.constraint != nil:
+			lines[a.id.text] = i + 1
+		case a.xml != nil:
+			for _, r := range a.xml.Resources {
+				lines[r.ID] = i + 1
+			}
+			for _, k := range a.xml.Constraints {
+				lines[k.ID()] = i + 1
+			}
+		}
+	}
+	at := func(id string) int {
+		if known[id] {
+			return 0
+		}
+		return lines[id]
+	}
+	slices.SortStableFunc(d.c.Resources, func(a, b *cib.Resource) int { return at(a.ID) - at(b.ID) })
+	slices.SortStableFunc(d.c.Constraints, func(a, b *cib.Constraint) int { return at(a.ID()) - at(b.ID()) })
 }
 
 // distinct refuses lines that give an ID twice, or one that is there (unless it is the same kind of object, in an update).

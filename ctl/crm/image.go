@@ -141,12 +141,7 @@ func normalize(c *cib.Configuration) {
 			*id = ""
 		}
 	})
-	for _, s := range []struct {
-		name string
-		sets []cib.NVSet
-	}{{"property", c.Options}, {"rsc_defaults", c.RscDefaults}, {"op_defaults", c.OpDefaults}} {
-		normalizeSets(s.sets)
-	}
+	normalizeSets(c.Options, c.RscDefaults, c.OpDefaults)
 	for _, n := range c.Nodes {
 		normalizeSets(n.Attributes, n.Utilization)
 	}
@@ -169,6 +164,10 @@ func normalize(c *cib.Configuration) {
 		normalizeConstraint(k)
 	}
 	for i := range c.Alerts {
+		c.Alerts[i].Order = nil
+		if c.Alerts[i].Select != nil {
+			c.Alerts[i].Select.Order = nil
+		}
 		normalizeSets(c.Alerts[i].Params, c.Alerts[i].Meta)
 		for _, r := range c.Alerts[i].Recipients {
 			normalizeSets(r.Params, r.Meta)

@@ -285,19 +285,24 @@ func (p *parser) alert() (*addition, *Error) {
 	a := &cib.Alert{ID: id.text, Path: p.next().text}
 	p.description(&a.Description)
 	stop := []string{"attributes", "meta", "select", "to", "}"}
+	var order []string // of the elements that the parts become
 	for p.more() {
 		var set cib.NVSet
 		switch {
 		case p.accept("attributes"):
 			set, err = p.set(stop)
 			a.Params = append(a.Params, set)
+			order = append(order, "instance_attributes")
 		case p.accept("meta"):
 			set, err = p.set(stop)
 			a.Meta = append(a.Meta, set)
+			order = append(order, "meta_attributes")
 		case p.accept("select"):
 			err = p.selection(a)
+			order = append(order, "select")
 		case p.accept("to"):
 			err = p.recipient(a, stop)
+			order = append(order, "recipient")
 		default:
 			err = p.expected("attributes, meta, select or to")
 		}
@@ -305,6 +310,7 @@ func (p *parser) alert() (*addition, *Error) {
 			return nil, err
 		}
 	}
+	a.SetOrder(order)
 	return &addition{alert: a, id: id}, nil
 }
 
@@ -315,17 +321,22 @@ func (p *parser) selection(a *cib.Alert) *Error {
 		s = a.Select
 	}
 	a.Select = s
+	order := s.Order
 	for n := 0; ; n++ {
 		switch {
 		case p.accept("nodes"):
 			s.Nodes = true
+			order = append(order, "select_nodes")
 		case p.accept("fencing"):
 			s.Fencing = true
+			order = append(order, "select_fencing")
 		case p.accept("resources"):
 			s.Resources = true
+			order = append(order, "select_resources")
 		case p.peek().is("attributes") && p.at+1 < len(p.words) && p.words[p.at+1].text == "{":
 			p.at += 2
 			s.HasAttributes = true
+			order = append(order, "select_attributes")
 			for !p.accept("}") {
 				if !p.more() {
 					return p.expected("the name of an attribute, or }")
@@ -335,43 +346,43 @@ func (p *parser) selection(a *cib.Alert) *Error {
 		case n == 0:
 			return p.expected("nodes, fencing, resources or attributes { ... }")
 		default:
+			s.SetOrder(order)
 			return nil
 		}
 	}
 }
 
-// recipient reads VALUE, or { VALUE description attributes meta }.
+// recipient reads VALUE with what it has, in braces where that would not be clear.
 func (p *parser) recipient(a *cib.Alert, stop []string) *Error {
 	braces := p.accept("{")
 	if !p.more() || p.peek().is("}") {
 		return p.expected("a recipient")
 	}
 	r := cib.AlertRecipient{}
-	if name, value, _ := p.option("id"); name != "" && strings.HasPrefix(p.words[p.at-1].text, "$") {
-		r.ID = value
-	} else if name != "" {
-		p.at--
+	if strings.HasPrefix(p.peek().text, "$") {
+		p.setID(&r.ID)
 	}
 	r.Value = p.next().text
-	for braces && !p.accept("}") {
-		p.description(&r.Description)
-		var set cib.NVSet
-		var err *Error
+	p.description(&r.Description)
+	for p.more() {
+		var sets *[]cib.NVSet
 		switch {
 		case p.accept("attributes"):
-			set, err = p.set(stop)
-			r.Params = append(r.Params, set)
+			sets = &r.Params
 		case p.accept("meta"):
-			set, err = p.set(stop)
-			r.Meta = append(r.Meta, set)
-		case p.peek().is("}"):
-			continue
-		default:
-			err = p.expected("attributes, meta or }")
+			sets = &r.Meta
 		}
+		if sets == nil {
+			break
+		}
+		set, err := p.set(stop)
 		if err != nil {
 			return err
 		}
+		*sets = append(*sets, set)
+	}
+	if braces && !p.accept("}") {
+		return p.expected("attributes, meta or }")
 	}
 	a.Recipients = append(a.Recipients, r)
 	return nil

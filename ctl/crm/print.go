@@ -218,8 +218,8 @@ func (p *printer) bundle(r *cib.Resource, children []string) []string {
 		text := "storage"
 		for _, m := range b.Storage {
 			text += attrWords(" storage-mapping", []cib.Attr{
-				{Name: "id", Value: m.ID}, {Name: "source-dir", Value: m.SourceDir}, {Name: "source-dir-root", Value: m.SourceDirRoot},
-				{Name: "target-dir", Value: m.TargetDir}, {Name: "options", Value: m.Options},
+				{Name: "source-dir", Value: m.SourceDir}, {Name: "source-dir-root", Value: m.SourceDirRoot},
+				{Name: "target-dir", Value: m.TargetDir}, {Name: "options", Value: m.Options}, {Name: "id", Value: m.ID},
 			})
 		}
 		parts = append(parts, text)

@@ -121,34 +121,72 @@ func permissionText(perm *cib.ACLPermission) string {
 	return text
 }
 
+// alert writes the parts in the order of the document.
 func (p *printer) alert(a *cib.Alert) []string {
-	parts := p.say("alert", a.ID, a.Path)
-	parts = describe(parts, a.Description)
-	parts = p.sets(parts, "attributes", a.Params, a.ID+"-instance_attributes")
-	parts = p.sets(parts, "meta", a.Meta, a.ID+"-meta_attributes")
-	if s := a.Select; s != nil {
-		text := "select"
-		for _, kind := range []struct {
-			word string
-			set  bool
-		}{{"nodes", s.Nodes}, {"fencing", s.Fencing}, {"resources", s.Resources}} {
-			if kind.set {
-				text += " " + kind.word
-			}
+	parts := describe(p.say("alert", a.ID, a.Path), a.Description)
+	meta := p.sets(nil, "meta", a.Meta, a.ID+"-meta_attributes")
+	params := p.sets(nil, "attributes", a.Params, a.ID+"-instance_attributes")
+	recipients := a.Recipients
+	selection := a.Select
+	order := append(slices.Clone(a.Order), slices.Repeat([]string{"meta_attributes"}, len(meta))...)
+	order = append(order, slices.Repeat([]string{"instance_attributes"}, len(params))...)
+	order = append(order, "select")
+	order = append(order, slices.Repeat([]string{"recipient"}, len(recipients))...)
+	to := false // the last part is a recipient without braces
+	for _, tag := range order {
+		switch {
+		case tag == "meta_attributes" && len(meta) > 0:
+			parts, meta = brace(parts, to, meta[0]), meta[1:]
+			to = false
+		case tag == "instance_attributes" && len(params) > 0:
+			parts, params = brace(parts, to, params[0]), params[1:]
+			to = false
+		case tag == "select" && selection != nil:
+			parts, selection = append(parts, selectText(selection)), nil
+			to = false
+		case tag == "recipient" && len(recipients) > 0:
+			parts = append(parts, "to "+p.recipient(&recipients[0]))
+			to = !strings.HasPrefix(parts[len(parts)-1], "to {")
+			recipients = recipients[1:]
 		}
-		if s.HasAttributes || len(s.Attributes) > 0 {
-			text += " attributes {"
-			for _, attribute := range s.Attributes {
-				text += " " + quoteValue(attribute.Value)
-			}
-			text += " }"
-		}
-		parts = append(parts, text)
-	}
-	for i := range a.Recipients {
-		parts = append(parts, p.recipient(&a.Recipients[i]))
 	}
 	return parts
+}
+
+// brace appends a set, which would be read as the recipient's if that had no braces.
+func brace(parts []string, to bool, set string) []string {
+	if last := len(parts) - 1; to {
+		parts[last] = "to { " + strings.TrimPrefix(parts[last], "to ") + " }"
+	}
+	return append(parts, set)
+}
+
+func selectText(s *cib.AlertSelect) string {
+	words := map[string]string{}
+	if s.Nodes {
+		words["select_nodes"] = "nodes"
+	}
+	if s.Fencing {
+		words["select_fencing"] = "fencing"
+	}
+	if s.Resources {
+		words["select_resources"] = "resources"
+	}
+	if s.HasAttributes || len(s.Attributes) > 0 {
+		text := "attributes {"
+		for _, attribute := range s.Attributes {
+			text += " " + quoteValue(attribute.Value)
+		}
+		words["select_attributes"] = text + " }"
+	}
+	text := "select"
+	for _, tag := range append(slices.Clone(s.Order), "select_attributes", "select_fencing", "select_nodes", "select_resources") {
+		if words[tag] != "" {
+			text += " " + words[tag]
+			delete(words, tag)
+		}
+	}
+	return text
 }
 
 func (p *printer) recipient(r *cib.AlertRecipient) string {
@@ -156,7 +194,7 @@ func (p *printer) recipient(r *cib.AlertRecipient) string {
 	words = p.sets(words, "attributes", r.Params, r.ID+"-instance_attributes")
 	words = p.sets(words, "meta", r.Meta, r.ID+"-meta_attributes")
 	if len(words) == 1 {
-		return "to " + words[0]
+		return words[0]
 	}
-	return "to { " + strings.Join(words, " ") + " }"
+	return "{ " + strings.Join(words, " ") + " }"
 }
