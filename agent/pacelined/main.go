@@ -2,7 +2,7 @@
 // example /usr/lib/ocf/resource.d/paceline/vip - it is that native resource agent as an OCF executable.
 //
 // Signals: SIGTERM and SIGINT leave the cluster in good order, which moves the node's resources away first; SIGHUP ends the
-// daemon at once and leaves its resources running, for upgrades and restarts.
+// daemon at once with status 75 and leaves its resources running, for upgrades and restarts: the shipped unit starts it anew.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -24,6 +25,9 @@ import (
 
 // version is set by the linker (-X main.version=...).
 var version = "devel"
+
+// exitRestart is EX_TEMPFAIL of sysexits.h: the service manager is to start the daemon again.
+const exitRestart = 75
 
 func main() {
 	if name := filepath.Base(os.Args[0]); builtin.IsAgent(name) {
@@ -72,11 +76,13 @@ func run() int {
 	leave := make(chan struct{})
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	var restart atomic.Bool
 	go func() {
 		leaving := false
 		for s := range signals {
 			switch {
 			case s == syscall.SIGHUP:
+				restart.Store(true)
 				opt.Logger.Info("the daemon ends and leaves its resources running", "signal", s)
 				cancel()
 			case leaving:
@@ -93,6 +99,9 @@ func run() int {
 		opt.Logger.Error("pacelined can not go on", "err", err)
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
 		return 1
+	}
+	if restart.Load() {
+		return exitRestart
 	}
 	return 0
 }
