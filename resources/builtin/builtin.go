@@ -13,6 +13,7 @@ import (
 	"paceline/resources/mount"
 	"paceline/resources/ocf"
 	"paceline/resources/process"
+	"paceline/resources/systemd"
 	"paceline/resources/vip"
 )
 
@@ -56,6 +57,7 @@ func Registry(c Config) *resources.Registry {
 		g.Register(n.agent, n.make(c))
 	}
 	g.RegisterClass("ocf", ocf.New(ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Logger: c.Logger}))
+	g.RegisterClass("systemd", systemd.New(systemd.Config{Logger: c.Logger}))
 	return g
 }
 
