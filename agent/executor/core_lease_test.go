@@ -22,6 +22,7 @@ func TestLeaseStories(t *testing.T) {
 		{"a pause above", "hello 0, pause 1500, renew 1500, end 3000", "1500 paused, 1500 close, 1750 stop"},
 		{"a hello after a pause", "hello 0, pause 1500, hello 1600, renew 2500, end 3400", "1500 paused, 1500 close"},
 		{"a hello is the first after a pause", "hello 0, wake 1500, hello 1500, renew 2400, end 3300", "1500 paused"},
+		{"a hello in the last moment", "hello 0, lost 500, wake 1000, hello 1000, renew 1900, end 2800", ""},
 		{"nobody ever said hello", "end 100000", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

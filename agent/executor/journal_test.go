@@ -82,7 +82,10 @@ func TestFullDiskStopsAllButStops(t *testing.T) {
 				c.do(action("b", resources.Start))
 				synctest.Wait()
 				d.set(fault == "full", false)
-				c.do(action("c", resources.Notify)) // half a line, and room again
+				if err := c.s.SetPolicy(hello(1).Policy); err != nil { // half a line, and room again
+					t.Error(err)
+				}
+				synctest.Wait()
 				d.set(false, false)
 				c.do(action("c", resources.Notify))
 				if _, err := ReadJournal(filepath.Join(dir, JournalName)); err != nil {
@@ -108,6 +111,9 @@ func TestFullDiskStopsAllButStops(t *testing.T) {
 				entries, err := ReadJournal(filepath.Join(dir, JournalName))
 				if err != nil {
 					t.Fatal(err)
+				}
+				if _, err := ReadJournals(dir); err != nil {
+					t.Errorf("half a line was left: %v", err)
 				}
 				var names []string
 				for _, x := range ActiveSet(entries) {
