@@ -22,7 +22,7 @@ func (w *world) placeClone(r *rsc) {
 	}
 	for _, c := range r.dependentList() {
 		if c.influences(c.dep) {
-			r.scores = w.merge(r.scores, c.dep, r, c, float64(c.score)/infinity, false)
+			r.scores = w.merge(r.scores, c.dep, r, c, float64(c.score)/infinity, true)
 		}
 	}
 	w.noteScores(r)

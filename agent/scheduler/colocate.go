@@ -233,7 +233,8 @@ func (w *world) heedDependents(r *rsc, must bool) {
 		if c.mandatory() != must || !c.influences(c.dep) {
 			continue
 		}
-		r.scores = w.merge(r.scores, c.dep, r, c, float64(c.score)/infinity, false)
+		// A clone is not driven away by a dependent that cannot go along: the dependent alone stays behind.
+		r.scores = w.merge(r.scores, c.dep, r, c, float64(c.score)/infinity, r.inClone() != nil)
 	}
 }
 

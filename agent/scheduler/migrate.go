@@ -121,7 +121,7 @@ func (w *world) migrateToDone(s *replayed, k *record) {
 		s.dangling = true
 	case from != nil && from.status != cib.OpPending:
 		if target != nil && target.online && !stoppedAfter(after) {
-			w.alsoOn(r, target)
+			s.also = target
 		}
 	default:
 		if target == nil || !target.online {
@@ -161,7 +161,7 @@ func (w *world) migrateToFailed(s *replayed, k *record) {
 		return
 	}
 	if target.online {
-		w.alsoOn(s.r, target)
+		s.also = target
 	}
 }
 
@@ -202,7 +202,7 @@ func (w *world) migrateFromFailed(s *replayed, k *record) {
 		return
 	}
 	if source.online {
-		w.alsoOn(s.r, source)
+		s.also = source
 	}
 }
 
@@ -349,7 +349,7 @@ func (w *world) migrationInputs(r *rsc, first, stop, start *action) {
 	}
 	for _, e := range append([]*edge(nil), stop.in...) {
 		f := e.first
-		if f.rsc == nil || f.rsc == r || f.rsc.migrating || e.flags&upward != 0 || f.task != taskStop {
+		if f.rsc == nil || f.rsc == r || f.rsc.migrating || e.flags&(upward|hidden) != 0 {
 			continue
 		}
 		w.order(f, first, 0)

@@ -37,6 +37,7 @@ type replayed struct {
 	pending  string
 	seen     bool
 	dangling bool
+	also     *node // another node where it may be, after a migration that failed
 }
 
 func (s *replayed) step(k *record) {
@@ -109,7 +110,7 @@ func (s *replayed) succeeded(k *record) {
 	clear := false
 	s.last = k
 	if k.task != taskMonitor {
-		s.dangling = false
+		s.dangling, s.also = false, nil
 	}
 	switch k.task {
 	case taskMonitor:
@@ -306,6 +307,9 @@ func (s *replayed) finish() {
 		s.role = roleUnpromoted
 	}
 	w.activate(r, n, s)
+	if s.also != nil {
+		w.alsoOn(r, s.also)
+	}
 	if s.pending != "" {
 		r.pendingT = s.pending
 	}
