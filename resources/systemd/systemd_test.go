@@ -329,55 +329,64 @@ func TestWarnsAboutEnabledUnit(t *testing.T) {
 func TestWatch(t *testing.T) {
 	r := boot(t)
 	req := request("good")
-	why := make(chan string, 64)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	run(t, r, req, "start", 0)
-	go func() { ended <- r.Watch(ctx, req, func(s string) { why <- s }) }()
-	next := func(want string) { // others may come before
-		t.Helper()
-		for late := time.After(5 * time.Second); ; {
-			select {
-			case got := <-why:
-				if got == want {
-					return
-				}
-			case <-late:
-				t.Fatalf("%q was not seen", want)
-			}
-		}
-	}
-	kill := func() {
+	conn := func() *dbus.Conn {
 		c, err := r.conn.get()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.KillUnitWithTarget(t.Context(), "good.service", dbus.Main, int32(unix.SIGKILL)); err != nil {
+		return c
+	}
+	for _, lost := range []bool{false, false, true} {
+		run(t, r, req, "start", 0)
+		why := make(chan string, 64)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Watch(ctx, req, func(s string) { why <- s }) }()
+		if lost { // the connection dies, as by daemon-reexec: the watch goes on over the next one
+			c := conn()
+			c.Close()
+			for conn() == c {
+				runtime.Gosched()
+			}
+		}
+		began := time.Now()
+		if err := conn().KillUnitWithTarget(t.Context(), "good.service", dbus.Main, int32(unix.SIGKILL)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	for range 3 {
-		began := time.Now()
-		kill()
-		next("unit good.service is failed: its process was ended by signal 9")
+		select {
+		case got := <-why:
+			if want := "unit good.service is failed: its process was ended by signal 9"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("the end was not seen")
+		}
 		t.Logf("the end was seen after %v", time.Since(began))
-		run(t, r, req, "start", 0)
+		cancel()
+		if err := <-ended; err != context.Canceled {
+			t.Errorf("watch ended with %v", err)
+		}
 	}
-	// The connection dies, as by daemon-reexec: the watch goes on over the next one.
-	c, err := r.conn.get()
-	if err != nil {
-		t.Fatal(err)
+	// A restart behind the cluster's back.
+	run(t, r, req, "start", 0)
+	why := make(chan string, 64)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Watch(ctx, req, func(s string) { why <- s }) }()
+	for seen := false; !seen; { // it must know the first start before it can tell the second
+		done := make(chan string, 1)
+		if _, err := conn().RestartUnitContext(t.Context(), "good.service", "replace", done); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		select {
+		case got := <-why:
+			seen = got != "" // inactive, or started anew, as the looks fall
+		case <-time.After(time.Second):
+		}
 	}
-	c.Close()
-	for c2, _ := r.conn.get(); c2 == c; c2, _ = r.conn.get() {
-		runtime.Gosched()
-	}
-	kill()
-	next("unit good.service is failed: its process was ended by signal 9")
 	cancel()
-	if err := <-ended; err != context.Canceled {
-		t.Errorf("watch ended with %v", err)
-	}
+	<-ended
 	run(t, r, req, "stop", 0)
 }
 
