@@ -383,9 +383,11 @@ func (d *decoder) alert(e *etree.Element) Alert {
 		case "recipient":
 			a.Recipients = append(a.Recipients, d.recipient(child))
 		case "select":
-			if a.Select == nil {
-				a.Select = &AlertSelect{}
+			if a.Select != nil {
+				d.warn(child, "a second selection of an alert")
+				continue
 			}
+			a.Select = &AlertSelect{}
 			d.alertSelect(child, a.Select)
 		default:
 			d.unknown(child)
@@ -449,10 +451,25 @@ var (
 )
 
 // SetOrder notes the order of the child elements, by their names, if it is not the usual one.
-func (a *Alert) SetOrder(tags []string) { a.Order = unusual(tags, alertOrder) }
+func (a *Alert) SetOrder(tags []string) {
+	selected := false
+	a.Order = unusual(slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
+		again := selected && tag == "select"
+		selected = selected || tag == "select"
+		return again
+	}), alertOrder)
+}
 
 // SetOrder notes the order of the child elements, by their names, if it is not the usual one.
-func (s *AlertSelect) SetOrder(tags []string) { s.Order = unusual(tags, selectOrder) }
+func (s *AlertSelect) SetOrder(tags []string) {
+	var once []string
+	for _, tag := range tags {
+		if !slices.Contains(once, tag) {
+			once = append(once, tag)
+		}
+	}
+	s.Order = unusual(once, selectOrder)
+}
 
 func childTags(e *etree.Element) []string {
 	var tags []string
