@@ -1,6 +1,7 @@
 # Everything that is done with the source is a target here; make alone lists them.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null | sed 's/^v//; /^[0-9]/!s/^/0.0~/')
+# The last tag's version, or, before the first, the day and hash of the last commit.
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//' | grep . || git log -1 --format=0~%cd.%h --date=format:%Y%m%d 2>/dev/null || echo 0~unknown)
 export CGO_ENABLED = 0
 GO ?= go
 LDFLAGS := -s -w -X main.version=$(VERSION)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built holds the binaries under test, built once for all stories.
+// built holds the binaries under test, built once for all stories. PACELINE_BIN names a directory that has them already.
 var built struct {
 	once sync.Once
 	dir  string
@@ -33,6 +33,9 @@ var built struct {
 
 func binaries(t *testing.T) string {
 	t.Helper()
+	if dir := os.Getenv("PACELINE_BIN"); dir != "" {
+		return dir
+	}
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "paceline-stories-"); built.err == nil {
 			built.err = errors.Join(os.Chmod(built.dir, 0o755), cluster.Build(context.Background(), "..", built.dir))
