@@ -53,7 +53,9 @@ func (in *invocation) unsettled(r *api.ChangeReply) error {
 
 // printActions lists the actions of a plan that change something; looking and watching go without saying.
 func printActions(w io.Writer, list []api.Action) {
-	list = filter(list, func(a api.Action) bool { return a.Operation != "monitor" && a.Operation != "cancel" && a.Operation != "notify" })
+	list = filter(list, func(a api.Action) bool {
+		return a.Operation != "monitor" && a.Operation != "cancel" && a.Operation != "notify"
+	})
 	if len(list) == 0 {
 		fmt.Fprintln(w, "  nothing")
 	}

@@ -20,8 +20,14 @@ import (
 // serve runs a server of a cluster on a socket, and returns a client of it.
 func serve(t *testing.T, c *apitest.Cluster) *api.Client {
 	t.Helper()
+	client := api.NewClient(serveAt(t, c, filepath.Join(t.TempDir(), "paceline.sock")))
+	t.Cleanup(client.Close)
+	return client
+}
+
+func serveAt(t *testing.T, c *apitest.Cluster, path string) string {
+	t.Helper()
 	s := api.NewServer(api.Config{Backend: c, Plan: apitest.Plan})
-	path := filepath.Join(t.TempDir(), "paceline.sock")
 	l, err := s.ListenUnix(path)
 	if err != nil {
 		t.Fatal(err)
@@ -29,15 +35,13 @@ func serve(t *testing.T, c *apitest.Cluster) *api.Client {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.ServeUnix(ctx, l) }()
-	client := api.NewClient(path)
 	t.Cleanup(func() {
-		client.Close()
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return client
+	return path
 }
 
 // load commits primitives named by IDs, in a cluster that then runs them.
