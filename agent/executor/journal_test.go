@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/transition"
 	"paceline/resources"
 )
 
@@ -352,4 +354,37 @@ func TestJournalIsWrittenBeforeItMatters(t *testing.T) {
 		c.close()
 		stopExecutor(t, e)
 	})
+}
+
+// BenchmarkOrder is what the way costs: an order to a node, two journal lines, one of them synced, and the result back.
+func BenchmarkOrder(b *testing.B) {
+	a := newAgents()
+	e, err := New(config(b.TempDir(), a))
+	if err != nil {
+		b.Fatal(err)
+	}
+	here, there := net.Pipe()
+	served := make(chan error)
+	go func() { served <- e.Serve(b.Context(), there) }()
+	s, _, err := Dial(b.Context(), here, hello(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		if err := s.Send(transition.Order{Numbers: transition.Numbers{Term: 1, Action: n}, Action: action("a", resources.Start)}); err != nil {
+			b.Fatal(err)
+		}
+		ev := <-s.Events()
+		if ev.Result == nil || ev.Result.RC != 0 {
+			b.Fatal(ev)
+		}
+		s.Ack(ev.Result.CallID)
+	}
+	s.Close()
+	<-served
+	if err := e.Close(b.Context()); err != nil {
+		b.Error(err)
+	}
 }

@@ -3,7 +3,7 @@ package executor
 import "time"
 
 const (
-	// LineMax bounds one message or journal line in bytes: an inventory of 10,000 resources, or an order whose parameters
+	// LineMax bounds one message, or one journal line but a checkpoint, in bytes: an inventory of 10,000 resources, or an order whose parameters
 	// are as large as an environment may be, fits; a stranger can not make the node hold more.
 	LineMax = 8 << 20
 	// LeaseMin and LeaseMax bound the node lease that a coordinator may state: below, renewals would be most of the work
@@ -49,6 +49,8 @@ const (
 	// waits before it runs without.
 	journalWait     = 5 * time.Second
 	journalWaitStop = time.Second
+	// journalLineMax bounds a checkpoint: 20,000 resources with their monitors and unacknowledged results.
+	journalLineMax = 64 << 20
 	// journalQueue bounds journal lines waiting for the disk, and journalBatch those written with one system call.
 	journalQueue = 1024
 	journalBatch = 128

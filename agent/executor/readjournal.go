@@ -82,7 +82,7 @@ func decodeJournal(r io.Reader) (entries []Entry, good int64, bad []int, err err
 	var at int64
 	var torn []int
 	for n := 1; ; n++ {
-		line, err := readLine(b, LineMax)
+		line, err := readLine(b, journalLineMax)
 		at += int64(len(line))
 		if errors.Is(err, io.EOF) {
 			return entries, good, bad, nil // what is left has no newline: torn
