@@ -164,6 +164,14 @@ func (w *world) orderPrimitive(r *rsc) {
 	promotes, demotes := r.acting(taskPromote), r.acting(taskDemote)
 	for _, stop := range stops {
 		for _, start := range starts {
+			if !r.isRunningOn(stop.node) && len(r.running) > 0 {
+				w.order(stop, start, 0) // the remainder of a migration: nothing that runs depends on it
+				continue
+			}
+			if r.recovery == multiStopUnexpected && stop.node != r.assigned && r.isRunningOn(start.node) {
+				w.order(stop, start, 0)
+				continue
+			}
 			w.order(stop, start, restarts|forcesThen)
 		}
 		for _, demote := range demotes {

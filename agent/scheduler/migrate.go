@@ -120,6 +120,7 @@ func (w *world) migrateToDone(s *replayed, k *record) {
 		s.role = roleStopped
 		s.dangling = true
 	case from != nil && from.status != cib.OpPending:
+		s.fail, s.failure = max(s.fail, failRestart), k
 		if target != nil && target.online && !stoppedAfter(after) {
 			s.also = target
 		}
@@ -379,6 +380,11 @@ func (w *world) settleHistory() {
 		if len(r.running) > 1 && r.partialTo == nil && r.recovery == multiBlock {
 			r.blocked, r.managed = true, false
 			r.blockedWhy = "it is active on " + strconv.Itoa(len(r.running)) + " nodes, and multiple-active is block"
+			if p := r.parent; p != nil && p.kind == cib.KindGroup {
+				for _, k := range p.kids {
+					k.managed = false
+				}
+			}
 		}
 	}
 }

@@ -219,44 +219,29 @@ func (w *world) onlineFenced(n *node, inCluster, process, member bool) {
 	n.online = process
 	switch {
 	case n.shutdown:
-	case !inCluster && !process && !member && s.Expected != "member":
-		n.online = false // down, as it should be
-	case !inCluster:
-		if s.InCCM == "" && s.Expected == "" && s.Join == "" && s.CRMD == "" {
-			// No more than attributes or history is known: as good as unseen.
+	case s.InCCM == "":
+		// It was never seen: whatever it does, it does on its own.
+		n.online = false
+		if s.Expected == "" && !w.opts.startupFencing {
 			n.unseen = true
-			if w.opts.startupFencing {
-				n.unclean, n.uncleanWhy = true, "node is unseen and startup-fencing is on"
-			}
-			n.online = false
 			break
 		}
+		w.mark(n, "peer has not been seen by the cluster")
+	case s.Join == "banned":
+		w.mark(n, "peer failed the membership criteria of the cluster")
+	case !n.expectedUp && !(inCluster && process && member):
+		n.pending = inCluster || process
+		n.online = n.pending
+	case !inCluster:
 		n.online = false
 		w.mark(n, "peer is no longer part of the cluster")
 	case !process:
-		n.online = false
-		if s.Join == "down" || s.Join == "" && s.Expected != "member" || s.Expected != "member" && strings.HasPrefix(s.Join, "d") {
-			n.pending = false
-			break
-		}
-		if s.Expected == "member" {
-			w.mark(n, "peer process is no longer available")
-		} else {
-			n.pending = true
-			n.online = true
-		}
+		n.online = true // its machine is heard of, but not its daemon
+		w.mark(n, "peer process is no longer available")
 	case terminate:
 		w.mark(n, "termination was requested")
-	case member:
-	case s.Expected == "member" && !(s.Join == "pending"):
-		w.mark(n, "peer unexpectedly restarted")
-	case s.Join == "down":
-		n.online = false
-	default:
+	case !member:
 		n.pending = true
-	}
-	if terminate && inCluster && process && !n.shutdown {
-		w.mark(n, "termination was requested")
 	}
 }
 

@@ -20,7 +20,7 @@ func (w *world) checkParameters() {
 			}
 		}
 		for _, n := range r.running {
-			if n.online {
+			if n.usable() || n.online && n.maintenance {
 				w.checkOn(r, n)
 			}
 		}

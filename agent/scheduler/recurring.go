@@ -37,15 +37,12 @@ func (w *world) actRecurring(r *rsc) {
 	w.cancelGone(r)
 }
 
-// repeated reports an operation that is configured twice; the first counts.
+// repeated reports an operation that is configured twice: as it cannot be told which one is meant, none is.
 func (w *world) repeated(r *rsc, op *cib.Op) bool {
 	for _, o := range r.ops {
-		if o == op {
-			return false
-		}
-		if o.Name == op.Name && opInterval(o) == opInterval(op) {
-			w.problem(fmt.Sprintf("resource %s: operation %s with interval %d ms is configured twice", r.id, op.Name,
-				opInterval(op)))
+		if o != op && o.Name == op.Name && opInterval(o) == opInterval(op) {
+			w.problem(fmt.Sprintf("resource %s: operation %s with interval %d ms is configured twice; it is ignored", r.id,
+				op.Name, opInterval(op)))
 			return true
 		}
 	}
@@ -230,7 +227,7 @@ func (w *world) cancelGone(r *rsc) {
 				continue
 			case op != nil && parseRole(op.Role) == roleStopped && opEnabled(op):
 				continue
-			case op != nil && opEnabled(op) && (r.next < roleStarted || roleFits(op, r)):
+			case op != nil && opEnabled(op) && (r.next < roleStarted || roleFits(op, r) || w.repeated(r, op)):
 				continue
 			}
 			a := w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)

@@ -316,6 +316,9 @@ func (s *replayed) finish() {
 	if s.next != roleUnknown {
 		r.next, r.stopWhy = s.next, "a failure with on-fail=stop"
 	}
+	if s.fail == failBlock && n.unclean && w.canFence(n) {
+		s.fail = failRestart // the fencing of the node does what the stop could not
+	}
 	if s.fail != failNothing && s.fail != failIgnore {
 		w.applyFailure(r, n, s.fail, s.failure)
 	}

@@ -299,10 +299,7 @@ func (w *world) unpackRequires(r *rsc) {
 // operations returns a primitive's operations: its own, and those of its template that it does not override.
 func (w *world) operations(r *rsc) []*cib.Op {
 	var out []*cib.Op
-	type key struct {
-		name     string
-		interval int64
-	}
+	type key struct{ name, role string }
 	seen := map[key]bool{}
 	take := func(list *cib.Operations) {
 		if list.IDRef != "" {
@@ -316,13 +313,13 @@ func (w *world) operations(r *rsc) []*cib.Op {
 					op = to
 				}
 			}
-			k := key{op.Name, opInterval(op)}
+			k := key{op.Name, op.Role}
 			if !seen[k] {
 				out = append(out, op)
 			}
 		}
 		for _, op := range out {
-			seen[key{op.Name, opInterval(op)}] = true
+			seen[key{op.Name, op.Role}] = true
 		}
 	}
 	take(&r.conf.Operations)
