@@ -237,7 +237,8 @@ func adviceDuration(s string) time.Duration {
 	return d
 }
 
-// XML prints the meta-data as an OCF 1.1 document.
+// XML prints the meta-data as an OCF document that hosts of API 1.0 and 1.1 take: a select is printed as a string, for the
+// document type that checkers know has no such type, and its description says what it may be.
 func (m *MetaData) XML() []byte {
 	var b bytes.Buffer
 	esc := func(s string) string {
@@ -277,22 +278,14 @@ func (m *MetaData) XML() []byte {
 			b.WriteString("</deprecated>\n")
 		}
 		kind := p.Type
-		if kind == "" {
+		if kind == "" || kind == "select" {
 			kind = "string"
 		}
 		fmt.Fprintf(&b, "<content type=\"%s\"", esc(kind))
 		if p.Default != "" {
 			fmt.Fprintf(&b, " default=\"%s\"", esc(p.Default))
 		}
-		if len(p.Values) == 0 {
-			b.WriteString("/>\n")
-		} else {
-			b.WriteString(">\n")
-			for _, v := range p.Values {
-				fmt.Fprintf(&b, "<option value=\"%s\"/>\n", esc(v))
-			}
-			b.WriteString("</content>\n")
-		}
+		b.WriteString("/>\n")
 		b.WriteString("</parameter>\n")
 	}
 	b.WriteString("</parameters>\n<actions>\n")
