@@ -51,6 +51,7 @@ type Membership struct {
 	guard    *guard
 	problems *problems
 	events   chan serf.Event
+	joining  chan struct{}  // holds one: who is in serf.Join
 	stop     chan struct{}  // closed by Close: no new work
 	drained  chan struct{}  // closed by Close: serf is down
 	running  sync.WaitGroup // event loop, rejoin loop, calls
@@ -71,7 +72,7 @@ func Start(c Config) (*Membership, error) {
 	}
 	m := &Membership{
 		config: c, log: c.Logger, table: newTable(),
-		events: make(chan serf.Event, eventQueue), stop: make(chan struct{}), drained: make(chan struct{}),
+		events: make(chan serf.Event, eventQueue), joining: make(chan struct{}, 1), stop: make(chan struct{}), drained: make(chan struct{}),
 	}
 	m.problems = newProblems(func(p Problem) {
 		m.log.Warn("gossip: "+p.Text, "kind", p.Kind, "remote", p.Remote, "count", p.Count)
@@ -387,9 +388,13 @@ func (m *Membership) call(target string) error {
 	if n, err := m.serf.Memberlist().Join([]string{target}); n == 0 {
 		return oneError(err)
 	}
-	if m.isClosed() {
+	// Serf has a lock for this, and holds it while it dials: waiting for a channel can be given up.
+	select {
+	case m.joining <- struct{}{}:
+	case <-m.stop:
 		return net.ErrClosed
 	}
+	defer func() { <-m.joining }()
 	if _, err := m.serf.Join([]string{target}, true); err != nil {
 		m.log.Debug("gossip: a node answered once, and not twice", "addr", target, "cause", err)
 	}
