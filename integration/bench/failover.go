@@ -40,7 +40,7 @@ func (b *bench) failover(ctx context.Context) error {
 			}
 		}
 	}
-	b.printf("\nThe terms are medians. Detect: until the first survivor says that the node is gone. Elect: until a new coordinator works, where the old one was cut and this came later. Fence: the device's own time. Plan: everything between. Start: from the first start to the answer.\n")
+	b.printf("\nThe terms are medians. Detect: until the coordinator says that the node is gone. Elect: until a new coordinator works, where the old one was cut and this came later. Fence: the device's own time. Plan: everything between. Start: from the first start to the answer.\n")
 	return errors.Join(errs...)
 }
 

@@ -17,7 +17,7 @@ import (
 type Failover struct {
 	Victim     string
 	Cut        time.Time // the power went
-	Detected   time.Time // the first survivor says that the node is gone
+	Detected   time.Time // the survivor that coordinates says that the node is gone
 	Elected    time.Time // the first session of a new coordinator; zero if the coordinator survived
 	FenceBegan time.Time // the first order to a fencing device
 	FenceEnded time.Time // the device confirmed
@@ -67,11 +67,15 @@ func (c *Cluster) Failover(victim string, cut time.Time) (Failover, error) {
 		if n.Name == victim {
 			continue
 		}
-		seen, err := logged(n.Log(service), cut, "member failed", "node="+victim)
+		ordered, err := logged(n.Log(service), cut, "a node is to be fenced", "node="+victim)
 		if err != nil {
 			return f, err
 		}
-		earliest(&f.Detected, seen)
+		if !ordered.IsZero() {
+			if f.Detected, err = logged(n.Log(service), cut, "member failed", "node="+victim); err != nil {
+				return f, err
+			}
+		}
 		for _, e := range journals[n.Name] {
 			at := time.UnixMilli(e.WallMS)
 			// Journals know milliseconds: what was written in the one of the cut may have been before it.

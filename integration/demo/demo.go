@@ -133,14 +133,21 @@ func (d *demo) setUp(ctx context.Context) error {
 	return d.orderUntil(ctx, time.Now().Add(time.Second))
 }
 
-// orderUntil places orders until a moment.
+// orderUntil places orders until a moment. On a busy disk one may be too late to count; that none counts is an error.
 func (d *demo) orderUntil(ctx context.Context, end time.Time) error {
+	var last error
+	done := 0
 	for n := 0; time.Now().Before(end); n++ {
 		if err := d.buyer.order(n); err != nil {
-			return fmt.Errorf("order from the shop: %w", err)
+			last = err
+		} else {
+			done++
 		}
 	}
-	return ctx.Err()
+	if done == 0 {
+		return fmt.Errorf("the shop takes no orders: %w", last)
+	}
+	return context.Cause(ctx)
 }
 
 // show cuts the power and tells what comes of it.
