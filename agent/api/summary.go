@@ -96,7 +96,7 @@ func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
 	return st
 }
 
-// nodes lists the configured nodes in their order, then members that are not configured yet.
+// nodes lists the configured nodes in their order, then living members that are not configured yet.
 func nodes(c *cib.CIB, live Live, p Plan) []Node {
 	out := []Node{}
 	seen := map[string]bool{}
@@ -116,8 +116,8 @@ func nodes(c *cib.CIB, live Live, p Plan) []Node {
 		out = append(out, node)
 	}
 	for _, m := range live.Members {
-		if seen[m.Name] {
-			continue
+		if seen[m.Name] || m.State != MemberAlive {
+			continue // gossip remembers for a while who was a member once
 		}
 		node := Node{Name: m.Name, ID: m.ID, Role: RoleMember}
 		node.fill(m)
