@@ -82,14 +82,15 @@ type node struct {
 	attrs    map[string]string
 	capacity map[string]int // utilization left
 
-	conn       *rsc // remote and guest nodes: the resource that connects to it
-	needsReset bool // remote: the connection failed so that the node must be fenced
-	fencedOnce bool // remote: fencing is recorded later than any activity
-	running    []*rsc
-	count      int // instances placed on it
-	health     int
-	priority   int // sum of the priorities that it runs, for fencing delays
-	unfence    bool
+	conn                            *rsc // remote and guest nodes: the resource that connects to it
+	needsReset                      bool // remote: the connection failed so that the node must be fenced
+	fencedOnce                      bool // remote: fencing is recorded later than any activity
+	running                         []*rsc
+	count                           int // instances placed on it
+	health                          int
+	priority                        int // sum of the priorities that it runs, for fencing delays
+	unfence                         bool
+	wasSeen, wasOnline, offlineSeen bool // remote: its state before connections were placed
 }
 
 type nodeKind uint8

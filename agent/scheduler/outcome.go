@@ -91,7 +91,9 @@ func (w *world) settle(k *record) {
 			k.status = cib.OpError
 		}
 	case rcPromoted:
-		if k.probe() && k.rc != k.target {
+		if k.target == k.rc {
+			k.status = cib.OpDone
+		} else if k.probe() && k.rc != k.target {
 			k.status = cib.OpDone
 		} else if k.target < 0 && k.task == taskMonitor {
 			k.status = cib.OpDone

@@ -13,12 +13,12 @@ func (w *world) placeAll() {
 		w.sortForPlacement(order)
 	}
 	for _, r := range order {
-		if r.isRemote {
+		if r.isRemote || r.guest != nil {
 			w.place(r, r.partialTo)
 		}
 	}
 	for _, r := range order {
-		if !r.isRemote {
+		if !r.isRemote && r.guest == nil {
 			w.place(r, nil)
 		}
 	}
@@ -69,6 +69,9 @@ func (w *world) placePrimitive(r *rsc, prefer *node) *node {
 		w.choose(r, prefer)
 	}
 	r.placed = true
+	if r.isRemote || r.guest != nil {
+		w.connectionPlaced(r)
+	}
 	return r.assigned
 }
 

@@ -73,6 +73,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.orderApart()
 	w.followBlocked()
 	w.orderLoad()
+	w.orderRemotes()
 	w.planMigrations()
 	w.actShutdowns()
 	w.propagate()
@@ -106,6 +107,8 @@ func unpack(c *cib.CIB, now time.Time) *world {
 func (w *world) applyConstraints() {
 	w.unpackConstraints()
 	w.groupColocations()
+	w.bindContainers()
+	w.keepOffRemotes()
 	w.sortColocations()
 	w.applyLocations()
 	w.applyStickiness()

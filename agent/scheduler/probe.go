@@ -16,8 +16,8 @@ func (w *world) actProbes() {
 		if n.pending || n.shutdown && n.remote() || n.unclean || !n.online || n.kind == kindPing || !n.discovery {
 			continue
 		}
-		if n.remote() && !w.guestReady(n) {
-			continue
+		if n.kind == kindGuest && !n.wasOnline {
+			continue // nothing can be left in a guest that is only now started
 		}
 		for _, r := range w.top {
 			w.probe(r, n)
@@ -83,6 +83,9 @@ func placedOn(r *rsc, n *node) bool {
 func (w *world) probePrimitive(r *rsc, n *node) bool {
 	if r.known[n] || r.pendNode[n] && false || r.removed || r.isRunningOn(n) {
 		return false
+	}
+	if r.container != nil && r.guest == nil {
+		return false // it can be nowhere but in its container
 	}
 	if r.guest != nil || r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
 		return false

@@ -1,0 +1,297 @@
+package scheduler
+
+import "paceline/agent/cib"
+
+// Remote nodes have no daemon of their own: a cluster node runs their operations through a connection, which is a
+// resource. A guest is a remote node inside of another resource, its container, and lives and dies with it.
+
+// unpackRemote decides whether a remote node is up, by its connection. It returns false while that is not known yet.
+func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
+	c := n.conn
+	if c == nil {
+		return last
+	}
+	if s != nil {
+		n.unseen = false
+	}
+	n.online, n.wasSeen = c.role >= roleStarted, true
+	if c.next == roleStopped && c.role >= roleStarted || c.target == roleStopped && c.role >= roleStarted {
+		n.shutdown = true
+	}
+	host := c.current()
+	switch {
+	case c.container != nil && c.container.failed:
+		n.online, n.needsReset = false, true
+		n.unclean, n.uncleanWhy = true, "its container "+c.container.id+" failed"
+	case c.failed:
+		n.online = false
+		if n.kind == kindGuest && c.container != nil && !n.unclean {
+			n.needsReset = true
+		}
+	case c.role < roleStarted || c.container != nil && c.container.role < roleStarted:
+		n.online, n.needsReset = false, false
+		n.offlineSeen = true
+	case host != nil && host.unclean && !host.online:
+		n.online = false
+		if c.container != nil || n.kind == kindGuest {
+			n.needsReset = true
+			n.unclean, n.uncleanWhy = true, host.name+", which it runs on, is lost"
+		}
+	}
+	n.wasOnline = n.online
+	if n.online {
+		n.unclean = false
+	}
+	return true
+}
+
+// resetRemote lets a remote node be fenced whose connection failed.
+func (w *world) resetRemote(r *rsc, n *node) {
+	if !n.fencedOnce {
+		w.mark(n, "remote connection is unrecoverable")
+	}
+}
+
+// keepOffRemotes bans what cannot run on remote nodes: connections, what holds guests, and fencing devices.
+func (w *world) keepOffRemotes() {
+	for _, r := range w.all {
+		if !r.primitive() {
+			continue
+		}
+		if !(r.isRemote || r.guest != nil || r.agent.Class == "stonith" || holdsGuest(r)) {
+			continue
+		}
+		for _, n := range w.nodes {
+			if n.remote() {
+				r.scores[n.idx] = absent
+			}
+		}
+	}
+}
+
+// holdsGuest tells whether a guest node runs inside of r.
+func holdsGuest(r *rsc) bool {
+	for _, f := range r.fills {
+		if f.guest != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// bindContainers keeps what runs inside of a container with it: on its node, started after it and stopped before it.
+func (w *world) bindContainers() {
+	for _, r := range w.all {
+		c := r.container
+		if c == nil || r.containerRemoved || r.parent != nil && r.parent.kind == cib.KindBundle {
+			continue
+		}
+		w.colocate("#within-"+c.id, infinity, "", r, c, roleUnknown, roleUnknown, true, true)
+		s := orderSpec{id: "#within-" + c.id, symmetric: true, firstTask: taskStart, thenTask: taskStart}
+		w.orderPair(s, c, r, "")
+	}
+}
+
+// connectionPlaced settles whether a remote node can be used, once its connection has its place.
+func (w *world) connectionPlaced(r *rsc) {
+	n := w.byName[r.id]
+	if n == nil || n.conn != r {
+		return
+	}
+	if r.assigned != nil && r.next != roleStopped {
+		n.online = true
+		if !n.needsReset {
+			n.unclean = false
+		}
+		if n.unseen {
+			n.unclean = false
+		}
+		return
+	}
+	n.shutdown = true
+}
+
+// guestReady tells whether what a remote node hangs on lets anything run there.
+func (w *world) guestReady(n *node) bool {
+	if n.kind != kindGuest || n.conn == nil {
+		return true
+	}
+	c := n.conn.container
+	if c == nil || !c.placed {
+		return true
+	}
+	return c.assigned != nil && n.conn.next != roleStopped
+}
+
+func (w *world) guestComing(n *node) bool { return n.online }
+
+// orderRemotes orders the actions on remote nodes after (or before) what happens to their connections and containers.
+func (w *world) orderRemotes() {
+	for _, a := range append([]*action(nil), w.actions...) {
+		if a.rsc == nil || a.node == nil || !a.node.remote() || a.node.conn == nil || !a.rsc.primitive() {
+			continue
+		}
+		if a.kind == "cluster" {
+			w.clearBehind(a)
+			continue
+		}
+		if a.node.kind == kindGuest && a.node.conn.container != nil {
+			w.orderInGuest(a)
+		} else {
+			w.orderBehindConnection(a)
+		}
+	}
+}
+
+// clearBehind lets a cleared fail count wait for a connection that is recovered.
+func (w *world) clearBehind(a *action) {
+	for _, s := range a.node.conn.acting(taskStart) {
+		w.order(s, a, 0)
+	}
+}
+
+func (w *world) orderInGuest(a *action) {
+	conn := a.node.conn
+	c := conn.container
+	switch a.task {
+	case taskStart, taskPromote:
+		for _, s := range c.acting(taskStart) {
+			w.order(s, a, needsFirst|forcesThen)
+		}
+		for _, s := range conn.acting(taskStart) {
+			w.order(s, a, needsFirst|forcesThen)
+		}
+	case taskStop, taskDemote:
+		if c.failed {
+			return
+		}
+		for _, s := range conn.acting(taskStop) {
+			w.order(a, s, forcesFirst)
+		}
+	default:
+		for _, s := range conn.acting(taskStart) {
+			w.order(s, a, needsFirst)
+		}
+		if a.interval == 0 {
+			for _, s := range conn.acting(taskStop) {
+				w.order(a, s, 0)
+			}
+		}
+	}
+}
+
+// connectionState is what one can do through a connection.
+type connectionState uint8
+
+const (
+	connectionAlive     connectionState = iota // it works, and may be stopped or moved in good order
+	connectionResting                          // it is down and not wanted
+	connectionRecovered                        // it is down and will be up again
+	connectionFailed                           // the node must be fenced
+)
+
+func (w *world) stateOf(n *node) connectionState {
+	c := n.conn
+	switch {
+	case n.needsReset || n.unclean:
+		return connectionFailed
+	case c.failed || len(c.running) == 0 || c.current() != nil && (!c.current().online || c.current().unclean):
+		if c.assigned != nil && c.next != roleStopped {
+			return connectionRecovered
+		}
+		if c.failed {
+			return connectionFailed
+		}
+		return connectionResting
+	}
+	return connectionAlive
+}
+
+func (w *world) orderBehindConnection(a *action) {
+	conn := a.node.conn
+	state := w.stateOf(a.node)
+	switch a.task {
+	case taskStart, taskPromote:
+		for _, s := range conn.acting(taskStart) {
+			w.order(s, a, needsFirst)
+		}
+	case taskStop, taskDemote:
+		switch state {
+		case connectionAlive:
+			for _, s := range conn.acting(taskStop) {
+				w.order(a, s, 0)
+			}
+		case connectionRecovered:
+			for _, s := range conn.acting(taskStart) {
+				w.order(s, a, needsFirst)
+			}
+		case connectionFailed:
+			for _, s := range conn.acting(taskStop) {
+				w.order(a, s, 0)
+			}
+		}
+	default:
+		for _, s := range conn.acting(taskStart) {
+			w.order(s, a, needsFirst)
+		}
+		if a.cancelOf != "" || a.interval == 0 && state == connectionAlive {
+			for _, s := range conn.acting(taskStop) {
+				w.order(a, s, 0)
+			}
+		}
+	}
+}
+
+// actGuestFences stands the loss of containers for the fencing of the guests in them.
+func (w *world) actGuestFences() {
+	for _, n := range w.nodes {
+		if n.kind != kindGuest || !n.unclean || n.conn == nil || n.conn.container == nil {
+			continue
+		}
+		a := w.fence(n, "reboot", n.uncleanWhy)
+		for _, s := range n.conn.container.acting(taskStop) {
+			w.order(s, a, needsFirst)
+		}
+		if h := n.conn.container.current(); h != nil {
+			if f := w.fences[h]; f != nil {
+				w.order(f, a, 0)
+			}
+		}
+	}
+}
+
+// routerOf is the cluster node that carries out an operation on a remote node.
+func (w *world) routerOf(a *action) string {
+	n := a.node
+	if n == nil || !n.remote() || n.conn == nil {
+		return ""
+	}
+	c := n.conn
+	now, then := c.current(), c.assigned
+	if c.partialTo != nil {
+		now = c.partialFrom
+	}
+	switch {
+	case now == nil && then == nil:
+		return ""
+	case now == nil:
+		return then.name
+	case then == nil, now == then:
+		return now.name
+	}
+	// The connection moves: what ends something goes by the old way, as far as that is open.
+	old := false
+	switch a.task {
+	case taskStop, taskDemote, taskCancel, taskMigrateTo:
+		old = w.stateOf(n) == connectionAlive
+	case taskNotify:
+		old = a.notify == "pre-stop" || a.notify == "pre-demote" || a.notify == "post-demote"
+		old = old && w.stateOf(n) == connectionAlive
+	case taskMonitor:
+		old = a.interval == 0 && w.stateOf(n) == connectionAlive && n.kind == kindGuest
+	}
+	if old {
+		return now.name
+	}
+	return then.name
+}
