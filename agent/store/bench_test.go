@@ -10,9 +10,13 @@ import (
 // Commits with real syncs, over in-memory streams: what the disk and raft cost.
 func benchmarkCommit(b *testing.B, voters int, parallel bool) {
 	l := newLab(b)
+	l.sync = true
 	defer l.stop()
 	ids := []string{"a", "b", "c"}[:voters]
 	leader := l.form(ids...)
+	if _, err := leader.try(Command{Change: cib.Change{NodeStatus: &cib.NodeStatus{ID: "1", Uname: "n1"}}}); err != nil {
+		b.Fatal(err)
+	}
 	change := func(i int) cib.Change {
 		value := fmt.Sprint(i)
 		return cib.Change{SetTransient: &cib.SetTransient{NodeID: "1", Name: "fail-count-web", Value: &value}}

@@ -23,6 +23,7 @@ type lab struct {
 	dir    string
 	nodes  map[string]*node
 	logger *slog.Logger
+	sync   bool // wait for the disk: only benchmarks need it, a killed node's file is not lost
 }
 
 type node struct {
@@ -50,6 +51,9 @@ func (l *lab) node(id string) *node {
 		return n
 	}
 	n := &node{lab: l, id: id, addr: id + ":7947", dir: filepath.Join(l.dir, id), profile: LAN}
+	if !l.sync {
+		n.options = &bbolt.Options{Timeout: lockTimeout, NoSync: true, NoGrowSync: true, FreelistType: bbolt.FreelistMapType}
+	}
 	l.nodes[id] = n
 	return n
 }

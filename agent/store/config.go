@@ -48,7 +48,8 @@ type Timings struct {
 	RPC       time.Duration // bound of one exchange with a peer, including its fsync
 }
 
-// The profiles. LAN elects in 0.3 to 0.5 s after a leader's death, Fast in half of it, WAN in a few seconds.
+// The profiles. A leader's death is followed by the next election within 1.3 to 2.7
+// heartbeat times: LAN 0.3 to 0.7 s, Fast half of it or less, WAN up to 3 s.
 var (
 	LAN = Timings{
 		Heartbeat: 250 * time.Millisecond, Election: 250 * time.Millisecond, Lease: 180 * time.Millisecond,

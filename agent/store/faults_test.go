@@ -163,6 +163,30 @@ func TestDamagedLogDoesNotLoseACommit(t *testing.T) {
 	})
 }
 
+// Nor may one that lost its log altogether, and does not know it.
+func TestEmptiedVoterDoesNotVote(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b", "c")
+		b, c := l.nodes["b"], l.nodes["c"]
+		a.commit("batch-limit", "1")
+		c.awaitOption("batch-limit", "1")
+		c.kill()
+		a.commit("batch-limit", "2")
+		a.kill()
+		b.kill()
+		mustNot(t, os.RemoveAll(b.dir))
+		b.start(false)
+		c.start(false)
+		time.Sleep(20 * time.Second)
+		if c.leadership().Leader {
+			t.Fatal("a leader without the acknowledged entry")
+		}
+		a.start(false)
+		l.awaitLeader("a", "c").commit("batch-limit", "3")
+		b.awaitOption("batch-limit", "3")
+	})
+}
+
 func TestDamagedLogOfOneOfTwoIsMended(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.form("a", "b")

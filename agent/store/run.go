@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -227,6 +228,27 @@ func (r *run) term() uint64 {
 	return ^uint64(0)
 }
 
+// debt returns what the node owes still: a snapshot from the leader may have brought it.
+func (r *run) debt() position {
+	owed, node := r.disk.owed(), r.raft.Load()
+	if owed == (position{}) || node == nil {
+		return owed
+	}
+	var got position
+	stats := node.Stats()
+	for key, into := range map[string]*uint64{"last_snapshot_term": &got.Term, "last_snapshot_index": &got.Index} {
+		n, err := strconv.ParseUint(stats[key], 10, 64)
+		if err != nil {
+			return owed
+		}
+		*into = n
+	}
+	if err := r.disk.settle(got); err != nil {
+		return owed
+	}
+	return r.disk.owed()
+}
+
 var errStarting = errors.New("this node is starting")
 
 // mayStand is part of rules.
@@ -237,7 +259,7 @@ func (r *run) mayStand() error {
 	if err := r.fsm.haltedBy(); err != nil {
 		return err
 	}
-	if debt := r.disk.owed(); debt != (position{}) {
+	if debt := r.debt(); debt != (position{}) {
 		return &debtError{debt}
 	}
 	return nil
@@ -255,7 +277,7 @@ func (r *run) mayVote(candidate position) error {
 	if len(node.GetConfiguration().Configuration().Servers) == 0 {
 		return errors.New("this node has not been admitted to a cluster")
 	}
-	if debt := r.disk.owed(); candidate.before(debt) {
+	if debt := r.debt(); candidate.before(debt) {
 		return &debtError{debt}
 	}
 	return nil

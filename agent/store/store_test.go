@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +48,42 @@ func TestOneVoterCommitsAndRemembers(t *testing.T) {
 		if s := n.Snapshot(); s.Revision != 2 || s.ConfigRevision != 2 || s.Term == 0 {
 			t.Fatalf("after a restart: %+v", s)
 		}
+	})
+}
+
+func TestStateNeverGoesBack(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var full atomic.Bool
+		n := l.node("a")
+		n.fault = func() error {
+			if full.Load() {
+				return errNoSpace
+			}
+			return nil
+		}
+		l.form("a")
+		for i := range 20 {
+			n.commit("batch-limit", fmt.Sprint(i))
+		}
+		newest := n.Snapshot().Revision
+		ctx, cancel := context.WithCancel(context.Background())
+		seen := make(chan error, 1)
+		go func() {
+			var err error
+			for s := range n.Watch(ctx) {
+				if s.Revision < newest {
+					err = fmt.Errorf("revision %d after %d", s.Revision, newest)
+				}
+			}
+			seen <- err
+		}()
+		full.Store(true)
+		n.try(Command{Change: option("batch-limit", "x")})
+		full.Store(false)
+		time.Sleep(5 * time.Second) // raft starts again, and replays its log
+		n.commit("batch-limit", "y")
+		cancel()
+		mustNot(t, <-seen)
 	})
 }
 

@@ -213,6 +213,24 @@ func TestPeerReturnsWithAnUncommittedTail(t *testing.T) {
 	})
 }
 
+// A peer that is recorded as dead and speaks is not listened to.
+func TestGhostIsNotHeard(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		a.commit("batch-limit", "1")
+		l.nodes["b"].awaitOption("batch-limit", "1")
+		l.nodes["b"].run.net.setGhost("a")
+		if _, err := a.try(Command{Change: option("batch-limit", "2")}); err == nil {
+			t.Fatal("the survivor acknowledged an entry of the dead")
+		}
+		if got := l.awaitLeader("b"); got.id != "b" {
+			t.Fatal(got.id)
+		}
+		l.nodes["b"].run.net.setGhost("")
+		l.awaitLeader("a", "b").commit("batch-limit", "3")
+	})
+}
+
 // takeoverPlan is one random story of two voters.
 type takeoverPlan struct {
 	LeaderDies   bool
