@@ -3,14 +3,15 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"paceline/fencing"
 )
 
 // FenceAlone runs a fence order that no coordinator gave: the takeover of two (safety rule 5), where nobody leads. The caller
-// answers for its right to fence; the order's delay, budget and line in the truth journal are as ever. It returns nil when
-// the device confirmed the action.
+// answers for its right to fence; the order's delay, budget and line in the truth journal are as ever. An order during whose
+// delay this node stood still longer than its lease is void (rule 10). It returns nil when the device confirmed the action.
 func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
 	if o.Target == e.cfg.Node {
 		return errors.New("a node does not run a device against itself")
@@ -18,6 +19,10 @@ func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
 	if e.cfg.Fence == nil {
 		return errNoFence
 	}
+	if o.Budget <= 0 || o.Delay < 0 {
+		return errors.New("the order has no time to run in")
+	}
+	arrived, lease := e.leaseTime()
 	if o.Delay > 0 {
 		t := time.NewTimer(o.Delay)
 		defer t.Stop()
@@ -34,9 +39,14 @@ func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
 		e.log.Error("a fence order runs without its line in the truth journal", "node", e.cfg.Node, "target", o.Target, "cause", err)
 		e.j.force(line)
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Budget)
-	defer cancel()
-	err := e.cfg.Fence(ctx, o)
+	var err error
+	if now, _ := e.leaseTime(); now.Sub(arrived)-o.Delay > lease {
+		err = fmt.Errorf("refused: this node stood still for %v, longer than its lease", now.Sub(arrived)-o.Delay)
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, o.Budget)
+		defer cancel()
+		err = e.cfg.Fence(ctx, o)
+	}
 	end := Entry{Kind: KindFenceEnd, Fence: fenceLine(o)}
 	end.Fence.OK = err == nil
 	if err != nil {
@@ -44,4 +54,11 @@ func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
 	}
 	e.j.note(end)
 	return err
+}
+
+// leaseTime returns the time as the lease counts it, and the lease: the shortest allowed while no coordinator has stated one.
+func (e *Executor) leaseTime() (time.Time, time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now(), max(e.lease.lease, LeaseMin)
 }

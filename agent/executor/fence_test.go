@@ -127,3 +127,56 @@ func TestOtherOperationsPassThrough(t *testing.T) {
 		stopExecutor(t, e)
 	})
 }
+
+func TestFenceAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		cfg := config(dir, a)
+		ran := 0
+		cfg.Fence = func(ctx context.Context, o fencing.Order) error { ran++; return nil }
+		e := start(t, cfg)
+		dial(t, e, hello(1)).close()
+		o := fencing.Order{Target: "n2", Action: fencing.Off, Delay: time.Minute, Budget: time.Minute}
+		began := time.Now()
+		if err := e.FenceAlone(t.Context(), o); err != nil || ran != 1 || time.Since(began) != time.Minute {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.AfterFunc(30*time.Second, func() { // the machine is suspended in the delay
+			e.mu.Lock()
+			e.slept -= lease + time.Second
+			e.mu.Unlock()
+		})
+		if err := e.FenceAlone(t.Context(), o); err == nil || ran != 1 {
+			t.Errorf("after a pause in the delay: %v", err)
+		}
+		o.Target = "n1"
+		if err := e.FenceAlone(t.Context(), o); err == nil || ran != 1 {
+			t.Errorf("against itself: %v", err)
+		}
+		stopExecutor(t, e)
+		if lines := kinds(t, dir, KindFenceEnd); len(lines) != 2 || !lines[0].Fence.OK || lines[1].Fence.OK {
+			t.Errorf("%+v", lines)
+		}
+	})
+}
+
+func TestSuspendedMachineWasPaused(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		e := start(t, config(dir, a))
+		c := dialSilently(t, e, hello(1))
+		c.do(action("a", resources.Start))
+		e.mu.Lock()
+		e.slept -= lease + time.Second
+		e.mu.Unlock()
+		c.order(action("a", resources.Promote))
+		<-c.served
+		d := dial(t, e, hello(1))
+		if r := d.result(); r.Operation != resources.Promote || r.Status != 1 {
+			t.Errorf("an order from before: %+v", r)
+		}
+		if len(a.ran(resources.Promote)) != 0 {
+			t.Error("it ran")
+		}
+		d.close()
+		stopExecutor(t, e)
+	})
+}
