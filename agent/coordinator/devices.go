@@ -169,6 +169,34 @@ func PriorityDelay(c *cib.CIB, self, target string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
+// delayConfigured reports whether any device has a delay of its own (pcmk_delay_base, pcmk_delay_max).
+func delayConfigured(c *cib.CIB) bool {
+	for _, d := range Devices(c) {
+		if d.Params["pcmk_delay_base"] != "" || d.Params["pcmk_delay_max"] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// courtesy is the delay of the side that did not coordinate, from what the history knows of the devices' speed: twice the
+// longest of their starts and monitors, and a little.
+func courtesy(c *cib.CIB) time.Duration {
+	var slowest int64
+	for _, d := range Devices(c) {
+		for _, st := range c.Status.Nodes {
+			for _, h := range st.Resources {
+				for _, op := range h.Ops {
+					if ms, err := strconv.ParseInt(op.ExecTime, 10, 64); err == nil && h.ID == d.ID && op.RC == "0" {
+						slowest = max(slowest, ms)
+					}
+				}
+			}
+		}
+	}
+	return min(courtesyMin+2*time.Duration(slowest)*time.Millisecond, courtesyMax)
+}
+
 // priority sums the priorities of what the history has active on a node; a promoted instance counts one more.
 func priority(c *cib.CIB, node string) int {
 	st := c.NodeState(node)

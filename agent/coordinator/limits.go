@@ -37,6 +37,10 @@ const (
 	fenceRetryMax = time.Minute
 	// fenceTimeoutDefault is Pacemaker's stonith-timeout.
 	fenceTimeoutDefault = 60 * time.Second
+	// courtesyMin and courtesyMax bound the delay of the side of two that did not coordinate: the power switches that we
+	// know of need 20 ms to 5 s.
+	courtesyMin = 500 * time.Millisecond
+	courtesyMax = 10 * time.Second
 	// calmAfter is how many plans in a row may follow one another without anything new from outside, before the next
 	// waits for calmPause: a cluster that plans in circles must not do so at full speed.
 	calmAfter = 30

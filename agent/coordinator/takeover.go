@@ -19,6 +19,7 @@ type Takeover struct {
 
 	view     membership.View
 	leader   string
+	led      string // the newest leader that was known
 	voters   []string
 	together bool // this incarnation was in live quorum with the present voters
 	snap     *cib.CIB
@@ -107,6 +108,9 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 			t.together = false // with whom it was together is not with whom it votes now
 		}
 		t.leader, t.voters, t.snap = e.ID, e.Voters, e.CIB
+		if e.ID != "" {
+			t.led = e.ID
+		}
 	case FenceReported:
 		if f := t.fence; f != nil && f.running() && f.number == e.Result.Fence {
 			t.step(now, e.Result)
@@ -192,9 +196,20 @@ func (t *Takeover) start(now time.Time, f *fence) {
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, View: t.view.Seq,
 		Timeout: FencingTimeout(t.snap), Devices: Devices(t.snap), Levels: Levels(t.snap, f.target),
-		Live: []string{t.self}, Self: t.self, PriorityDelay: PriorityDelay(t.snap, t.self, f.target), Rand: t.rng,
+		Live: []string{t.self}, Self: t.self, PriorityDelay: t.delay(f.target), Rand: t.rng,
 	})
 	t.step(now, nil)
+}
+
+// delay returns how long the fencing is held back beyond what the devices say. Where nobody configured a delay, the side
+// that did not coordinate waits for as long as the other side's fencing takes: both must never die from one cut link. The
+// price is paid only when it is the coordinator of two that died.
+func (t *Takeover) delay(target string) time.Duration {
+	d := PriorityDelay(t.snap, t.self, target)
+	if _, set := t.snap.Option("priority-fencing-delay"); set || t.led == t.selfID || delayConfigured(t.snap) {
+		return d
+	}
+	return max(d, courtesy(t.snap))
 }
 
 func (t *Takeover) step(now time.Time, ev fencing.Event) {

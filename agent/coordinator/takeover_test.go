@@ -1,0 +1,167 @@
+package coordinator
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/membership"
+	"paceline/fencing"
+)
+
+// pair drives a Takeover of node a, whose peer is b.
+type pair struct {
+	t      *testing.T
+	m      *Takeover
+	now    time.Time
+	cib    *cib.CIB
+	view   membership.View
+	fences []SendFence
+	takes  []TakeOver
+	said   []string
+	wake   time.Time
+}
+
+func newPair(t *testing.T, c *cib.CIB) *pair {
+	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", rand.New(rand.NewPCG(1, 1)))}
+	next := *c
+	next.Configuration.Nodes = []*cib.Node{{ID: "id-a", Uname: "a"}, {ID: "id-b", Uname: "b"}}
+	p.cib = &next
+	p.view.Members = []membership.Member{member("a", "1", "1"), member("b", "1", "1")}
+	return p
+}
+
+func (p *pair) step(ev Event) {
+	p.t.Helper()
+	for _, e := range p.m.Step(p.now, ev) {
+		switch e := e.(type) {
+		case SendFence:
+			p.fences = append(p.fences, e)
+		case TakeOver:
+			p.takes = append(p.takes, e)
+		case Say:
+			p.said = append(p.said, e.Text)
+		case Wake:
+			p.wake = e.At
+		}
+	}
+}
+
+func (p *pair) leader(id string) {
+	p.step(LeaderIs{ID: id, Voters: []string{"id-a", "id-b"}, CIB: p.cib})
+}
+
+func (p *pair) peer(s membership.Status) {
+	v := membership.View{Seq: p.view.Seq + 1, Members: append([]membership.Member(nil), p.view.Members...)}
+	v.Members[1].Status = s
+	p.view = v
+	p.step(Viewed{View: v})
+}
+
+func (p *pair) fenced(ok bool) {
+	p.t.Helper()
+	o := p.fences[len(p.fences)-1].Order
+	p.step(FenceReported{Result: fencing.Result{Fence: o.Fence, Step: o.Step, Node: "a", OK: ok, Detail: "no"}})
+}
+
+// together brings the pair into live quorum, led by the ID given, and then loses the peer.
+func (p *pair) together(leader string) {
+	p.step(Viewed{View: p.view})
+	p.leader(leader)
+	p.leader("")
+	p.peer(membership.Failed)
+}
+
+func TestTheSurvivorOfTwoGoesOnAfterConfirmedFencing(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	if len(p.fences) != 1 || p.fences[0].Order.Target != "b" || p.fences[0].Node != "a" {
+		t.Fatalf("fence orders: %+v", p.fences)
+	}
+	if len(p.takes) != 0 {
+		t.Fatal("took over before the fencing was confirmed")
+	}
+	p.fenced(true)
+	if len(p.takes) != 1 || p.takes[0].PeerID != "id-b" || p.takes[0].Fenced.State != "ok" {
+		t.Fatalf("takeovers: %+v", p.takes)
+	}
+}
+
+func TestOneThatStartedAloneNeverFencesItsWayIntoQuorum(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.peer(membership.Failed)
+	p.leader("")
+	p.now = p.now.Add(time.Hour)
+	p.step(Tick{})
+	if len(p.fences)+len(p.takes) != 0 {
+		t.Fatalf("fenced %+v, took over %+v", p.fences, p.takes)
+	}
+	if v := p.m.Verdict(); !strings.Contains(v.Reason, "force-quorum") {
+		t.Fatal("nobody is told what to do:", v.Reason)
+	}
+	p.step(FenceConfirmed{Target: "b", Origin: "user root"}) // a person vouches
+	if len(p.takes) != 1 || p.takes[0].Fenced.Device != "manual" {
+		t.Fatalf("the person's word was not taken: %+v", p.takes)
+	}
+}
+
+func TestAFailedTakeoverFencingIsTriedAgain(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	p.fenced(false)
+	if len(p.takes) != 0 {
+		t.Fatal("took over after a failed fencing")
+	}
+	for range 3 {
+		n := len(p.fences)
+		p.now = p.wake
+		p.step(Tick{})
+		if len(p.fences) != n+1 {
+			t.Fatal("the fencing was given up")
+		}
+		p.fenced(false)
+	}
+	p.peer(membership.Alive) // heard again: nothing is to be taken over
+	p.leader("id-b")
+	p.now = p.now.Add(time.Hour)
+	n := len(p.fences)
+	p.step(Tick{})
+	if len(p.fences) != n {
+		t.Fatal("a peer that is back was fenced")
+	}
+}
+
+func TestWithoutFencingAPersonIsAsked(t *testing.T) {
+	c := device(&cib.CIB{})
+	c.Configuration.Options = []cib.NVSet{{ID: "o", Pairs: []cib.NVPair{{Name: "stonith-enabled", Value: "false"}}}}
+	p := newPair(t, c)
+	p.together("id-a")
+	if len(p.fences)+len(p.takes) != 0 {
+		t.Fatal("went on without fencing")
+	}
+	if f, ok := p.m.Fencing(); !ok || !strings.Contains(f.Blocked, "--confirmed b") {
+		t.Fatalf("nobody is told what it waits for: %+v", f)
+	}
+}
+
+// Both must never die from one cut: without any configured delay the side that did not coordinate waits.
+func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
+	leads, follows := newPair(t, device(&cib.CIB{})), newPair(t, device(&cib.CIB{}))
+	leads.together("id-a")
+	follows.together("id-b")
+	if d := leads.fences[0].Order.Delay; d != 0 {
+		t.Error("the coordinator waits", d)
+	}
+	if d := follows.fences[0].Order.Delay; d < courtesyMin {
+		t.Error("the other waits only", d)
+	}
+	c := device(&cib.CIB{})
+	c.Configuration.Resources[0].Params[0].Pairs = append(c.Configuration.Resources[0].Params[0].Pairs, cib.NVPair{Name: "pcmk_delay_base", Value: "2s"})
+	both := newPair(t, c)
+	both.together("id-b")
+	if d := both.fences[0].Order.Delay; d != 2*time.Second {
+		t.Error("what is configured should rule, and no more:", d)
+	}
+}
