@@ -40,8 +40,10 @@ type Driver struct {
 type cached struct {
 	modified time.Time
 	size     int64
+	asked    time.Time
 	meta     MetaData
 	raw      []byte
+	err      error
 }
 
 // New returns a driver.

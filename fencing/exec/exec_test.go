@@ -349,3 +349,18 @@ func TestDebiansDummy(t *testing.T) {
 		t.Errorf("meta-data: %v", err)
 	}
 }
+
+func TestAnAgentWithoutMetaDataIsNotAskedEachTime(t *testing.T) {
+	a := newAgents(t)
+	script := "#!/bin/sh\ncd " + a.dir + "\necho >> runs\n[ \"$1\" = -o ] && exit 1\nexit 0\n"
+	os.WriteFile(filepath.Join(a.dir, "fence_mute"), []byte(script), 0o755)
+	d := a.driver()
+	for range 3 {
+		if err := d.Do(t.Context(), dev("fence_mute"), fencing.Off, "n1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(a.read("runs")); n != 4 {
+		t.Errorf("%d runs for three actions, want 4", n)
+	}
+}

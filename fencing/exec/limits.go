@@ -7,6 +7,9 @@ const (
 	metaDataMax = 1 << 20
 	// metaDataTime bounds the run for it, so that an agent that hangs there still gets to fence.
 	metaDataTime = 5 * time.Second
+	// metaDataRetry is when an agent is asked again that could not say what it is: a fencing must not wait for that
+	// each time.
+	metaDataRetry = 5 * time.Minute
 	// listMax bounds what an agent lists.
 	listMax = 1 << 20
 	// outputMax is how much of the end of its output is kept of an agent that acts.

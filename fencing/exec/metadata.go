@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"paceline/fencing"
 )
@@ -80,7 +81,8 @@ func (d *Driver) known(ctx context.Context, file string) (MetaData, bool) {
 	return c.meta, true
 }
 
-// ask runs an agent for its meta-data, or remembers it while its file is the same.
+// ask returns what an agent says of itself. It is run once as long as its file is the same; an agent that failed to say
+// is asked again after metaDataRetry.
 func (d *Driver) ask(ctx context.Context, file string) (cached, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -89,28 +91,34 @@ func (d *Driver) ask(ctx context.Context, file string) (cached, error) {
 	d.mu.Lock()
 	c, ok := d.meta[file]
 	d.mu.Unlock()
-	if ok && c.modified.Equal(info.ModTime()) && c.size == info.Size() {
-		return c, nil
+	if ok && c.modified.Equal(info.ModTime()) && c.size == info.Size() && (c.err == nil || time.Since(c.asked) < metaDataRetry) {
+		return c, c.err
 	}
+	c = cached{modified: info.ModTime(), size: info.Size(), asked: time.Now()}
+	c.raw, c.meta, c.err = askNow(ctx, file)
+	if ctx.Err() != nil && c.err != nil {
+		return c, c.err // the caller's time ran out, which says nothing about the agent
+	}
+	d.mu.Lock()
+	d.meta[file] = c
+	d.mu.Unlock()
+	return c, c.err
+}
+
+// askNow runs an agent for its meta-data.
+func askNow(ctx context.Context, file string) ([]byte, MetaData, error) {
 	ctx, cancel := context.WithTimeout(ctx, metaDataTime)
 	defer cancel()
 	// Most take options as arguments too; those that do not read the same from standard input.
 	out := run(ctx, file, []string{"-o", fencing.MetaData}, []byte("action="+fencing.MetaData+"\n"), metaDataMax)
 	switch {
 	case out.err != nil:
-		return cached{}, fmt.Errorf("meta-data: %w", out.err)
+		return nil, MetaData{}, fmt.Errorf("meta-data: %w", out.err)
 	case out.cut:
-		return cached{}, fmt.Errorf("meta-data: longer than %d bytes", metaDataMax)
+		return nil, MetaData{}, fmt.Errorf("meta-data: longer than %d bytes", metaDataMax)
 	case out.code != 0:
-		return cached{}, fmt.Errorf("meta-data: exit status %d%s", out.code, out.reason(fencing.Device{}, ": "))
+		return nil, MetaData{}, fmt.Errorf("meta-data: exit status %d%s", out.code, out.reason(fencing.Device{}, ": "))
 	}
 	meta, err := ParseMetaData(out.stdout)
-	if err != nil {
-		return cached{}, err
-	}
-	c = cached{modified: info.ModTime(), size: info.Size(), meta: meta, raw: out.stdout}
-	d.mu.Lock()
-	d.meta[file] = c
-	d.mu.Unlock()
-	return c, nil
+	return out.stdout, meta, err
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	osexec "os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,14 +87,19 @@ func reap(group int, mark string) {
 
 // kill ends the processes whose environment holds the mark, and returns how many there were.
 func kill(mark string) int {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1) // names only: looking at each entry would cost as much again
+	if err != nil {
+		return 0
+	}
 	found := 0
-	for _, f := range files {
-		if !marked(f, mark) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-		if err != nil || pid == os.Getpid() {
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() || !marked(name, mark) {
 			continue
 		}
 		// The descriptor holds on to the process, so that a second look shows whether it is still that one.
@@ -103,7 +107,7 @@ func kill(mark string) int {
 		if err != nil {
 			continue
 		}
-		if marked(f, mark) {
+		if marked(name, mark) {
 			found++
 			unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		}
@@ -112,9 +116,9 @@ func kill(mark string) int {
 	return found
 }
 
-// marked says whether an environ file holds the mark. Zombies have none.
-func marked(file, mark string) bool {
-	env, err := os.ReadFile(file)
+// marked says whether a process's environment holds the mark. Zombies have none.
+func marked(pid, mark string) bool {
+	env, err := os.ReadFile("/proc/" + pid + "/environ")
 	return err == nil && bytes.Contains(env, []byte(mark))
 }
 
