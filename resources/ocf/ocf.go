@@ -28,6 +28,7 @@ type Config struct {
 	Scratch string            // HA_RSCTMP, where agents keep their state files; empty: /run/resource-agents. Made if missing.
 	RunDir  string            // where running operations are noted, so that the next daemon waits for those of this one; empty: nowhere
 	Env     map[string]string // further environment of all agents
+	Cgroup  string            // a cgroup (version 2) that is ours to divide, so that no operation can hide from its time-out; empty: none
 	Logger  *slog.Logger      // nil: none
 }
 
@@ -37,6 +38,7 @@ type Runner struct {
 	extra         map[string]string
 	log           *slog.Logger
 	notes         *notes
+	cgroups       *cgroups
 
 	counter atomic.Uint64
 
@@ -63,6 +65,10 @@ func New(c Config) *Runner {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.notes = newNotes(c.RunDir)
+	var err error
+	if r.cgroups, err = newCgroups(c.Cgroup); err != nil {
+		r.log.Warn("operations have no cgroups of their own", "cause", err)
+	}
 	procfs.Seal()
 	return r
 }
@@ -108,12 +114,15 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	}
 	mark := fmt.Sprintf("PACELINE_OPERATION=%s/%s/%d.%d.%d", strings.ReplaceAll(req.Resource, "\x00", ""), req.Operation,
 		os.Getpid(), r.counter.Add(1), time.Now().UnixNano())
+	group := r.cgroups.make()
+	defer r.cgroups.release(group)
 	cmd, streams, err := start(ctx, exec.Cmd{
-		Path:        path,
-		Args:        []string{path, req.Operation},
-		Env:         append(r.environment(req), mark),
-		Dir:         "/",
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // a session is a process group, and no terminal
+		Path: path,
+		Args: []string{path, req.Operation},
+		Env:  append(r.environment(req), mark),
+		Dir:  "/",
+		// A session is a process group, and no terminal.
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: group.path != "", CgroupFD: group.fd},
 	})
 	if err != nil {
 		return cannotRun(req.Agent, path, err)
@@ -133,7 +142,7 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		return r.timeOut(ctx, req, tree, streams, o, ended)
+		return r.timeOut(ctx, req, tree, group, streams, o, ended)
 	}
 	streams[0].stop(o, false)
 	streams[1].stop(o, true)
@@ -170,11 +179,12 @@ func start(ctx context.Context, what exec.Cmd) (cmd *exec.Cmd, s [2]*stream, err
 }
 
 // timeOut ends everything that the operation began, and says what it was doing.
-func (r *Runner) timeOut(ctx context.Context, req resources.Request, tree procfs.Tree, streams [2]*stream, o *output,
-	ended <-chan error) resources.Result {
+func (r *Runner) timeOut(ctx context.Context, req resources.Request, tree procfs.Tree, group cgroup, streams [2]*stream,
+	o *output, ended <-chan error) resources.Result {
 	doing := doing(tree)
 	killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killBudget)
 	defer cancel()
+	group.kill()
 	left, err := tree.Kill(killCtx)
 	if err != nil {
 		r.log.Error("kill a timed out operation", "res", req.Resource, "op", req.Operation, "cause", err)

@@ -329,6 +329,9 @@ func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tre
 		case <-time.After(endPause):
 		}
 	}
+	if err == nil && !killed && len(members) == 0 {
+		return resources.Result{}
+	}
 	resources.Doing(ctx, "waiting for process %d to end after SIGKILL", tree.Root.PID)
 	left, err := tree.Kill(ctx)
 	switch {
