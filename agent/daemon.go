@@ -138,6 +138,10 @@ func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
 	}
+	// A journal of another cluster would have this one's orders refused for their terms.
+	if err := d.forgetJournal(); err != nil {
+		return nil, err
+	}
 	if err := key.Save(d.opt.keyPath()); err != nil {
 		return nil, err
 	}
@@ -161,6 +165,19 @@ func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
 	return n, nil
 }
 
+func (d *Daemon) forgetJournal() error {
+	old, err := filepath.Glob(filepath.Join(d.opt.DataDir, "journal.jsonl*"))
+	if err != nil {
+		return err
+	}
+	for _, p := range old {
+		if err := os.Remove(p); err != nil {
+			return fmt.Errorf("remove the journal of an earlier cluster: %w", err)
+		}
+	}
+	return nil
+}
+
 // abandon stops the node and forgets the cluster: its configuration, key, log and journal.
 func (d *Daemon) abandon() {
 	d.mu.Lock()
@@ -169,6 +186,9 @@ func (d *Daemon) abandon() {
 	d.mu.Unlock()
 	if n != nil {
 		n.stop()
+	}
+	if err := d.forgetJournal(); err != nil {
+		d.log.Error("could not remove the journal of the cluster that was left", "err", err)
 	}
 	for _, p := range []string{
 		d.opt.filePath(), d.opt.keyPath(), filepath.Join(d.opt.DataDir, "raft.db"), filepath.Join(d.opt.DataDir, "snapshots"),

@@ -149,7 +149,7 @@ func (o *outside) Dial(ctx context.Context, name, addr string, term uint64) (coo
 	n := o.n
 	c := n.snapshot().CIB
 	hello := executor.Hello{
-		Term: term, Coordinator: n.file.Node, Cluster: n.file.Cluster, NodeLease: n.profile.lease, Policy: policyOf(c),
+		Term: term, Coordinator: n.file.Node, Cluster: n.file.Cluster, NodeLease: n.profile.lease, Policy: policyOf(c, name),
 	}
 	var conn net.Conn
 	if name == n.file.Node {
@@ -190,7 +190,7 @@ type session struct {
 
 func (s *session) Close() error                     { s.Session.Close(); return nil }
 func (s *session) Events() <-chan coordinator.Event { return s.events }
-func (s *session) Inform(c *cib.CIB) error          { return s.Session.SetPolicy(policyOf(c)) }
+func (s *session) Inform(c *cib.CIB) error          { return s.Session.SetPolicy(policyOf(c, s.node)) }
 
 // pump translates events until the session is lost. The reader of Events goes on reading until it is closed.
 func (s *session) pump() {
@@ -211,6 +211,6 @@ func (s *session) pump() {
 	s.events <- coordinator.SessionDown{Node: s.node, Why: why.Error()}
 }
 
-func policyOf(c *cib.CIB) executor.Policy {
-	return executor.Policy{NoQuorum: coordinator.NoQuorumPolicy(c), Unmanaged: coordinator.Unmanaged(c)}
+func policyOf(c *cib.CIB, node string) executor.Policy {
+	return executor.Policy{NoQuorum: coordinator.NoQuorumPolicy(c), Unmanaged: coordinator.Unmanaged(c, node)}
 }

@@ -555,3 +555,19 @@ func TestAFencingBeforeTheElectionIsCommittedFirst(t *testing.T) {
 		t.Fatalf("b: %+v", st)
 	}
 }
+
+// A node that was paused or cut off refuses what came before: that is no failure of the resource.
+func TestAnOrderThatNeverRanIsNoFailure(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.log, w.plans = nil, 0
+	w.answer("web", 4, 1, cib.OpCancelled)
+	w.expectLog("commit forget web")
+	w.next(op(1, "stop", "web", "b"))
+	w.log = nil
+	w.answer("web", 5, 1, cib.OpCancelled)
+	w.expectLog()
+	if w.plans < 2 || len(w.acks) != 2 {
+		t.Fatal("plans:", w.plans, "acks:", w.acks)
+	}
+}

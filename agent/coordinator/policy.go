@@ -17,12 +17,18 @@ func NoQuorumPolicy(c *cib.CIB) string {
 	return "stop"
 }
 
-// Unmanaged returns the IDs of the primitives that nobody may touch: the whole cluster, the resource or a collection
-// around it is in maintenance or not managed. It is never nil. Rules are not applied: in doubt a cut-off node stops.
-func Unmanaged(c *cib.CIB) []string {
+// Unmanaged returns the IDs of the primitives that nobody may touch on a node: the whole cluster, the node, the resource or
+// a collection around it is in maintenance or not managed. It is never nil. Rules are not applied: in doubt a cut-off node
+// stops.
+func Unmanaged(c *cib.CIB, node string) []string {
 	out := []string{}
 	v, _ := c.Option("maintenance-mode")
 	all := isTrue(v)
+	if n := c.NodeByName(node); n != nil {
+		attrs := map[string]string{}
+		merge(attrs, n.Attributes)
+		all = all || isTrue(attrs["maintenance"])
+	}
 	defaults := map[string]string{}
 	merge(defaults, c.Configuration.RscDefaults)
 	above := map[*cib.Resource]bool{}

@@ -27,7 +27,37 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 	if c.machine != nil && !r.Unasked {
 		action, _ = c.machine.InFlight(r.Numbers)
 	}
+	if r.Status == cib.OpCancelled && r.Operation != "cancel" {
+		c.neverRan(st, r, action)
+		return
+	}
 	c.record(now, r, action)
+}
+
+// neverRan takes in that a node did not carry an order out. Nothing may be concluded about the resource, and least of all
+// that a stop failed: the intent is forgotten, so that the resource is probed, and the plan is made again.
+func (c *Core) neverRan(st *cib.NodeState, r transition.Result, action *transition.Action) {
+	text := fmt.Sprintf("%s of %s on %s was not carried out%s", r.Operation, r.Resource, r.Node, because(r.ExitReason))
+	m := c.machine
+	done := func(_ time.Time, err error) {
+		if err == nil && r.CallID > 0 {
+			c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
+		}
+		if action != nil {
+			m.Fail(action.ID)
+		}
+		c.say("warn", text, "node", r.Node, "res", r.Resource, "op", r.Operation)
+		c.replan(text)
+	}
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if h.ID == c.historyID(r) && op.OpStatus == "-1" {
+				c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: h.ID}}, done)
+				return
+			}
+		}
+	}
+	done(time.Time{}, nil)
 }
 
 func (c *Core) stateByName(node string) *cib.NodeState {
