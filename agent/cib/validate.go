@@ -178,6 +178,9 @@ func (j *judge) options() {
 // set judges a set of pairs against a table of known names. Names that are not known are always told where the cluster alone
 // reads them, and elsewhere only if they look like a slip.
 func (j *judge) set(where string, s *NVSet, table []Known, closed bool) {
+	if where == "" && s.ID == "" && s.IDRef == "" {
+		j.error("id", "the set has no ID")
+	}
 	j.setFrame(where, s)
 	for i := range s.Pairs {
 		p := &s.Pairs[i]

@@ -69,11 +69,11 @@ func (d *document) load(statements []*statement) Errors {
 	if len(errs) > 0 {
 		return errs
 	}
-	each(func(a *addition) bool { return a.xml != nil }, d.addXML)
+	each(func(a *addition) bool { return a.xml != nil }, d.addXMLResources)
 	each(kind(cib.KindPrimitive, cib.KindTemplate), d.addResource)
 	each(kind(cib.KindGroup), d.addResource)
 	each(kind(cib.KindClone, cib.KindBundle), d.addResource)
-	each(func(a *addition) bool { return a.resource == nil && a.xml == nil }, d.addOther)
+	each(func(a *addition) bool { return a.resource == nil }, d.addOther)
 	each(func(a *addition) bool { return a.constraint != nil }, d.checkRefs)
 	each(func(a *addition) bool { return a.target != nil }, d.checkRoles)
 	each(kind(cib.KindPrimitive), d.checkTemplate)
@@ -271,7 +271,8 @@ func (d *document) addResource(_ *statement, a *addition) *Error {
 func (d *document) nest(into *cib.Resource, w word) *Error {
 	child := d.resource(w.text)
 	if child == nil || child.Kind == cib.KindTemplate {
-		return w.unknown(w.text, d.resourceIDs(), "there is no resource %q to put into %s %q", w.text, into.Kind, into.ID)
+		known := slices.DeleteFunc(d.resourceIDs(), func(id string) bool { return id == into.ID })
+		return w.unknown(w.text, known, "there is no resource %q to put into %s %q", w.text, into.Kind, into.ID)
 	}
 	if parent := d.parent(child.ID); parent != nil {
 		return w.errorf("%q is in %s %q already", child.ID, parent.Kind, parent.ID)
@@ -290,6 +291,8 @@ func (d *document) nest(into *cib.Resource, w word) *Error {
 func (d *document) addOther(s *statement, a *addition) *Error {
 	c := d.c
 	switch {
+	case a.xml != nil:
+		return d.addXML(s, a.xml)
 	case a.constraint != nil:
 		c.Constraints = put(c.Constraints, a.constraint, func(k *cib.Constraint) bool { return k.ID() == a.id.text })
 	case a.node != nil:
@@ -373,38 +376,66 @@ func (d *document) addSet(section string, s *cib.NVSet) {
 	}
 }
 
-// addXML adds the objects of an XML line.
-func (d *document) addXML(s *statement, a *addition) *Error {
-	for _, n := range a.xml.Nodes {
-		if n.Uname == "" {
-			return s.errorf("the node of the XML has no uname")
-		}
+// clash refuses an object of an XML line where another has its ID.
+func (d *document) clash(s *statement, space, id, kind string) *Error {
+	if was := d.kindOf(space, id); was != "" && (!d.update || was != kind) {
+		return s.errorf("there is a %s %q already", was, id)
 	}
-	return d.mergeXML(s, a.xml)
+	return nil
 }
 
-func (d *document) mergeXML(s *statement, x *cib.Configuration) *Error {
+// addXMLResources adds the resources of an XML line, so that other lines can put them into collections.
+func (d *document) addXMLResources(s *statement, a *addition) *Error {
+	for r := range a.xml.Walk() {
+		if err := d.clash(s, "", r.ID, string(r.Kind)); err != nil {
+			return err
+		}
+	}
+	for _, t := range a.xml.Templates {
+		if err := d.clash(s, "", t.ID, string(t.Kind)); err != nil {
+			return err
+		}
+		d.c.Templates = put(d.c.Templates, t, func(o *cib.Resource) bool { return o.ID == t.ID })
+	}
+	for _, r := range a.xml.Resources {
+		d.putTree(r)
+	}
+	return nil
+}
+
+// putTree adds a resource with its members, or puts it where the one of its ID stands. Members of that which are no members of
+// the new one stay, at top level.
+func (d *document) putTree(r *cib.Resource) {
+	old := d.resource(r.ID)
+	alone := &cib.Configuration{Resources: r.Children}
+	for member := range alone.Walk() {
+		if d.resource(member.ID) != nil {
+			d.detach(member.ID)
+		}
+	}
+	if old == nil {
+		d.c.Resources = append(d.c.Resources, r)
+		return
+	}
+	rest := old.Children
+	*old = *r
+	d.c.Resources = append(d.c.Resources, rest...)
+}
+
+// detach takes a resource out of its place.
+func (d *document) detach(id string) {
+	is := func(r *cib.Resource) bool { return r.ID == id }
+	if parent := d.parent(id); parent != nil {
+		parent.Children = slices.DeleteFunc(parent.Children, is)
+		return
+	}
+	d.c.Resources = slices.DeleteFunc(d.c.Resources, is)
+}
+
+// addXML adds the other objects of an XML line.
+func (d *document) addXML(s *statement, x *cib.Configuration) *Error {
 	c := d.c
-	clash := func(space, id, kind string) *Error {
-		if was := d.kindOf(space, id); was != "" && (!d.update || was != kind) {
-			return s.errorf("there is a %s %q already", was, id)
-		}
-		return nil
-	}
-	for r := range x.Walk() {
-		if err := clash("", r.ID, string(r.Kind)); err != nil {
-			return err
-		}
-	}
-	for _, r := range x.Resources {
-		c.Resources = put(c.Resources, r, func(o *cib.Resource) bool { return o.ID == r.ID })
-	}
-	for _, t := range x.Templates {
-		if err := clash("", t.ID, string(t.Kind)); err != nil {
-			return err
-		}
-		c.Templates = put(c.Templates, t, func(o *cib.Resource) bool { return o.ID == t.ID })
-	}
+	clash := func(space, id, kind string) *Error { return d.clash(s, space, id, kind) }
 	for _, k := range x.Constraints {
 		if err := clash("", k.ID(), string(k.Kind())+" constraint"); err != nil {
 			return err
@@ -412,6 +443,9 @@ func (d *document) mergeXML(s *statement, x *cib.Configuration) *Error {
 		c.Constraints = put(c.Constraints, k, func(o *cib.Constraint) bool { return o.ID() == k.ID() })
 	}
 	for _, n := range x.Nodes {
+		if n.Uname == "" {
+			return s.errorf("the node of the XML has no uname")
+		}
 		if err := clash("node ", n.Uname, "node"); err != nil {
 			return err
 		}

@@ -9,17 +9,13 @@ import (
 )
 
 // visitor walks all IDs of bookkeeping elements in document order, each with the ID that a text without one gives it.
-// The texts' own IDs (of resources, constraints, ...) are not visited.
+// The IDs of objects (resources, constraints, sets of cluster-wide values, ...) are not visited.
 type visitor func(id *string, made string)
 
 func visitIDs(c *cib.Configuration, v visitor) {
-	sections := []struct {
-		name string
-		sets []cib.NVSet
-	}{{"property", c.Options}, {"rsc_defaults", c.RscDefaults}, {"op_defaults", c.OpDefaults}}
-	for _, section := range sections {
-		for i := range section.sets {
-			visitSet(&section.sets[i], defaultSets[section.name], v)
+	for _, sets := range [][]cib.NVSet{c.Options, c.RscDefaults, c.OpDefaults} {
+		for i := range sets {
+			visitSetParts(&sets[i], v)
 		}
 	}
 	for _, n := range c.Nodes {
@@ -60,6 +56,10 @@ func visitSet(s *cib.NVSet, made string, v visitor) {
 		return
 	}
 	v(&s.ID, made)
+	visitSetParts(s, v)
+}
+
+func visitSetParts(s *cib.NVSet, v visitor) {
 	visitRule(s.Rule, s.ID+"-rule", v)
 	for i := range s.Pairs {
 		if p := &s.Pairs[i]; p.IDRef == "" {
@@ -208,6 +208,11 @@ func idsOf(c *cib.Configuration) map[string]bool {
 	}
 	for i := range c.Alerts {
 		take(c.Alerts[i].ID)
+	}
+	for _, sets := range [][]cib.NVSet{c.Options, c.RscDefaults, c.OpDefaults} {
+		for i := range sets {
+			take(sets[i].ID)
+		}
 	}
 	visitIDs(c, func(id *string, _ string) { take(*id) })
 	return taken

@@ -142,6 +142,13 @@ func normalize(c *cib.Configuration) {
 		}
 	})
 	normalizeSets(c.Options, c.RscDefaults, c.OpDefaults)
+	for section, sets := range map[string][]cib.NVSet{"property": c.Options, "rsc_defaults": c.RscDefaults, "op_defaults": c.OpDefaults} {
+		for i := range sets {
+			if sets[i].ID == "" && sets[i].IDRef == "" {
+				sets[i].ID = defaultSets[section]
+			}
+		}
+	}
 	for _, n := range c.Nodes {
 		normalizeSets(n.Attributes, n.Utilization)
 	}

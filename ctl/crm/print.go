@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"errors"
 	"strings"
 
 	"paceline/agent/cib"
@@ -12,29 +13,65 @@ import (
 func Print(c *cib.Configuration) string {
 	p := newPrinter(c)
 	text := p.all()
-	back, err := Parse(text)
-	if err != nil {
-		return text // it refers to what is not there: the reader shall see it as it is
-	}
-	was, is := imagesOf(c), imagesOf(back)
-	changed := false
-	for key, image := range was {
-		if is[key] != image {
-			p.asXML[key], changed = true, true
+	for range printTries {
+		if !p.learn(text) {
+			break
 		}
-	}
-	if changed {
 		text = p.all()
 	}
 	return text
 }
 
+// learn reads a text back, and notes the objects that came back changed or not at all. It reports whether there are new ones. A
+// text that refers to what is not there cannot be read back; it is left as it is, for people to see.
+func (p *printer) learn(text string) bool {
+	before := len(p.asXML)
+	back, err := Parse(text)
+	if err != nil {
+		var list Errors
+		if errors.As(err, &list) {
+			for _, e := range list {
+				if key := p.keyAt(e.Line); key != "" && !strings.HasPrefix(e.Message, "there is no ") {
+					p.asXML[key] = true
+				}
+			}
+		}
+		return len(p.asXML) > before
+	}
+	is := imagesOf(back)
+	for key, image := range imagesOf(p.c) {
+		if is[key] != image {
+			p.asXML[key] = true
+		}
+	}
+	return len(p.asXML) > before
+}
+
+// keyAt returns the key of the object that stands at a line of the text.
+func (p *printer) keyAt(line int) string {
+	key := ""
+	for _, s := range p.starts {
+		if s.line > line {
+			break
+		}
+		key = s.key
+	}
+	return key
+}
+
 // printer writes objects.
 type printer struct {
-	c     *cib.Configuration
-	used  map[string]bool // IDs that an id-ref names
-	asXML map[string]bool // keys of objects that the language cannot say
-	b     strings.Builder
+	c      *cib.Configuration
+	used   map[string]bool // IDs that an id-ref names
+	asXML  map[string]bool // keys of objects that the language cannot say
+	starts []start         // of the objects in the text
+	lines  int             // in the text so far
+	b      strings.Builder
+}
+
+type start struct {
+	line int
+	key  string
 }
 
 func newPrinter(c *cib.Configuration) *printer {
@@ -43,6 +80,7 @@ func newPrinter(c *cib.Configuration) *printer {
 
 func (p *printer) all() string {
 	p.b.Reset()
+	p.starts, p.lines = nil, 0
 	c := p.c
 	for _, n := range c.Nodes {
 		p.object("node "+n.Uname, p.node(n), &cib.Configuration{Nodes: []*cib.Node{n}})
@@ -79,18 +117,25 @@ func (p *printer) all() string {
 // object writes the parts of an object, one a line, or its XML where there are none.
 func (p *printer) object(key string, parts []string, alone *cib.Configuration) {
 	if parts != nil && !p.asXML[key] && sayable(strings.Join(parts, "")) {
-		p.b.WriteString(strings.Join(parts, " \\\n\t"))
-		p.b.WriteByte('\n')
+		p.write(key, strings.Join(parts, " \\\n\t"))
 		return
 	}
 	elements, err := cib.EncodeObjects(alone)
 	if err != nil {
-		p.b.WriteString("# " + key + " cannot be written: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+		p.write(key, "# "+key+" cannot be written: "+strings.ReplaceAll(err.Error(), "\n", " "))
 		return
 	}
 	for _, e := range elements {
-		p.b.WriteString("xml " + e + "\n")
+		p.write(key, "xml "+e)
 	}
+}
+
+// write writes an object and notes where it stands.
+func (p *printer) write(key, text string) {
+	p.starts = append(p.starts, start{p.lines + 1, key})
+	p.b.WriteString(text)
+	p.b.WriteByte('\n')
+	p.lines += strings.Count(text, "\n") + 1
 }
 
 // say makes the first part of an object of words that need quotes where they are unusual.

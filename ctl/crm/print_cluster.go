@@ -49,7 +49,7 @@ func (p *printer) topology() {
 		parts = append(parts, text)
 	}
 	if len(parts) > 1 {
-		p.b.WriteString(strings.Join(parts, " \\\n\t") + "\n")
+		p.write("", strings.Join(parts, " \\\n\t"))
 	}
 }
 
@@ -57,7 +57,7 @@ func (p *printer) topology() {
 func targetText(l *cib.FencingLevel) string {
 	switch {
 	case l.Target != "" && l.TargetPattern+l.TargetAttribute == "":
-		return quoteValue(l.Target + ":")
+		return quoteValue(l.Target) + ":"
 	case l.TargetPattern != "" && l.Target+l.TargetAttribute == "":
 		return quoteTarget("pattern:" + l.TargetPattern)
 	case l.TargetAttribute != "" && l.Target+l.TargetPattern == "":

@@ -40,7 +40,7 @@ func (p *printer) pair(v *cib.NVPair) string {
 	case v.IDRef != "":
 		return "@" + v.IDRef
 	}
-	text := v.Name
+	text := quoteValue(v.Name)
 	if v.ID != "" && p.used[v.ID] {
 		text = "$" + v.ID + ":" + text
 	}
@@ -146,8 +146,10 @@ func (p *printer) clusterSets(keyword string, sets []cib.NVSet, alone func(cib.N
 		var parts []string
 		if s.IDRef != "" {
 			parts = []string{keyword + " $id-ref=" + quoteValue(s.IDRef)}
-		} else {
+		} else if s.ID != "" {
 			parts = []string{keyword + " " + s.ID + ":"}
+		} else {
+			parts = []string{keyword}
 		}
 		if s.Score != "" {
 			parts[0] += " " + scoreText(s.Score) + ":"
