@@ -29,6 +29,7 @@ import (
 type bench struct {
 	bin  string
 	runs int
+	keep bool
 	out  *strings.Builder // the Markdown
 }
 
@@ -50,6 +51,7 @@ func main() {
 	bin := flag.String("bin", "bin", "directory with pacelined, paceline and fence_lab")
 	runs := flag.Int("runs", 20, "how often each is measured")
 	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle")
+	keep := flag.Bool("keep", false, "leave logs and journals behind")
 	out := flag.String("out", "dist/benchmarks.md", "file for the Markdown")
 	flag.Parse()
 	if err := lab.Usable(); err != nil {
@@ -58,14 +60,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *bin, *runs, *only, *out); err != nil {
+	if err := run(ctx, &bench{bin: *bin, runs: *runs, keep: *keep, out: &strings.Builder{}}, *only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bin string, runs int, only, out string) error {
-	b := &bench{bin: bin, runs: runs, out: &strings.Builder{}}
+func run(ctx context.Context, b *bench, only, out string) error {
 	b.printf("# Measurements\n\nMade by `make bench` on %s with %d processors, in the lab (nodes are namespaces of one machine), by %s.\n",
 		machine(), runtime.NumCPU(), lab.Means())
 	var errs []error
@@ -102,7 +103,7 @@ func machine() string {
 // cluster starts a cluster for a measurement.
 func (b *bench) cluster(ctx context.Context, nodes int, profile string, systemd bool, units map[string]string) (*cluster.Cluster, error) {
 	return cluster.Start(ctx, cluster.Options{Bin: b.bin, Profile: profile,
-		Lab: lab.Options{Name: fmt.Sprintf("b%d", os.Getpid()%1_000_000), Nodes: nodes, Systemd: systemd, Units: units}})
+		Lab: lab.Options{Name: fmt.Sprintf("b%d", os.Getpid()%1_000_000), Nodes: nodes, Systemd: systemd, Units: units, Keep: b.keep}})
 }
 
 // sample is a set of durations.

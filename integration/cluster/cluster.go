@@ -44,6 +44,9 @@ const service = "pacelined"
 // startWait bounds how long a started daemon may take to answer on its socket: it takes some ten milliseconds.
 const startWait = 20 * time.Second
 
+// watchMax is how long one status stream is followed before another node is asked.
+const watchMax = 250 * time.Millisecond
+
 // Build builds the binaries that nodes need from the source in dir (a folder of the module) into bin.
 func Build(ctx context.Context, dir, bin string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin+"/", "paceline/agent/pacelined", "paceline/ctl/paceline", "paceline/integration/lab/fence_lab")
@@ -231,10 +234,13 @@ func (c *Cluster) AwaitOn(ctx context.Context, node, what string, satisfies func
 		if client, err := c.API(name); err != nil {
 			lastErr = err
 		} else {
-			watch, cancel := context.WithCancel(ctx)
+			// What only the coordinator knows does not wake another node's stream: look anew after a while.
+			watch, cancel := context.WithTimeout(ctx, watchMax)
 			for s, err := range client.Watch(watch) {
 				if err != nil {
-					lastErr = err
+					if watch.Err() == nil {
+						lastErr = err
+					}
 					break
 				}
 				last = s
@@ -247,7 +253,7 @@ func (c *Cluster) AwaitOn(ctx context.Context, node, what string, satisfies func
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond): // the stream broke or was refused: a node that just died, or just booted
+		case <-time.After(10 * time.Millisecond): // the stream broke or was refused: a node that just died, or just booted
 		}
 	}
 	return last, fmt.Errorf("wait for %s: %w; last error: %v; last seen: %s", what, context.Cause(ctx), lastErr, Describe(last))

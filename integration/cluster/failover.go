@@ -59,6 +59,7 @@ func between(a, b time.Time) time.Duration {
 // Failover reads from the survivors' logs and journals what happened after the victim's power was cut.
 func (c *Cluster) Failover(victim string, cut time.Time) (Failover, error) {
 	f := Failover{Victim: victim, Cut: cut}
+	var first time.Time // when any survivor said that the node is gone
 	journals, err := c.Journals()
 	if err != nil {
 		return f, err
@@ -67,14 +68,17 @@ func (c *Cluster) Failover(victim string, cut time.Time) (Failover, error) {
 		if n.Name == victim {
 			continue
 		}
+		seen, err := logged(n.Log(service), cut, "member failed", "node="+victim)
+		if err != nil {
+			return f, err
+		}
+		earliest(&first, seen)
 		ordered, err := logged(n.Log(service), cut, "a node is to be fenced", "node="+victim)
 		if err != nil {
 			return f, err
 		}
 		if !ordered.IsZero() {
-			if f.Detected, err = logged(n.Log(service), cut, "member failed", "node="+victim); err != nil {
-				return f, err
-			}
+			f.Detected = seen
 		}
 		for _, e := range journals[n.Name] {
 			at := time.UnixMilli(e.WallMS)
@@ -93,6 +97,9 @@ func (c *Cluster) Failover(victim string, cut time.Time) (Failover, error) {
 				earliest(&f.StartBegan, at)
 			}
 		}
+	}
+	if f.Detected.IsZero() {
+		f.Detected = first // a survivor of two has its own way to order a fencing
 	}
 	return f, nil
 }
