@@ -66,15 +66,15 @@ func TestTakeoverByFollower(t *testing.T) {
 func TestTakeoverByLeaderWithinItsLease(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.form("a", "b")
-		term := a.Snapshot().Term
+		before := l.awaitLeader("a").leadership()
 		a.commit("batch-limit", "1")
 		l.nodes["b"].kill()
 		mustNot(t, a.takeover("b"))
 		if got := a.commit("batch-limit", "2"); got.Revision != 2 {
 			t.Fatalf("%+v", got)
 		}
-		if term != 0 && a.Snapshot().Term != a.leadership().Term {
-			t.Fatal("term moved")
+		if now := a.leadership(); now != before {
+			t.Fatalf("it stopped leading in between: %+v, %+v", before, now)
 		}
 	})
 }
