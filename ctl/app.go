@@ -212,6 +212,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	list := app.Commands
 	var at *cli.Command
 	path := ""
+	if len(rest) > 0 && (rest[0] == "--version" || rest[0] == "-v") {
+		rest = append([]string{"version"}, rest[1:]...)
+	}
 	if rest := args[1:]; len(rest) > 1 && rest[0] == "help" {
 		return arrange(app, append(append([]string{args[0]}, rest[1:]...), "--help")) // help X is X --help
 	}

@@ -8,6 +8,9 @@ import (
 	"paceline/agent/api"
 )
 
+// shownProblems bounds the findings that a status lists for people: more than a screen is not read.
+const shownProblems = 20
+
 // statusView writes a status for people, in the blocks that users of crm status know.
 type statusView struct {
 	byNode bool // resources under their nodes
@@ -297,7 +300,11 @@ func (v statusView) problems(w io.Writer, st *api.Status) {
 		return
 	}
 	fmt.Fprintln(w, "\nNeeds Attention:")
-	for _, p := range st.Problems {
+	for i, p := range st.Problems {
+		if i == shownProblems {
+			fmt.Fprintf(w, "  * ... and %d more (--json lists all)\n", len(st.Problems)-shownProblems)
+			break
+		}
 		text := p.What
 		if about := strings.TrimSpace(p.Object + " " + p.Attribute); about != "" && !strings.Contains(text, p.Object) {
 			text = about + ": " + text

@@ -152,8 +152,8 @@ func (s *Server) settle(ctx context.Context, reply *ChangeReply, wait time.Durat
 	return reply, nil
 }
 
-// newProblems validates a state. Errors that were there before do not stop a change that has nothing to do with them; they
-// become warnings.
+// newProblems validates a state and keeps what the change brings: errors refuse it, warnings are told. What was wrong before
+// does not stop a change that has nothing to do with it; a status shows it.
 func newProblems(old, next *cib.CIB) (warnings, faults []Problem) {
 	known := map[cib.Problem]bool{}
 	for _, p := range cib.Validate(old) {
@@ -161,13 +161,13 @@ func newProblems(old, next *cib.CIB) (warnings, faults []Problem) {
 	}
 	warnings = []Problem{}
 	for _, p := range cib.Validate(next) {
-		w := problemOf(p)
-		if w.Severity == SeverityError && !known[p] {
+		switch w := problemOf(p); {
+		case known[p]:
+		case w.Severity == SeverityError:
 			faults = append(faults, w)
-			continue
+		default:
+			warnings = append(warnings, w)
 		}
-		w.Severity = SeverityWarning
-		warnings = append(warnings, w)
 	}
 	return warnings, faults
 }

@@ -112,7 +112,7 @@ func (c *Client) Fence(ctx context.Context, r FenceRequest) (*FenceReply, error)
 
 // Resource acts on a resource: start, stop, restart, move, clear.
 func (c *Client) Resource(ctx context.Context, resource, verb string, r ResourceRequest) (*ChangeReply, error) {
-	return post[ChangeReply](ctx, c, "/v1/resources/"+url.PathEscape(resource)+"/"+verb, r, WaitDefault+2*(RequestMax+time.Duration(r.Wait)))
+	return post[ChangeReply](ctx, c, "/v1/resources/"+url.PathEscape(resource)+"/"+verb, r, 2*(WaitDefault+RequestMax+time.Duration(r.Wait)))
 }
 
 // Cleanup forgets failures.

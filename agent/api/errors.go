@@ -68,18 +68,11 @@ func (e *Error) Error() string {
 	return e.What + ": " + e.Why
 }
 
-// Is reports whether target is an *Error of the same code and without further fields, so that sentinels can be compared.
+// Is reports whether target is an *Error of the same code that names no act of its own, so that sentinels can be compared.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
-	return ok && t.Code == e.Code && (t.Why == "" || *sentinel(t) == *sentinel(e))
+	return ok && t.What == "" && t.Code == e.Code
 }
-
-type bare struct {
-	code      Code
-	what, why string
-}
-
-func sentinel(e *Error) *bare { return &bare{e.Code, e.What, e.Why} }
 
 // Errorf makes an Error of a code; the text is why.
 func Errorf(code Code, what, format string, args ...any) *Error {

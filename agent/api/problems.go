@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"time"
 
 	"paceline/agent/cib"
 )
@@ -24,9 +25,11 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 			"end it with: property maintenance-mode=false, by `paceline configure load update -`")
 	}
 	for _, l := range st.Leftovers {
-		if l.Expires.IsZero() {
-			add("leftover-constraint", SeverityWarning, l.ID, l.Text, "paceline resource clear "+l.Resource)
+		text := l.Text
+		if !l.Expires.IsZero() {
+			text += ", until " + l.Expires.Local().Format(time.DateTime)
 		}
+		add("leftover-constraint", SeverityWarning, l.ID, text, "paceline resource clear "+l.Resource)
 	}
 	for _, n := range st.Nodes {
 		late := n.Online && !n.Session && st.Time.Sub(n.Since) > sessionGrace && n.Role != RoleWitness
