@@ -28,7 +28,12 @@ type Problem struct {
 	Count  int       `json:"count"`
 	First  time.Time `json:"first"`
 	Last   time.Time `json:"last"`
+
+	// patience is how long it must have been seen before it is one: until then it may pass by itself.
+	patience time.Duration
 }
+
+func (p Problem) real() bool { return p.Last.Sub(p.First) >= p.patience }
 
 // problems remembers what was seen lately.
 type problems struct {
@@ -43,7 +48,7 @@ func newProblems(report func(Problem)) *problems {
 	return &problems{report: report, reported: map[string]time.Time{}}
 }
 
-func (p *problems) add(kind, remote, text string) {
+func (p *problems) add(kind, remote, text string, patience time.Duration) {
 	now := time.Now()
 	p.mu.Lock()
 	p.expire(now)
@@ -52,7 +57,7 @@ func (p *problems) add(kind, remote, text string) {
 		if len(p.list) >= problemsMax {
 			p.list = slices.Delete(p.list, 0, 1) // sorted by Last: the quietest
 		}
-		p.list = append(p.list, Problem{Kind: kind, Remote: remote, Text: text, First: now})
+		p.list = append(p.list, Problem{Kind: kind, Remote: remote, Text: text, First: now, patience: patience})
 		i = len(p.list) - 1
 	}
 	found := p.list[i]
@@ -60,7 +65,7 @@ func (p *problems) add(kind, remote, text string) {
 	found.Last = now
 	p.list = append(slices.Delete(p.list, i, i+1), found)
 	key := kind + " " + remote + " " + text
-	due := now.Sub(p.reported[key]) >= logGap
+	due := found.real() && now.Sub(p.reported[key]) >= logGap
 	if due {
 		p.reported[key] = now
 	}
@@ -79,11 +84,18 @@ func (p *problems) expire(now time.Time) {
 	}
 }
 
+// settled forgets collisions over a name with an address that has been let in since.
+func (p *problems) settled(remote string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = slices.DeleteFunc(p.list, func(o Problem) bool { return o.Kind == NameCollision && o.Remote == remote })
+}
+
 // all returns the problems of the last minutes, by kind, remote and text.
 func (p *problems) all() []Problem {
 	p.mu.Lock()
 	p.expire(time.Now())
-	list := slices.Clone(p.list)
+	list := slices.DeleteFunc(slices.Clone(p.list), func(o Problem) bool { return !o.real() })
 	p.mu.Unlock()
 	slices.SortFunc(list, func(a, b Problem) int {
 		if c := strings.Compare(a.Kind, b.Kind); c != 0 {
@@ -122,44 +134,49 @@ func (g *guard) NotifyMerge(members []*serf.Member) error {
 	if m.ID == "" || m.Incarnation == "" {
 		return fmt.Errorf("%s at %s is not a paceline node: it has no node ID", m.Name, endpoint(m))
 	}
-	kind, text := g.judge(m)
+	kind, text, holder := g.judge(m)
 	if kind == "" {
+		g.problems.settled(endpoint(m))
 		return nil
 	}
-	g.problems.add(kind, endpoint(m), text)
+	patience := time.Duration(0)
+	if m.ID == holder.ID {
+		patience = movedPatience
+	}
+	g.problems.add(kind, endpoint(m), text, patience)
 	return fmt.Errorf("%s", text)
 }
 
-// judge compares a newcomer with those that are alive.
-func (g *guard) judge(m Member) (kind, text string) {
+// judge compares a newcomer with those that are alive, and names the one that it collides with.
+func (g *guard) judge(m Member) (kind, text string, holder Member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.Name == g.self.Name {
 		if m.ID == g.self.ID {
 			// An earlier incarnation of ourselves, or a copy of this machine with its node ID.
 			if endpoint(m) == endpoint(g.self) || m.Incarnation == g.self.Incarnation {
-				return "", ""
+				return "", "", holder
 			}
 		}
 		g.taken = collision(m, g.self)
-		return NameCollision, g.taken
+		return NameCollision, g.taken, g.self
 	}
 	if endpoint(m) == endpoint(g.self) {
-		return AddressCollision, addressCollision(m, g.self)
+		return AddressCollision, addressCollision(m, g.self), g.self
 	}
 	known := g.known(m)
 	for _, k := range known {
 		if k.Name == m.Name && (k.ID != m.ID || endpoint(k) != endpoint(m)) {
-			return NameCollision, collision(m, k)
+			return NameCollision, collision(m, k), k
 		}
 		if k.Name != m.Name && endpoint(k) == endpoint(m) {
-			return AddressCollision, addressCollision(m, k)
+			return AddressCollision, addressCollision(m, k), k
 		}
 	}
 	if len(known) == 0 {
 		g.claims[m.Name] = m
 	}
-	return "", ""
+	return "", "", holder
 }
 
 // known returns the living that have the name or the address.

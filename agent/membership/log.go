@@ -50,13 +50,13 @@ func (b *bridge) recognise(text string) bool {
 		if m[1] == "" {
 			theirs = "something that is not paceline"
 		}
-		b.problems.add(ForeignCluster, host, fmt.Sprintf("%s sends gossip of %s, this is cluster %q: it is ignored", host, theirs, b.cluster))
+		b.problems.add(ForeignCluster, host, fmt.Sprintf("%s sends gossip of %s, this is cluster %q: it is ignored", host, theirs, b.cluster), 0)
 		return true
 	}
 	if m := reDecrypt.FindStringSubmatch(text); m != nil {
 		host := hostOf(m[1])
 		b.problems.add(WrongKey, host, fmt.Sprintf("%s sends gossip that the key of this cluster does not open: it is ignored "+
-			"(it has another cluster key)", host))
+			"(it has another cluster key)", host), 0)
 		return true
 	}
 	return strings.HasPrefix(text, "memberlist: ignoring alive message for") || // the guard said it

@@ -193,7 +193,8 @@ func (m *Membership) Problems() []Problem { return m.problems.all() }
 
 // Join makes contact with members at addresses ("host:port"), with several at a time, and returns as soon as one has
 // answered (1); the others are called all the same. The error tells of each address if none answered. If another node has
-// this node's name, the error is ErrNameTaken with both parties.
+// this node's name, the error is ErrNameTaken with both parties. It may be this node's former self at another address,
+// which passes once that is missed.
 func (m *Membership) Join(ctx context.Context, addrs []string) (int, error) {
 	addrs, err := resolve(ctx, addrs)
 	if err != nil {

@@ -340,6 +340,30 @@ func TestSecondAtAnAddressIsRefused(t *testing.T) {
 	})
 }
 
+func TestMovedNodeIsLetInOnceItsOldSelfIsMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ms := w.cluster(3, LAN)
+		w.kill(ms[2])
+		c := w.config(3, LAN)
+		c.Address = ipOf(33)
+		c.Seeds = []string{ipOf(1) + ":7946"}
+		moved := w.start(c)
+		for _, m := range ms[:2] {
+			await(t, m, 10*time.Second, "n3 is at its new address", func(v View) bool {
+				n3, _ := v.Member("n3")
+				return n3.Status == Alive && n3.Addr == ipOf(33)
+			})
+		}
+		time.Sleep(LAN.PushPull)
+		for _, m := range append(ms[:2], moved) {
+			if p := m.Problems(); len(p) > 0 {
+				t.Errorf("%s still shows %+v", m.config.Name, p)
+			}
+		}
+	})
+}
+
 func TestReinstalledNodeTakesItsNameBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
