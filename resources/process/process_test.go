@@ -278,7 +278,11 @@ func TestBadParameters(t *testing.T) {
 func TestTornState(t *testing.T) {
 	r := New(Config{RunDir: t.TempDir()})
 	req := request("", "command", "sleep", "args", "1000")
-	for _, content := range []string{"", "{", `{"pid":1}`, "\x00\x01", `{"pid":` + fmt.Sprint(os.Getpid()) + `,"start":5,"mark":"x","boot":"another"}`} {
+	self, err := procfs.Stat(os.Getpid()) // it lives, but of another boot it must not be taken
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"", "{", `{"pid":1}`, "\x00\x01", `{"pid":` + fmt.Sprint(os.Getpid()) + `,"start":` + fmt.Sprint(self.Start) + `,"mark":"x","boot":"another"}`} {
 		if err := os.MkdirAll(r.dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

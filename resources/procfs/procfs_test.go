@@ -108,6 +108,23 @@ func TestTreeKill(t *testing.T) {
 	}
 }
 
+// Without a mark, the session alone finds what lost its parent.
+func TestTreeBySession(t *testing.T) {
+	cmd, id, out := begin(t, `(env -i sleep 2003 &); echo x; exec sleep 2004`)
+	defer cmd.Wait()
+	if _, err := out.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	tree := Tree{Root: id}
+	members, err := tree.Members()
+	if err != nil || len(members) != 2 {
+		t.Errorf("members are %v, %v", members, err)
+	}
+	if left, err := tree.Kill(t.Context()); err != nil || len(left) > 0 {
+		t.Fatalf("left: %v, %v", left, err)
+	}
+}
+
 func BenchmarkList(b *testing.B) {
 	for b.Loop() {
 		if _, err := List(); err != nil {

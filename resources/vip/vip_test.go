@@ -2,6 +2,7 @@ package vip
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"os"
@@ -299,6 +300,23 @@ func TestBadParameters(t *testing.T) {
 		if res := run(t, r, request(c.params...), "start", c.code); res.Reason != c.reason {
 			t.Errorf("%v: got %q, want %q", c.params, res.Reason, c.reason)
 		}
+	}
+}
+
+func TestBothFormsOfGratuitousARP(t *testing.T) {
+	a, mac := netip.MustParseAddr("10.88.0.9"), net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	var ops []uint16
+	for _, f := range announcement(mac, a) {
+		if got, owns, _ := claim(f, a); !owns || got.String() != mac.String() || len(f) != 42 {
+			t.Errorf("%x is read as %v, %v", f, got, owns)
+		}
+		ops = append(ops, binary.BigEndian.Uint16(f[20:]))
+	}
+	if len(ops) != 2 || ops[0] != arpRequest || ops[1] != arpReply {
+		t.Errorf("forms are %v", ops)
+	}
+	if _, owns, wants := claim(question(mac, a), a); owns || !wants {
+		t.Error("a question is read as a claim")
 	}
 }
 
