@@ -115,6 +115,9 @@ type guard struct {
 	self     Member
 	table    *table
 	problems *problems
+	// patience is how long two of one name and node ID must be seen before they are taken for two machines: a node
+	// that restarted at another address is told from its former self once that is missed.
+	patience time.Duration
 
 	mu sync.Mutex
 	// claims are names that were let in and are not in the table yet, by name.
@@ -141,7 +144,7 @@ func (g *guard) NotifyMerge(members []*serf.Member) error {
 	}
 	patience := time.Duration(0)
 	if m.ID == holder.ID {
-		patience = movedPatience
+		patience = g.patience
 	}
 	g.problems.add(kind, endpoint(m), text, patience)
 	return fmt.Errorf("%s", text)

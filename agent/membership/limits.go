@@ -23,9 +23,6 @@ const (
 
 	// problemKeep is how long a problem is shown after it was last seen.
 	problemKeep = 5 * time.Minute
-	// movedPatience is how long two of one name and node ID must be seen before they are taken for two machines: a node
-	// that restarted at another address is told from its former self once that is missed.
-	movedPatience = 4 * time.Second
 	// problemsMax bounds the problems that are kept; the one that has been quiet longest goes first.
 	problemsMax = 32
 	// logGap is the least time between two equal lines of the gossip libraries, or two reports of a problem.

@@ -79,7 +79,7 @@ func Start(c Config) (*Membership, error) {
 	})
 	m.guard = &guard{
 		self:  Member{Name: c.Name, ID: c.ID, Incarnation: c.Incarnation, Addr: c.Address, Port: c.Port},
-		table: m.table, problems: m.problems, claims: map[string]Member{},
+		table: m.table, problems: m.problems, claims: map[string]Member{}, patience: 2 * c.Profile.Detect(10),
 	}
 	m.running.Go(m.watch)
 	s, err := serf.Create(m.serfConfig())
