@@ -126,7 +126,7 @@ func newApp(s Streams) *cli.App {
 	}
 	level := map[string]*cli.Command{}
 	for _, g := range groups {
-		c := &cli.Command{Name: g.name, Usage: g.short, OnUsageError: app.OnUsageError}
+		c := &cli.Command{Name: g.name, Usage: g.short, OnUsageError: app.OnUsageError, HideHelpCommand: true}
 		c.Action = func(ctx *cli.Context) error { return cli.ShowSubcommandHelp(ctx) }
 		level[g.name] = c
 	}
