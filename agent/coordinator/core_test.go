@@ -134,20 +134,13 @@ func (w *world) sleep(d time.Duration) {
 		if i > 1000 {
 			w.t.Fatal("the Core asks to be woken again and again")
 		}
-		w.now = maxTime(w.now, w.wake)
+		w.now = maxOf(w.now, w.wake)
 		w.step(Tick{})
 		if !w.wake.After(w.now) && !w.wake.IsZero() {
 			w.now = w.now.Add(time.Millisecond)
 		}
 	}
 	w.now = end
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (w *world) up(node, boot, inc string) {
@@ -569,5 +562,39 @@ func TestAnOrderThatNeverRanIsNoFailure(t *testing.T) {
 	w.expectLog()
 	if w.plans < 2 || len(w.acks) != 2 {
 		t.Fatal("plans:", w.plans, "acks:", w.acks)
+	}
+}
+
+// Quicker than it can be missed: the old session still looks alive, and gossip names a new boot.
+func TestANodeThatRebootsUnmissedLosesItsOrders(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	v := membership.View{Seq: 9, Members: []membership.Member{w.view.Members[0], member("b", "boot2", "inc2")}}
+	w.view, w.log = v, nil
+	w.step(Viewed{View: v})
+	w.up("b", "boot2", "inc2")
+	if len(w.state("b").Resources) != 0 {
+		t.Fatal("what was ordered of the old boot still counts")
+	}
+	if p := w.core.Progress(); !p.Idle {
+		t.Fatalf("the transition waits for a result that can not come: %+v", p)
+	}
+}
+
+// Without fencing a lost node gets the time in which it stops by itself.
+func TestWithoutFencingALostNodeGetsItsLease(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	off := device(w.snap.CIB)
+	off.Configuration.Options = []cib.NVSet{{ID: "o", Pairs: []cib.NVPair{{Name: "stonith-enabled", Value: "false"}}}}
+	w.snap.CIB = off
+	w.step(Changed{Snapshot: w.snap, Why: "fencing is switched off"})
+	w.status("c", membership.Failed)
+	w.sleep(9 * time.Second)
+	if st := w.state("c"); !isTrue(st.InCCM) || st.Join != "pending" {
+		t.Fatalf("lost before it can have stopped: %+v", st)
+	}
+	w.sleep(2 * time.Second)
+	if st := w.state("c"); isTrue(st.InCCM) {
+		t.Fatalf("never lost: %+v", st)
 	}
 }

@@ -132,7 +132,7 @@ func (c *Core) fenceReported(now time.Time, r fencing.Result) {
 }
 
 func (c *Core) fenceNodeLost(now time.Time, f *fence, node string) {
-	if f.running() {
+	if f != nil && f.running() {
 		c.stepFence(now, f, fencing.NodeLost{Node: node})
 	}
 }
@@ -170,10 +170,8 @@ func (c *Core) fenceDone(now time.Time, f *fence, ev cib.FenceEvent) {
 	}
 	batch := []cib.Change{{RecordFence: &cib.RecordFence{Event: ev}}}
 	batch = append(batch, c.fencedChanges(now, f.target, f.action)...)
-	c.loseOrders(f.target, "the node was fenced")
-	if s := c.sessions[f.target]; s != nil && f.action != fencing.On {
-		c.effects = append(c.effects, CloseSession{Node: f.target, Why: "the node was fenced"})
-		delete(c.sessions, f.target)
+	if f.action != fencing.On {
+		c.dropSession(now, f.target, "the node was fenced")
 	}
 	c.commit(cib.Change{Batch: batch}, func(_ time.Time, err error) {
 		if err != nil {

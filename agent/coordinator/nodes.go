@@ -27,7 +27,7 @@ func (c *Core) reconcileNodes(now time.Time) {
 		case membership.Left:
 			c.tendGone(now, m.ID, m.Name, "it left the cluster")
 		default:
-			c.tendGone(now, m.ID, m.Name, "it is not heard any more")
+			c.tendFailed(now, m)
 		}
 	}
 	for _, n := range c.snap.CIB.Configuration.Nodes {
@@ -125,11 +125,46 @@ func (c *Core) nodeCommit(id, why string, batch []cib.Change) {
 	})
 }
 
+// tendFailed looks after a node that gossip reports dead. With fencing it is lost at once. Without, nobody will ever
+// confirm that it is dead; all there is, is that a node that is cut off stops what it runs by itself within its lease
+// (safety rule 6). So much time it gets.
+func (c *Core) tendFailed(now time.Time, m membership.Member) {
+	const why = "it is not heard any more"
+	st := c.snap.CIB.NodeState(m.ID)
+	if FencingEnabled(c.snap.CIB) || st == nil || !isTrue(st.InCCM) || st.Expected == "down" {
+		c.tendGone(now, m.ID, m.Name, why)
+		return
+	}
+	c.dropSession(now, m.Name, why)
+	c.tendMissing(now, maxOf(m.Since, c.started), m.ID, m.Name, st, 2*c.cfg.Timing.NodeLease, why)
+}
+
+func maxOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// dropSession ends a node's session, if there is one, and with it what was ordered through it.
+func (c *Core) dropSession(now time.Time, node, why string) {
+	if s := c.sessions[node]; s != nil {
+		if s.up || s.opening {
+			c.effects = append(c.effects, CloseSession{Node: node, Why: why})
+		}
+		delete(c.sessions, node)
+	}
+	c.loseOrders(node, why)
+	for _, target := range sortedKeys(c.fences) {
+		c.fenceNodeLost(now, c.fences[target], node)
+	}
+}
+
 // tendSilent looks after a node that gossip hears and that has no session.
 func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *cib.NodeState) bool {
 	if s.up { // an old incarnation's session
-		c.effects = append(c.effects, CloseSession{Node: m.Name, Why: "the node has a new incarnation"})
-		s.up, s.downSince = false, now
+		c.dropSession(now, m.Name, "the node has a new incarnation")
+		s = c.session(m.Name)
 	}
 	if s.downSince.IsZero() {
 		s.downSince = now
@@ -194,12 +229,7 @@ func (c *Core) tendUnseen(now time.Time, n *cib.Node) bool {
 // tendGone commits that a node is out of the membership. Unless it was let go in good order (Expected is "down") that
 // makes it unclean: the scheduler has it fenced before anything that it may run starts elsewhere.
 func (c *Core) tendGone(now time.Time, id, name, why string) {
-	if s := c.sessions[name]; s != nil && (s.up || s.opening) {
-		c.effects = append(c.effects, CloseSession{Node: name, Why: why})
-		s.up, s.opening = false, false
-	}
-	delete(c.sessions, name)
-	c.loseOrders(name, why)
+	c.dropSession(now, name, why)
 	st := c.snap.CIB.NodeState(id)
 	if st == nil || !isTrue(st.InCCM) && st.CRMD != "online" {
 		return
@@ -285,8 +315,8 @@ func (c *Core) sessionDown(now time.Time, e SessionDown) {
 		c.say("warn", "the session to a node is lost", "node", e.Node, "why", e.Why)
 	}
 	c.loseOrders(e.Node, "the session to the node was lost")
-	for _, f := range c.fences {
-		c.fenceNodeLost(now, f, e.Node)
+	for _, target := range sortedKeys(c.fences) {
+		c.fenceNodeLost(now, c.fences[target], e.Node)
 	}
 }
 
