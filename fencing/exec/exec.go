@@ -29,8 +29,9 @@ type Config struct {
 
 // Driver runs agents. It implements fencing.Driver.
 type Driver struct {
-	path []string
-	log  *slog.Logger
+	path  []string
+	log   *slog.Logger
+	turns *turns
 
 	mu   sync.Mutex
 	meta map[string]cached // by file
@@ -54,7 +55,7 @@ func New(c Config) *Driver {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{path: c.Path, log: c.Logger, meta: map[string]cached{}}
+	return &Driver{path: c.Path, log: c.Logger, turns: newTurns(), meta: map[string]cached{}}
 }
 
 // find returns the file of an agent. The error is fs.ErrNotExist if there is none.
@@ -86,6 +87,11 @@ func (d *Driver) Do(ctx context.Context, dev fencing.Device, action, target stri
 	if known && len(dev.Actions) == 0 {
 		dev.Actions = meta.Actions
 	}
+	done, err := d.turns.take(ctx, dev, action)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", dev.Agent, action, err)
+	}
+	defer done()
 	switch action {
 	case fencing.List:
 		return d.reaches(ctx, file, dev, meta, known, target)
