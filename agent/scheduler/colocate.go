@@ -41,10 +41,15 @@ func (r *rsc) parentWith(from *rsc) []*colocation {
 		}
 		return list
 	case cib.KindBundle:
-		if r.kind == cib.KindClone {
-			return nil
+		// Containers go where the bundle should; the promoted role is that of the clone inside.
+		var list []*colocation
+		for _, c := range p.with {
+			if (c.depRole == rolePromoted) == (r.kind == cib.KindClone) && (r.kind == cib.KindClone || r.container == nil &&
+				r.guest == nil) {
+				list = append(list, c)
+			}
 		}
-		return nil
+		return list
 	}
 	return append(append([]*colocation{}, p.with...), p.parentWith(from)...)
 }
@@ -74,7 +79,13 @@ func (r *rsc) parentDependents() []*colocation {
 			return nil
 		}
 	case cib.KindBundle:
-		return nil
+		var list []*colocation
+		for _, c := range p.dependents {
+			if (c.priRole == rolePromoted) == (r.kind == cib.KindClone) && (r.kind == cib.KindClone || r.guest == nil) {
+				list = append(list, c)
+			}
+		}
+		return list
 	}
 	return append(append([]*colocation{}, p.dependents...), p.parentDependents()...)
 }
@@ -199,6 +210,7 @@ func (w *world) adopt(r *rsc, work []int, c *colocation) {
 
 // colocationValue is the node attribute by which a colocation tells places apart.
 func (w *world) colocationValue(n *node, c *colocation) string {
+	n = hostOf(n)
 	if c.attr == "#uname" {
 		return n.name
 	}

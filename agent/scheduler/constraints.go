@@ -274,6 +274,14 @@ func (w *world) applyLocation(r *rsc, l *location) {
 		}
 		w.applyDiscovery(r, n, l.discover)
 	}
+	if r.kind == cib.KindBundle {
+		for _, p := range r.bundle.replicas {
+			if p.container != nil {
+				w.applyLocation(p.container, l)
+			}
+		}
+		return
+	}
 	for i, k := range r.kids {
 		// Members of a group that stay together follow the first: it speaks for all.
 		if r.kind == cib.KindGroup && r.colocated && i > 0 {

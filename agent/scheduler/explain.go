@@ -7,13 +7,17 @@ func (w *world) noteScores(r *rsc)         {}
 func (w *world) noteInitial(r *rsc)        {}
 func (r *rsc) scoresForReport() []int      { return nil }
 func (w *world) reasonOf(a *action) string { return a.why }
+func (w *world) notePromotion(k *rsc)      {}
 func (w *world) explain(res *Result)       {}
 
 // active lists what is active now, or after the transition.
 func (w *world) active(after bool) []Placement {
 	out := []Placement{}
 	for _, r := range w.all {
-		if r.kind != cib.KindPrimitive {
+		if r.kind == cib.KindBundle {
+			out = append(out, w.activeReplicas(r, after)...)
+		}
+		if r.kind != cib.KindPrimitive || inBundle(r) {
 			continue
 		}
 		if !after {
@@ -23,6 +27,40 @@ func (w *world) active(after bool) []Placement {
 			continue
 		}
 		out = append(out, w.activeAfter(r)...)
+	}
+	return out
+}
+
+// inBundle tells whether r is a part of a bundle, which is listed by its replicas.
+func inBundle(r *rsc) bool { return r.uber().kind == cib.KindBundle }
+
+// activeReplicas lists the replicas of a bundle: each on its container's host, in the role of what runs inside.
+func (w *world) activeReplicas(r *rsc, after bool) []Placement {
+	var out []Placement
+	list := func(k *rsc) []Placement {
+		if after {
+			return w.activeAfter(k)
+		}
+		var p []Placement
+		for _, n := range k.running {
+			p = append(p, Placement{k.id, n.name, k.role.String()})
+		}
+		return p
+	}
+	for _, p := range r.bundle.replicas {
+		if p.container == nil {
+			continue
+		}
+		for _, c := range list(p.container) {
+			if p.inst != nil {
+				inner := list(firstLeaf(p.inst))
+				if len(inner) == 0 {
+					continue
+				}
+				c.Resource, c.Role = p.conn.id, inner[0].Role
+			}
+			out = append(out, c)
+		}
 	}
 	return out
 }

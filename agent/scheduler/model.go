@@ -90,6 +90,7 @@ type node struct {
 	health                          int
 	priority                        int // sum of the priorities that it runs, for fencing delays
 	unfence                         bool
+	bundle                          bool // it is a container of a bundle
 	wasSeen, wasOnline, offlineSeen bool // remote: its state before connections were placed
 }
 

@@ -171,8 +171,26 @@ func (w *world) followBlocked() {
 	}
 }
 
+// dropIdleProbes drops the probes of connections into containers that are not there and will not be.
+func (w *world) dropIdleProbes() {
+	for _, p := range w.actions {
+		if p.task != taskMonitor || p.interval != 0 || p.rsc == nil || p.rsc.guest == nil || !p.rsc.guest.bundle {
+			continue
+		}
+		c := p.rsc.container
+		up := len(c.running) > 0
+		for _, s := range c.acting(taskStart) {
+			up = up || s.done()
+		}
+		if !up {
+			p.need = false
+		}
+	}
+}
+
 // orderRestartsAfterProbes lets what is restarted because of a resource wait until it is known where that resource is.
 func (w *world) orderRestartsAfterProbes() {
+	w.dropIdleProbes()
 	for _, p := range w.actions {
 		if p.task != taskMonitor || p.interval != 0 || !p.done() {
 			continue

@@ -84,10 +84,10 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 	if r.known[n] || r.pendNode[n] && false || r.removed || r.isRunningOn(n) {
 		return false
 	}
-	if r.container != nil && r.guest == nil {
+	if r.container != nil && r.guest == nil && !n.bundle {
 		return false // it can be nowhere but in its container
 	}
-	if r.guest != nil || r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
+	if r.guest != nil && !r.guest.bundle || r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
 		return false
 	}
 	if n.remote() && (len(r.fills) > 0 || r.isRemote) {

@@ -15,6 +15,9 @@ func (w *world) promotionOn(r *rsc, n *node) (score int, ok bool) {
 	} else if r.histName != "" {
 		names = []string{r.histName, r.base}
 	}
+	if n.bundle && n.conn != nil && r.meta["container-attribute-target"] == "host" {
+		n = hostOf(n)
+	}
 	for _, name := range names {
 		if v, has := n.attrs["master-"+name]; has {
 			s, err := cib.ParseScore(v)
@@ -71,7 +74,7 @@ func (w *world) promotionKnown(l *rsc, n *node) bool {
 			}
 		}
 	}
-	return l.known[n] || l.isRunningOn(n)
+	return l.known[n] || l.isRunningOn(n) || n.bundle
 }
 
 // promoteInstances decides which instances of a clone are promoted.
@@ -170,7 +173,7 @@ func (w *world) rate(r, k *rsc) {
 		if l.role != rolePromoted || l.rsc != r && l.rsc != k && l.rsc != k.uber() {
 			continue
 		}
-		if s, ok := l.scores[n]; ok {
+		if s, ok := l.scores[hostOf(n)]; ok {
 			k.promoScore = add(k.promoScore, s)
 		}
 	}

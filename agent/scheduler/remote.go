@@ -83,7 +83,7 @@ func holdsGuest(r *rsc) bool {
 func (w *world) bindContainers() {
 	for _, r := range w.all {
 		c := r.container
-		if c == nil || r.containerRemoved || r.parent != nil && r.parent.kind == cib.KindBundle {
+		if c == nil || r.containerRemoved || c.parent != nil && c.parent.kind == cib.KindBundle {
 			continue
 		}
 		w.colocate("#within-"+c.id, infinity, "", r, c, roleUnknown, roleUnknown, true, true)

@@ -17,7 +17,9 @@ func (w *world) unpackResources() {
 		}
 	}
 	for _, r := range append([]*rsc(nil), w.all...) {
-		w.linkContainer(r)
+		if r.container == nil {
+			w.linkContainer(r)
+		}
 	}
 	sortByPriority(w.top)
 }
@@ -150,7 +152,7 @@ func (w *world) unpackMeta(r *rsc) {
 		set(t.Meta)
 		r.params = append(r.params, cib.OrderSets(t.Params)...)
 	}
-	if p := r.parent; p != nil && p.kind != cib.KindBundle {
+	if p := r.parent; p != nil {
 		for k, v := range p.meta {
 			if _, have := r.meta[k]; !have {
 				r.meta[k] = v
@@ -251,7 +253,7 @@ func (w *world) unpackPrimitive(r *rsc) {
 	r.migratable = w.flag(r, "allow-migrate", r.isRemote)
 	w.unpackRequires(r)
 	if r.isRemote {
-		if n := w.byName[r.id]; n != nil {
+		if n := w.byName[r.id]; n != nil && !n.bundle {
 			n.conn = r
 		}
 	}
