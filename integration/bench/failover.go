@@ -31,12 +31,14 @@ func isOpen(s *api.Status) bool {
 // failover measures power cuts of the active node, for clusters of two and three and two profiles.
 func (b *bench) failover(ctx context.Context) error {
 	b.printf("\n## A power cut of the active node\n\nFrom the cut to the address's first answer from another node, a client pinging every 10 ms; fencing on; milliseconds; %d cuts each.\n", b.runs)
-	b.printf("\n| nodes | profile | min | median | p99 | max | detect | elect | fence | plan | start |\n| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	b.printf("\n| nodes | profile | it coordinated | min | median | p99 | max | detect | elect | fence | plan | start |\n| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	var errs []error
 	for _, nodes := range []int{3, 2} {
 		for _, profile := range []string{"lan", "fast"} {
-			if err := b.failoverOf(ctx, nodes, profile); err != nil {
-				errs = append(errs, fmt.Errorf("%d nodes, profile %s: %w", nodes, profile, err))
+			for _, coordinator := range []bool{false, true} {
+				if err := b.failoverOf(ctx, nodes, profile, coordinator); err != nil {
+					errs = append(errs, fmt.Errorf("%d nodes, profile %s: %w", nodes, profile, err))
+				}
 			}
 		}
 	}
@@ -44,7 +46,8 @@ func (b *bench) failover(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (b *bench) failoverOf(ctx context.Context, nodes int, profile string) (err error) {
+// failoverOf measures cuts of an active node that also coordinates the cluster, or that does not.
+func (b *bench) failoverOf(ctx context.Context, nodes int, profile string, coordinator bool) (err error) {
 	c, err := b.cluster(ctx, nodes, profile, false, nil)
 	if err != nil {
 		return err
@@ -61,7 +64,7 @@ func (b *bench) failoverOf(ctx context.Context, nodes int, profile string) (err 
 	var total sample
 	terms := map[string]sample{}
 	for i := range b.runs {
-		f, err := cutOnce(ctx, c, ping)
+		f, err := cutOnce(ctx, c, ping, coordinator)
 		if err != nil {
 			return fmt.Errorf("cut %d: %w", i+1, err)
 		}
@@ -73,7 +76,11 @@ func (b *bench) failoverOf(ctx context.Context, nodes int, profile string) (err 
 	if _, err := c.Audit(); err != nil {
 		return err
 	}
-	b.printf("| %d | %s | %s |", nodes, profile, total.row())
+	word := "no"
+	if coordinator {
+		word = "yes"
+	}
+	b.printf("| %d | %s | %s | %s |", nodes, profile, word, total.row())
 	for _, name := range []string{"detect", "elect", "fence", "plan", "start"} {
 		b.printf(" %s |", ms(terms[name].at(0.5)))
 	}
@@ -82,7 +89,7 @@ func (b *bench) failoverOf(ctx context.Context, nodes int, profile string) (err 
 }
 
 // cutOnce cuts the active node's power once, and brings the cluster back to where it was.
-func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger) (cluster.Failover, error) {
+func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger, coordinator bool) (cluster.Failover, error) {
 	ctx, cancel := step(ctx)
 	defer cancel()
 	var f cluster.Failover
@@ -91,6 +98,11 @@ func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger) (cluster
 		return f, err
 	}
 	victim := cluster.Together(s, "ip", "web")
+	if (victim == s.Coordinator) != coordinator {
+		if victim, err = replace(ctx, c, s, coordinator); err != nil {
+			return f, err
+		}
+	}
 	events := len(c.Switch().Events())
 	if err := c.Node(victim).Kill(); err != nil {
 		return f, err
@@ -125,4 +137,21 @@ func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger) (cluster
 		return s.Quorum.Total == len(c.Nodes()) && isOpen(s)
 	})
 	return f, err
+}
+
+// replace moves the group to the node that coordinates, or away from it, and returns where it runs.
+func replace(ctx context.Context, c *cluster.Cluster, s *api.Status, coordinator bool) (string, error) {
+	to := s.Coordinator
+	if !coordinator {
+		for _, n := range c.Nodes() {
+			if n.Name != s.Coordinator {
+				to = n.Name
+			}
+		}
+	}
+	if err := c.Place(ctx, "shop", to); err != nil {
+		return "", err
+	}
+	_, err := c.Await(ctx, "the group to run on "+to, func(s *api.Status) bool { return isOpen(s) && cluster.Where(s, "ip") == to })
+	return to, err
 }

@@ -149,6 +149,15 @@ func (c *Cluster) Load(ctx context.Context, text string) error {
 	return err
 }
 
+// Place moves a resource to a node, if it is not there, and leaves no preference behind.
+func (c *Cluster) Place(ctx context.Context, resource, node string) error {
+	if _, err := c.Run(ctx, node, "resource", "move", resource, node); err != nil {
+		return err
+	}
+	_, err := c.Run(ctx, node, "resource", "clear", resource)
+	return err
+}
+
 func (c *Cluster) anyNode() (*lab.Node, error) {
 	for _, n := range c.Nodes() {
 		if n.On() {

@@ -46,6 +46,14 @@ func (f Failover) Terms() []Term {
 	}
 }
 
+func (f Failover) String() string {
+	var out []string
+	for _, t := range f.Terms() {
+		out = append(out, fmt.Sprintf("%s %d ms", t.Name, t.Took.Milliseconds()))
+	}
+	return strings.Join(out, ", ")
+}
+
 // Total is the time from cut to answer.
 func (f Failover) Total() time.Duration { return between(f.Cut, f.Answered) }
 
