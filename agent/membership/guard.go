@@ -41,7 +41,10 @@ type problems struct {
 	list []Problem
 	// report is called, without the lock, for a problem that is new or was last reported logGap ago.
 	report   func(Problem)
-	reported map[string]time.Time // by kind and remote
+	reported map[string]time.Time // by kind, remote and text
+	// lines were reported since window began: who makes up something new all the time does not fill the log.
+	window time.Time
+	lines  int
 }
 
 func newProblems(report func(Problem)) *problems {
@@ -67,7 +70,13 @@ func (p *problems) add(kind, remote, text string, patience time.Duration) {
 	key := kind + " " + remote + " " + text
 	due := found.real() && now.Sub(p.reported[key]) >= logGap
 	if due {
-		p.reported[key] = now
+		if now.Sub(p.window) >= logGap {
+			p.window, p.lines = now, 0
+		}
+		p.lines++
+		if due = p.lines <= reportsMax; due {
+			p.reported[key] = now
+		}
 	}
 	p.mu.Unlock()
 	if due && p.report != nil {

@@ -27,6 +27,8 @@ const (
 	problemsMax = 32
 	// logGap is the least time between two equal lines of the gossip libraries, or two reports of a problem.
 	logGap = 30 * time.Second
+	// reportsMax bounds the reports of problems in logGap, whatever they are.
+	reportsMax = 20
 	// logKinds bounds the kinds of lines for which logGap is kept; when it is reached, they are forgotten.
 	logKinds = 256
 

@@ -434,6 +434,26 @@ func TestForeignGossipIsNamed(t *testing.T) {
 	})
 }
 
+func TestProblemsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports := 0
+		p := newProblems(func(Problem) { reports++ })
+		for i := range 1000 {
+			p.add(ForeignCluster, "10.0.0.9", fmt.Sprint("made up ", i), 0)
+		}
+		if got := p.all(); len(got) != problemsMax || reports != reportsMax || len(p.reported) > reportsMax {
+			t.Errorf("%d problems, %d reports", len(got), reports)
+		}
+		p.add(WrongKey, "10.0.0.9", "the same", 0)
+		time.Sleep(problemKeep)
+		p.add(WrongKey, "10.0.0.9", "the same", 0)
+		time.Sleep(problemKeep + time.Second)
+		if got := p.all(); len(got) != 0 || len(p.reported) != 0 {
+			t.Errorf("still %+v", got)
+		}
+	})
+}
+
 func TestSeedsAreCalledUntilSomebodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

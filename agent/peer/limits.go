@@ -24,6 +24,8 @@ const (
 
 	// refusalLogGap is the least time between two log lines about the same host refused for the same reason.
 	refusalLogGap = 30 * time.Second
+	// refusalLinesMax bounds the log lines about refusals in refusalLogGap, whatever the hosts and reasons.
+	refusalLinesMax = 20
 	// refusalsMax bounds the refusals kept for status; the one that has been quiet longest goes first.
 	refusalsMax = 32
 

@@ -243,6 +243,9 @@ func handshakeReason(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "it does not speak TLS"
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+		err = op.Err // without the ports, which differ each time
+	}
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "client didn't provide a certificate"):

@@ -324,6 +324,22 @@ func TestSilentStrangersDoNotHoldUpOthers(t *testing.T) {
 	})
 }
 
+func TestRefusalsAreBounded(t *testing.T) {
+	var r refusals
+	lines, now := 0, time.Now()
+	for i := range 1000 {
+		if _, log := r.add(fmt.Sprintf("10.0.0.%d", i%9), fmt.Sprintf("made up %d", i), now.Add(time.Duration(i)*time.Millisecond)); log {
+			lines++
+		}
+	}
+	if lines != refusalLinesMax || len(r.list) != refusalsMax || len(r.logged) != refusalsMax {
+		t.Errorf("%d lines, %d kept", lines, len(r.list))
+	}
+	if _, log := r.add("10.0.0.1", "later", now.Add(time.Minute)); !log {
+		t.Error("a refusal a minute later is not logged")
+	}
+}
+
 func TestCertificatesAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

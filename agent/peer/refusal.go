@@ -19,6 +19,9 @@ type Refusal struct {
 type refusals struct {
 	list   []Refusal
 	logged []time.Time // parallel to list
+	// lines were logged since window began: who makes up new reasons all the time does not fill the log.
+	window time.Time
+	lines  int
 }
 
 // add counts a refusal and says whether it is time to log it, with its count.
@@ -33,8 +36,10 @@ func (r *refusals) add(host, reason string, now time.Time) (count int, log bool)
 		if now.Sub(r.logged[i]) < refusalLogGap {
 			return e.Count, false
 		}
-		r.logged[i] = now
-		return e.Count, true
+		if log = r.allow(now); log {
+			r.logged[i] = now
+		}
+		return e.Count, log
 	}
 	if len(r.list) >= refusalsMax {
 		oldest := 0
@@ -48,7 +53,16 @@ func (r *refusals) add(host, reason string, now time.Time) (count int, log bool)
 	}
 	r.list = append(r.list, Refusal{Host: host, Reason: reason, Count: 1, First: now, Last: now})
 	r.logged = append(r.logged, now)
-	return 1, true
+	return 1, r.allow(now)
+}
+
+// allow bounds the lines of all refusals together.
+func (r *refusals) allow(now time.Time) bool {
+	if now.Sub(r.window) >= refusalLogGap {
+		r.window, r.lines = now, 0
+	}
+	r.lines++
+	return r.lines <= refusalLinesMax
 }
 
 // refuse records and logs that a host was not let in.
