@@ -206,6 +206,9 @@ func (v statusView) fencing(w io.Writer, st *api.Status) {
 	}
 	fmt.Fprintln(w, "\nFencing:")
 	for _, p := range f.Pending {
+		if p.Blocked != "" && p.Attempt == 0 {
+			continue // nothing was tried; why not is said below
+		}
 		text := fmt.Sprintf("%s of %s under way since %s", p.Action, p.Target, moment(p.Since))
 		if p.Device != "" {
 			text += " by " + p.Device

@@ -23,7 +23,11 @@ func (s *Server) atCoordinator(ctx context.Context, e endpoint, q *request) erro
 		case err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			return noCoordinator(last)
 		case err != nil:
-			return err
+			e := asError(err, q.what, "")
+			if e.Code == CodeNoCoordinator && e.Hint == "" {
+				e = e.WithHint("`paceline status` shows what this node knows")
+			}
+			return e
 		case route.Local:
 			return s.reply(ctx, e, q)
 		case q.who.forwarded != "":

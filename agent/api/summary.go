@@ -165,6 +165,9 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 			n.Online = member && online
 		}
 	}
+	if member && known && m.State == MemberFailed {
+		n.Cause, n.Since = "it is not heard any more", m.Since // newer than what is committed
+	}
 	if n.Role == RoleWitness {
 		// A witness runs nothing, so nothing has to be known of it but whether it is heard.
 		switch {
