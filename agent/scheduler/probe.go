@@ -96,6 +96,9 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 	if n.kind == kindGuest && n.conn != nil && n.conn.container == r {
 		return false
 	}
+	if n.bundle && r.scores[n.idx] == absent {
+		return false
+	}
 	if !w.discoverable(r, n) {
 		return false
 	}

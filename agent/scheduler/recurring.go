@@ -222,6 +222,11 @@ func (w *world) cancelGone(r *rsc) {
 				continue
 			}
 			op := r.anyOp(k.task, k.interval)
+			if op != nil && opEnabled(op) && parseRole(op.Role) == rolePromoted && r.role == rolePromoted &&
+				r.next != rolePromoted && !w.repeated(r, op) {
+				w.cancel(r, n, k.task, k.interval, "it is not promoted any more", true).beforeStop = nil
+				continue
+			}
 			switch {
 			case op == nil && (r.removed || !w.opts.cancelRemoved):
 				continue

@@ -123,8 +123,8 @@ func (w *world) blankScores(r *rsc) []int {
 	s := make([]int, len(w.nodes))
 	for i, n := range w.nodes {
 		switch {
-		case n.kind == kindPing:
-			s[i] = absent
+		case n.kind == kindPing, n.bundle:
+			s[i] = absent // containers of bundles are for what the bundle holds
 		case w.opts.symmetric && (n.kind != kindGuest || n.conn == nil || n.conn.parent == nil):
 			s[i] = n.score
 		default:
