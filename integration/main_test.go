@@ -124,6 +124,7 @@ const vip = "10.77.0.200"
 
 // shop is the configuration of most stories: an address and a process that belong together, and fencing.
 const shop = `property stonith-enabled=true stonith-action=off
+rsc_defaults resource-stickiness=100
 primitive power stonith:fence_lab params pcmk_host_list="node1 node2 node3" op monitor interval=30s
 primitive ip ocf:paceline:vip params ip=` + vip + ` cidr_netmask=24 op monitor interval=10s
 primitive web ocf:paceline:process params command=sleep args=1000000 op monitor interval=10s

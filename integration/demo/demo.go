@@ -50,6 +50,7 @@ func (d *demo) configuration() string {
 	}
 	return strings.Join([]string{
 		`property stonith-enabled=true stonith-action=off`,
+		`rsc_defaults resource-stickiness=100`,
 		`primitive power stonith:fence_lab params pcmk_host_list="node1 node2 node3" op monitor interval=30s`,
 		`primitive ip ocf:paceline:vip params ip=` + vip + ` cidr_netmask=24 op monitor interval=10s`,
 		`primitive disk ocf:paceline:mount params device=/lab/shared/shop directory=/srv/shop fstype=none options=bind op monitor interval=10s`,
