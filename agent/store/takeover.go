@@ -65,6 +65,29 @@ func (s *Store) Takeover(ctx context.Context, peerID string) error {
 	}
 }
 
+// awaitTakeover waits for the end of a takeover that is under way.
+func (s *Store) awaitTakeover(ctx context.Context) error {
+	r, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer r.leave()
+	r.mu.Lock()
+	t := r.takeover
+	r.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-r.quit:
+		return ErrUnavailable
+	case <-ctx.Done():
+		return fmt.Errorf("the takeover from %s is under way: %w", t.peer, ctx.Err())
+	}
+}
+
 // beginTakeover returns nil without an error when there is nothing left to do.
 func (s *Store) beginTakeover(r *run, peer raft.ServerID) (*takeover, error) {
 	if err := r.mayStand(); err != nil {

@@ -75,10 +75,19 @@ func (s *Store) Remove(ctx context.Context, id string) error {
 // that lags stalls commits. It can be repeated at any point. A voter that came back with another address has the address
 // updated. When ctx ends before the node has caught up, it stays without a vote.
 func (s *Store) Admit(ctx context.Context, id, addr string) error {
+	if err := s.awaitTakeover(ctx); err != nil { // it may be about to remove this very node
+		return fmt.Errorf("admit %s: %w", id, err)
+	}
 	m, known := member(s.Members(), id)
+	if known && m.Votes && m.Addr == addr {
+		if err := s.Barrier(ctx); err != nil { // who is no leader cannot say, and a removal before it is done then
+			return err
+		}
+		m, known = member(s.Members(), id)
+	}
 	if known && m.Votes {
 		if m.Addr == addr {
-			return s.Barrier(ctx) // only to answer as the others do: who is no leader cannot say
+			return nil
 		}
 		return s.AddVoter(ctx, id, addr)
 	}
