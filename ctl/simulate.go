@@ -92,7 +92,7 @@ func writePlanJSON(out io.Writer, plan *scheduler.Result, scores bool) error {
 		"problems": plan.Problems, "blocked": plan.Blocked,
 	}
 	if scores {
-		doc["scores"] = plan.Scores
+		doc["scores"] = plan.Scores()
 	}
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", " ")

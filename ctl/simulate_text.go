@@ -72,7 +72,7 @@ func writePlanText(out io.Writer, plan *scheduler.Result, scores bool) error {
 	}
 	if scores {
 		b.WriteString("\nScores:\n")
-		for _, s := range plan.Scores {
+		for _, s := range plan.Scores() {
 			fmt.Fprintf(&b, "  %s on %s: %s\n", s.Resource, s.Node, s.Score)
 		}
 	}

@@ -258,9 +258,6 @@ func (w *world) placeBundle(r *rsc) {
 			stand.kids = append(stand.kids, p.container)
 		}
 	}
-	for _, k := range stand.kids {
-		w.noteInitial(k)
-	}
 	w.placeInstances(&stand, len(r.bundle.replicas), r.bundle.perHost)
 	for _, p := range r.bundle.replicas {
 		if p.ip != nil {

@@ -26,9 +26,6 @@ func (w *world) placeClone(r *rsc) {
 		}
 	}
 	w.noteScores(r)
-	for _, k := range r.kids {
-		w.noteInitial(k)
-	}
 	w.placeInstances(r, r.clone.max, r.clone.nodeMax)
 	r.placed = true
 	if r.clone.promotable {

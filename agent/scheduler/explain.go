@@ -1,104 +1,324 @@
 package scheduler
 
-import "paceline/agent/cib"
+import (
+	"fmt"
+	"sort"
+	"strings"
 
-func (w *world) whyNowhere(r *rsc) string  { return "no node may run it" }
-func (w *world) noteScores(r *rsc)         {}
-func (w *world) noteInitial(r *rsc)        {}
-func (r *rsc) scoresForReport() []int      { return nil }
-func (w *world) reasonOf(a *action) string { return a.why }
-func (w *world) notePromotion(k *rsc)      {}
-func (w *world) explain(res *Result)       {}
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+)
 
-// active lists what is active now, or after the transition.
-func (w *world) active(after bool) []Placement {
-	out := []Placement{}
+// explain fills in the result what people want to know: the state of the nodes, why every instance is where it is or is
+// not, and what would have to be done and cannot be.
+func (w *world) explain(res *Result) {
+	for _, n := range w.nodes {
+		res.Nodes = append(res.Nodes, NodeStatus{Name: n.name, State: n.state(), Why: n.uncleanWhy})
+		if why := n.unusableWhy(); why != "" {
+			w.say("", n, "nothing is placed on %s: %s", n.name, why)
+		}
+	}
 	for _, r := range w.all {
-		if r.kind == cib.KindBundle {
-			out = append(out, w.activeReplicas(r, after)...)
+		if r.primitive() {
+			w.explainPrimitive(r)
 		}
-		if r.kind != cib.KindPrimitive || inBundle(r) {
-			continue
-		}
-		if !after {
-			for _, n := range r.running {
-				out = append(out, Placement{r.id, n.name, r.role.String()})
-			}
-			continue
-		}
-		out = append(out, w.activeAfter(r)...)
 	}
-	return out
+	for _, a := range w.actions {
+		w.explainBlocked(res, a)
+	}
+	res.Reasons = w.reasons
+	if res.Reasons == nil {
+		res.Reasons = []Reason{}
+	}
+	res.scores = w.scoreList
 }
 
-// inBundle tells whether r is a part of a bundle, which is listed by its replicas.
-func inBundle(r *rsc) bool { return r.uber().kind == cib.KindBundle }
-
-// activeReplicas lists the replicas of a bundle: each on its container's host, in the role of what runs inside.
-func (w *world) activeReplicas(r *rsc, after bool) []Placement {
-	var out []Placement
-	list := func(k *rsc) []Placement {
-		if after {
-			return w.activeAfter(k)
-		}
-		var p []Placement
-		for _, n := range k.running {
-			p = append(p, Placement{k.id, n.name, k.role.String()})
-		}
-		return p
+// say adds a sentence.
+func (w *world) say(resource string, n *node, format string, args ...any) {
+	name := ""
+	if n != nil {
+		name = n.name
 	}
-	for _, p := range r.bundle.replicas {
-		if p.container == nil {
-			continue
-		}
-		for _, c := range list(p.container) {
-			if p.inst != nil {
-				inner := list(firstLeaf(p.inst))
-				if len(inner) == 0 {
-					continue
-				}
-				c.Resource, c.Role = p.conn.id, inner[0].Role
-			}
-			out = append(out, c)
-		}
-	}
-	return out
+	w.reasons = append(w.reasons, Reason{Resource: resource, Node: name, Text: fmt.Sprintf(format, args...)})
 }
 
-func (w *world) activeAfter(r *rsc) []Placement {
-	var out []Placement
-	add := func(n *node, ro role) {
-		for i := range out {
-			if out[i].Node == n.name {
-				return
-			}
-		}
-		out = append(out, Placement{r.id, n.name, ro.String()})
+// state names the state of a node in one word.
+func (n *node) state() string {
+	switch {
+	case n.unclean:
+		return "unclean"
+	case n.pending:
+		return "pending"
+	case !n.online:
+		return "offline"
+	case n.maintenance:
+		return "maintenance"
+	case n.standby:
+		return "standby"
+	case n.shutdown:
+		return "leaving"
 	}
-	for _, n := range r.running {
-		if s := w.existing(r, taskStop, n, 0); s != nil && s.done() {
+	return "online"
+}
+
+// unusableWhy tells why nothing may be placed on a node; "" if something may.
+func (n *node) unusableWhy() string {
+	switch n.state() {
+	case "unclean":
+		return "its state is unknown (" + n.uncleanWhy + ")"
+	case "pending":
+		return "it is still joining"
+	case "offline":
+		return "it is offline"
+	case "maintenance":
+		return "it is in maintenance: what runs there is left alone"
+	case "standby":
+		if n.standbyFail {
+			return "it is in standby after a failure with on-fail=standby"
+		}
+		return "it is in standby"
+	case "leaving":
+		return "it asked to leave"
+	}
+	return ""
+}
+
+// explainPrimitive says what becomes of one instance, and which nodes are closed to it.
+func (w *world) explainPrimitive(r *rsc) {
+	now, then := r.current(), r.assigned
+	switch {
+	case r.blocked:
+		w.say(r.id, now, "%s is left as it is on %s: %s; clean up the failure once the cause is gone", r.id, nodeName(now),
+			r.blockedWhy)
+	case !r.managed && now != nil:
+		w.say(r.id, now, "%s is left as it is on %s: it is not managed", r.id, now.name)
+	case !r.managed:
+		w.say(r.id, nil, "%s is not started: it is not managed", r.id)
+	case len(r.running) > 1 && r.partialTo == nil:
+		w.say(r.id, then, "%s is active on %s at once; it is %s", r.id, nodeNames(r.running), multipleWord(r))
+	case now == nil && then == nil:
+		w.say(r.id, nil, "%s is not running: %s", r.id, r.whyStopped())
+	case then == nil:
+		w.say(r.id, now, "%s stops on %s: %s", r.id, now.name, r.whyStopped())
+	case now == nil:
+		w.explainStart(r, then)
+	case now != then:
+		w.explainMove(r, now, then)
+	default:
+		w.explainStay(r, now)
+	}
+	w.explainBans(r)
+}
+
+func nodeName(n *node) string {
+	if n == nil {
+		return "no node"
+	}
+	return n.name
+}
+
+func nodeNames(list []*node) string {
+	names := make([]string, len(list))
+	for i, n := range list {
+		names[i] = n.name
+	}
+	return strings.Join(names, " and ")
+}
+
+func multipleWord(r *rsc) string {
+	switch r.recovery {
+	case multiStopOnly:
+		return "stopped everywhere (multiple-active=stop_only)"
+	case multiStopUnexpected:
+		return "stopped where it should not be (multiple-active=stop_unexpected)"
+	}
+	return "stopped everywhere and started once (multiple-active=stop_start)"
+}
+
+func (r *rsc) whyStopped() string {
+	if r.stopWhy != "" {
+		return r.stopWhy
+	}
+	return "no node may run it"
+}
+
+func (w *world) explainStart(r *rsc, n *node) {
+	start := w.existing(r, taskStart, n, 0)
+	if start != nil && !start.runnable {
+		w.say(r.id, n, "%s should start on %s but cannot: %s", r.id, n.name, start.blocked)
+		return
+	}
+	w.say(r.id, n, "%s starts on %s: %s", r.id, n.name, w.whyThere(r, n))
+}
+
+func (w *world) explainMove(r *rsc, from, to *node) {
+	how := "moves"
+	if r.migrating {
+		how = "migrates live"
+	}
+	w.say(r.id, to, "%s %s from %s to %s: %s", r.id, how, from.name, to.name, w.whyNotStay(r, from, to))
+	if r.stayWhy != "" {
+		w.say(r.id, to, "%s cannot migrate live because %s", r.id, r.stayWhy)
+	}
+}
+
+func (w *world) explainStay(r *rsc, n *node) {
+	stop := w.existing(r, taskStop, n, 0)
+	switch {
+	case stop != nil && stop.need && !stop.runnable:
+		w.say(r.id, n, "%s should be restarted on %s but cannot be: %s", r.id, n.name, stop.blocked)
+	case stop != nil && stop.need:
+		w.say(r.id, n, "%s is restarted on %s: %s", r.id, n.name, orElse(stop.why, "what it depends on changes"))
+	case r.role != r.next && r.next == rolePromoted:
+		w.say(r.id, n, "%s is promoted on %s", r.id, n.name)
+	case r.role == rolePromoted && r.next != rolePromoted:
+		w.say(r.id, n, "%s is demoted on %s", r.id, n.name)
+	default:
+		w.say(r.id, n, "%s stays on %s: %s", r.id, n.name, w.whyThere(r, n))
+	}
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+// whyThere tells why a node was chosen.
+func (w *world) whyThere(r *rsc, n *node) string {
+	best, others := r.at(n), 0
+	for _, m := range w.nodes {
+		if m != n && r.scores[m.idx] != absent && r.at(m) >= 0 && m.usable() {
+			others++
+		}
+	}
+	switch {
+	case others == 0:
+		return "it is the only node that may run it"
+	case best > 0:
+		return fmt.Sprintf("it has the best score, %s", cib.FormatScore(best))
+	}
+	return "no node is preferred, and it is the least loaded"
+}
+
+// whyNotStay tells why an instance leaves a node.
+func (w *world) whyNotStay(r *rsc, from, to *node) string {
+	if why := from.unusableWhy(); why != "" {
+		return from.name + " cannot be used: " + why
+	}
+	if why, ok := r.bans[from]; ok && r.at(from) < 0 {
+		return from.name + " is closed to it: " + why
+	}
+	if r.at(from) < 0 {
+		return fmt.Sprintf("the constraints give %s the score %s", from.name, cib.FormatScore(r.at(from)))
+	}
+	return fmt.Sprintf("%s scores %s, %s %s", to.name, cib.FormatScore(r.at(to)), from.name, cib.FormatScore(r.at(from)))
+}
+
+// explainBans says which nodes are closed to an instance, where more than the node's own state is the reason.
+func (w *world) explainBans(r *rsc) {
+	for _, n := range w.nodes {
+		if why, ok := r.bans[n]; ok && n != r.assigned {
+			w.say(r.id, n, "%s cannot run on %s: %s", r.id, n.name, why)
+		}
+	}
+}
+
+// whyNowhere tells why no node can run an instance.
+func (w *world) whyNowhere(r *rsc) string {
+	if r.next == roleStopped && r.stopWhy != "" {
+		return r.stopWhy
+	}
+	for x := r; x != nil; x = x.parent {
+		if why, ok := x.bans[nil]; ok {
+			return why
+		}
+	}
+	var parts []string
+	for _, n := range w.nodes {
+		if r.scores[n.idx] == absent && !n.usable() {
 			continue
 		}
-		ro := r.role
-		if d := w.existing(r, taskDemote, n, 0); d != nil && d.done() {
-			ro = roleUnpromoted
+		if len(parts) == reasonNodesMax {
+			parts = append(parts, "and so on")
+			break
 		}
-		if p := w.existing(r, taskPromote, n, 0); p != nil && p.done() {
-			ro = rolePromoted
+		switch why := n.unusableWhy(); {
+		case why != "":
+			parts = append(parts, n.name+": "+why)
+		case r.bans[n] != "":
+			parts = append(parts, n.name+": "+r.bans[n])
+		case r.scores[n.idx] == absent:
+			parts = append(parts, n.name+": no constraint allows it (symmetric-cluster is false)")
+		default:
+			parts = append(parts, n.name+": the constraints give it the score "+cib.FormatScore(r.at(n)))
 		}
-		add(n, ro)
 	}
-	if n := r.assigned; n != nil {
-		if s := w.existing(r, taskStart, n, 0); s != nil && s.done() {
-			ro := roleStarted
-			if r.promotable() {
-				ro = roleUnpromoted
-				if p := w.existing(r, taskPromote, n, 0); p != nil && p.done() {
-					ro = rolePromoted
-				}
+	if len(parts) == 0 {
+		return "there is no node that it may use"
+	}
+	return "no node may run it (" + strings.Join(parts, "; ") + ")"
+}
+
+// explainBlocked reports what would have to be done and cannot be.
+func (w *world) explainBlocked(res *Result, a *action) {
+	if !a.need || a.runnable || a.dead || a.pseudo || a.rsc == nil || a.task == taskMonitor {
+		return
+	}
+	b := Blocked{Resource: a.rsc.id, Operation: a.task, Text: a.blocked}
+	if a.node != nil {
+		b.Node = a.node.name
+		if a.node.unclean && !w.canFence(a.node) {
+			b.Text = a.node.name + " must be fenced first, and cannot be: " + w.whyNoFence()
+		}
+	}
+	res.Blocked = append(res.Blocked, b)
+}
+
+func (w *world) whyNoFence() string {
+	if !w.opts.fencing {
+		return "fencing is disabled (fencing-enabled=false)"
+	}
+	return "there is no quorum"
+}
+
+// reasonOf is the reason of an action, in words.
+func (w *world) reasonOf(a *action) string {
+	if a.why != "" || a.kind == transition.KindPseudo || a.pseudo || a.rsc == nil {
+		return a.why
+	}
+	switch a.task {
+	case taskStart:
+		return w.whyThere(a.rsc, a.node)
+	case taskStop, taskDemote:
+		if a.rsc.assigned == nil {
+			return a.rsc.whyStopped()
+		}
+		return "it does not stay in this role here"
+	case taskPromote:
+		return "it is to be promoted here"
+	}
+	return ""
+}
+
+// noteScores keeps what every node was worth when an instance was placed.
+func (w *world) noteScores(r *rsc) { r.noted = copyScores(r.scores) }
+
+// scoreList lists them.
+func (w *world) scoreList() []Score {
+	var out []Score
+	for _, r := range w.all {
+		for _, n := range w.nodes {
+			if n.idx < len(r.noted) && r.noted[n.idx] != absent {
+				out = append(out, Score{Resource: r.id, Node: n.name, Score: cib.FormatScore(r.noted[n.idx])})
 			}
-			add(n, ro)
+		}
+		if r.parent != nil && r.parent.kind == cib.KindClone && r.parent.clone.promotable {
+			out = append(out, Score{Resource: r.id, Node: nodeName(nodeOf(r)), Score: cib.FormatScore(r.promoScore),
+				Promotion: true})
 		}
 	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Resource < out[j].Resource })
 	return out
 }

@@ -7,6 +7,9 @@ const (
 	// cloneNodesMax bounds clone-max: more instances than this are a mistake of a digit, and each costs memory.
 	cloneNodesMax = 10000
 
+	// reasonNodesMax bounds the nodes that one sentence lists: people read the first few.
+	reasonNodesMax = 8
+
 	// roundsMax bounds the fixed point of propagation, as a multiple of the number of actions. An action changes at
 	// most a handful of times, so only a fault in the rules can reach it.
 	roundsMax = 64

@@ -215,7 +215,7 @@ type rsc struct {
 	failIgnored, demoteOnly bool
 	probed                  map[*node]bool // nodes that this transition probes
 	withAll, dependentAll   []*colocation
-	initial                 []int
+	noted                   []int  // scores when it was placed
 	noPromotion             string // clone: why nothing in it may be promoted
 	bannedFor               map[*node]bool
 	otherAgent              []*node                  // nodes with history of another agent

@@ -48,7 +48,6 @@ func (w *world) placePrimitive(r *rsc, prefer *node) *node {
 	}
 	r.placing = true
 	defer func() { r.placing = false }()
-	r.initial = r.scoresForReport()
 	for _, must := range []bool{true, false} {
 		w.followPrimaries(r, must)
 		w.heedDependents(r, must)
@@ -222,9 +221,6 @@ func (w *world) placeGroup(r *rsc, prefer *node) *node {
 	r.next = r.kids[0].next
 	if r.next == roleUnknown {
 		r.next = roleStopped
-	}
-	for _, k := range r.kids {
-		w.noteInitial(k)
 	}
 	for _, k := range r.kids {
 		n := w.place(k, prefer)

@@ -19,8 +19,18 @@ type Result struct {
 	Problems []string `json:"problems,omitempty"`
 	// Recheck is when the plan may change by the passing of time alone; zero if never.
 	Recheck time.Time    `json:"recheck,omitzero"`
-	Scores  []Score      `json:"scores,omitempty"`
 	Nodes   []NodeStatus `json:"nodes"`
+
+	scores func() []Score
+}
+
+// Scores lists what every node was worth to every instance when it was placed. It is made on demand: in a large cluster
+// it is by far the largest part of a plan.
+func (r *Result) Scores() []Score {
+	if r.scores == nil {
+		return nil
+	}
+	return r.scores()
 }
 
 // Placement says that an instance is active on a node.

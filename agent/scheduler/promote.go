@@ -98,7 +98,6 @@ func (w *world) promoteInstances(r *rsc) {
 	perNode := map[*node]int{}
 	promoted := 0
 	for _, k := range order {
-		w.notePromotion(k)
 		n := nodeOf(k)
 		if promoted >= r.clone.promotedMax || n == nil || !w.promotable(r, k, n, perNode) {
 			w.leaveUnpromoted(k)
