@@ -189,6 +189,7 @@ func FuzzDecode(f *testing.F) {
 		small, "", "<cib/>", "<configuration/>", "<cib><configuration><resources><primitive/></resources></configuration></cib>",
 		"<configuration><resources><clone id='c'><clone id='d'/></clone></resources></configuration>",
 		"<configuration><resources><bundle id='b'><rkt/><rkt/><network/><network/></bundle></resources></configuration>",
+		"<configuration><resources><bundle id='b'><storage/></bundle><bundle id='c'><lxc/></bundle></resources></configuration>",
 		"<configuration><constraints><rsc_order><lifetime><rule><rule/></rule></lifetime></rsc_order></constraints></configuration>",
 		"<cib xmlns:a='b' a:c='d' xmlns='e'/>", "<a:cib/>", "<cib epoch='9223372036854775808'/>", "<cib><![CDATA[x]]><?pi?><!DOCTYPE x></cib>",
 		"<configuration><fencing-topology><fencing-level devices=',, a ,'/></fencing-topology></configuration>",

@@ -241,10 +241,10 @@ func (d *decoder) operations(e *etree.Element, o *Operations) {
 }
 
 func (d *decoder) bundlePart(e *etree.Element, r *Resource) {
-	if r.Bundle == nil {
-		r.Bundle = &Bundle{}
-	}
 	b := r.Bundle
+	if b == nil {
+		b = &Bundle{}
+	}
 	switch e.Tag {
 	case "docker", "podman", "rkt":
 		if b.Runtime != "" {
@@ -281,6 +281,9 @@ func (d *decoder) bundlePart(e *etree.Element, r *Resource) {
 		}
 	default:
 		d.unknown(e)
+	}
+	if b.Runtime != "" || b.Network != nil || len(b.Storage) > 0 {
+		r.Bundle = b
 	}
 }
 

@@ -144,6 +144,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(input)
 	}
 	f.Add("primitive a Dummy\ngroup g a\nrename a b\nmodgroup g remove b\ndelete g\nset b.x 1\nerase")
+	f.Add("location l {=")
 	f.Add("xml <primitive id=\"a\" class=\"systemd\" type=\"a\"/>")
 	f.Add("location l { ( a } [\norder o ( ( ]\nprimitive \"\nalert a b to {\nprimitive a Dummy params rule date spec \\")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -2,6 +2,7 @@ package crm
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // word is one word of a line, with its quotes and escapes taken away.
@@ -31,6 +32,10 @@ func split(text string) ([]line, Errors) {
 	joined := false
 	for number, physical := range strings.Split(text, "\n") {
 		physical = strings.TrimSuffix(physical, "\r")
+		if at := unwritable(physical); at >= 0 {
+			errs = append(errs, place{number + 1, at + 1}.errorf("a character that no text should hold: %q", physical[at:at+1]))
+			continue
+		}
 		trimmed := strings.TrimSpace(physical)
 		if !joined && strings.HasPrefix(trimmed, "#") {
 			continue
@@ -54,6 +59,16 @@ func split(text string) ([]line, Errors) {
 		lines = append(lines, current)
 	}
 	return lines, errs
+}
+
+// unwritable returns the place of the first byte that is not UTF-8 or is a control character, or -1.
+func unwritable(line string) int {
+	for i, r := range line {
+		if _, width := utf8.DecodeRuneInString(line[i:]); r == utf8.RuneError && width == 1 || r < ' ' && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff {
+			return i
+		}
+	}
+	return -1
 }
 
 // scanner parts one physical line into words.

@@ -307,7 +307,7 @@ func (p *parser) members(a *addition, suffix string, braces bool) ([]cib.Resourc
 	p.at = end
 	r := &setReader{a: a, suffix: suffix, fresh: true}
 	if braces {
-		if list[len(list)-1].text != "}" || len(list) == 1 {
+		if len(list) < 2 || list[len(list)-1].text != "}" {
 			return nil, behind.errorf("the brace { is not closed")
 		}
 		list = list[1 : len(list)-1]
