@@ -3,7 +3,7 @@ package ctl
 // Flags that many commands share.
 var (
 	flagJSON    = flag{name: "json", usage: "print the reply as JSON"}
-	flagYes     = flag{name: "yes", alias: "y", usage: "go on although the last copy of something goes down"}
+	flagYes     = flag{name: "yes", alias: "y", usage: "go on although the last copy of something goes down, or the cluster loses its fencing"}
 	flagDryRun  = flag{name: "dry-run", alias: "n", usage: "show what would happen, change nothing"}
 	flagWaiting = flag{name: "wait", kind: flagWait, def: "5m", usage: "return when the cluster has settled, or after this `TIME`"}
 	flagMessage = flag{name: "message", alias: "m", kind: flagText, usage: "why, for the history (`TEXT`)"}

@@ -58,7 +58,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	now := time.Now()
 	before, after := s.planOf(snap.CIB, now), s.plan(next, now)
 	reply.Actions = nonNil(after.Actions)
-	refusal := s.guard(q, e, &snap.CIB.Configuration, before, after)
+	refusal := s.guard(q, e, &snap.CIB.Configuration, &next.Configuration, before, after)
 	if e.dryRun {
 		if refusal != nil {
 			reply.Notes = append(reply.Notes, asError(refusal, "", "").Why+"; --yes will be needed")
@@ -123,17 +123,30 @@ func (s *Server) unchanged(ctx context.Context, snap Snapshot, e edit) (*ChangeR
 	}, e.wait)
 }
 
-// guard asks for a word of confirmation before the last copy of something goes down.
-func (s *Server) guard(q *request, e edit, old *cib.Configuration, before, after Plan) error {
+// guard asks for a word of confirmation before the last copy of something goes down, and before the cluster is left to work
+// without the fencing that it has.
+func (s *Server) guard(q *request, e edit, old, next *cib.Configuration, before, after Plan) error {
 	if e.yes {
 		return nil
 	}
+	var why []string
 	down := slices.DeleteFunc(lost(old, before, after), func(id string) bool { return slices.Contains(e.meant, id) })
-	if len(down) == 0 {
+	if len(down) > 0 {
+		why = append(why, list(down)+" would run nowhere afterwards")
+	}
+	if fences(old) && !fences(next) && len(next.Primitives()) > 0 {
+		why = append(why, "the cluster would be without fencing: what runs on a node that fails could not be recovered safely")
+	}
+	if len(why) == 0 {
 		return nil
 	}
-	return Errorf(CodeConfirm, q.what, "%s would run nowhere afterwards", list(down)).
+	return Errorf(CodeConfirm, q.what, "%s", strings.Join(why, "; ")).
 		WithHint("add --yes if that is meant; --dry-run shows all that would happen")
+}
+
+// fences says whether a configuration can fence at all.
+func fences(c *cib.Configuration) bool {
+	return optionTrue(c, "fencing-enabled", true) && len(fenceDevices(c)) > 0
 }
 
 // settle waits, if asked to, until the cluster has done what the commit causes.

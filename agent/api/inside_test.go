@@ -72,3 +72,52 @@ func TestList(t *testing.T) {
 		}
 	}
 }
+
+// One word for a node, from what gossip, the commit, the fencer and the plan say.
+func TestJudge(t *testing.T) {
+	up := &cib.NodeState{InCCM: "true", CRMD: "online", Join: "member", Expected: "member"}
+	joining := &cib.NodeState{InCCM: "true", CRMD: "online", Join: "pending", Expected: "member"}
+	gone := &cib.NodeState{InCCM: "false", CRMD: "offline", Join: "down", Expected: "member"}
+	down := &cib.NodeState{InCCM: "false", CRMD: "offline", Join: "down", Expected: "down"}
+	on := &cib.Node{Attributes: []cib.NVSet{{Pairs: []cib.NVPair{{Name: "standby", Value: "on"}}}}}
+	both := &cib.Node{Attributes: []cib.NVSet{{Pairs: []cib.NVPair{{Name: "standby", Value: "on"}, {Name: "maintenance", Value: "true"}}}}}
+	fencing := Live{Fencing: []FencePending{{Target: "n", Action: "reboot"}}}
+	waking := Live{Fencing: []FencePending{{Target: "n", Action: "on"}}}
+	for _, c := range []struct {
+		name    string
+		ns      *cib.NodeState
+		gossip  string // "" is unknown to gossip
+		conf    *cib.Node
+		live    Live
+		planned string
+		want    NodeState
+	}{
+		{"healthy", up, MemberAlive, nil, Live{}, "", NodeOnline},
+		{"healthy, and planned so", up, MemberAlive, nil, Live{}, "online", NodeOnline},
+		{"standby", up, MemberAlive, on, Live{}, "", NodeStandby},
+		{"maintenance goes before standby", up, MemberAlive, both, Live{}, "", NodeMaintenance},
+		{"new, nothing committed yet", nil, MemberAlive, nil, Live{}, "", NodePending},
+		{"joining", joining, MemberAlive, nil, Live{}, "", NodePending},
+		{"back after a clean stop, not joined yet", down, MemberAlive, nil, Live{}, "", NodePending},
+		{"vanished, not committed yet", up, MemberFailed, nil, Live{}, "online", NodeUnclean},
+		{"vanished", gone, MemberFailed, nil, Live{}, "", NodeUnclean},
+		{"vanished where fencing is off", gone, MemberFailed, nil, Live{}, "offline", NodeOffline},
+		{"fenced", down, MemberFailed, nil, Live{}, "", NodeOffline},
+		{"stopped in good order", down, MemberLeft, nil, Live{}, "", NodeLeft},
+		{"planned unclean though it answers", up, MemberAlive, nil, Live{}, "unclean", NodeUnclean},
+		{"being fenced though it answers", up, MemberAlive, nil, fencing, "online", NodeUnclean},
+		{"being switched on", down, MemberFailed, nil, waking, "", NodeOffline},
+		{"remote, unknown to gossip", up, "", nil, Live{}, "online", NodeOnline},
+		{"never seen", nil, "", nil, Live{}, "", NodeOffline},
+	} {
+		n := Node{Name: "n", Role: RoleVoter}
+		conf := c.conf
+		if conf == nil {
+			conf = &cib.Node{}
+		}
+		n.judge(c.ns, Member{Name: "n", State: c.gossip}, c.gossip != "", conf, c.live, c.planned)
+		if n.State != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, n.State, c.want)
+		}
+	}
+}

@@ -123,7 +123,7 @@ func (s *Server) guardNode(ctx context.Context, q *request, node string) error {
 		return nil // the node is not configured: nothing can run on it
 	}
 	now := time.Now()
-	return s.guard(q, edit{}, &snap.CIB.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))
+	return s.guard(q, edit{}, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))
 }
 
 // fenceDevices lists the IDs of fencing devices that are not disabled.
