@@ -175,13 +175,13 @@ func TestOutputIsBounded(t *testing.T) {
 func TestTimeOutKillsAll(t *testing.T) {
 	r := agents(t, map[string]string{"hang": `#!/bin/bash
 # one in a session of its own, orphaned; one that ignores TERM; one that forks on; one with a clean environment
-(setsid sleep 1001 &) 
-setsid bash -c 'trap "" TERM; sleep 1002' &
-bash -c 'while :; do sleep 0.01 & done' 2>/dev/null &
-env -i sleep 1003 &
+(setsid sleep 551001 &) 
+setsid bash -c 'trap "" TERM; sleep 551002' &
+bash -c 'while :; do sleep 0.01551 & done' 2>/dev/null &
+env -i sleep 551003 &
 echo "waiting for the moon" >&2
 echo ready >$OCF_RESKEY_ready
-sleep 1004
+sleep 551004
 `})
 	ready := filepath.Join(t.TempDir(), "ready")
 	req := request("hang", "start", "ready", ready)
@@ -204,7 +204,7 @@ sleep 1004
 		t.Fatal(err)
 	}
 	for _, p := range ps {
-		if c := p.Command(100); strings.Contains(c, "sleep 100") || strings.Contains(c, "sleep 0.01") {
+		if c := p.Command(100); strings.Contains(c, "sleep 55100") || strings.Contains(c, "sleep 0.01551") {
 			t.Errorf("left behind: %d %s", p.PID, c)
 		}
 	}
@@ -227,7 +227,7 @@ func TestCgroup(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	r := agents(t, map[string]string{"hide": "#!/bin/bash\n(env -i setsid sleep 1006 &)\nsleep 0.1; echo ready >$OCF_RESKEY_ready\n[ $1 = start ] && sleep 1007\nexit 0\n"})
+	r := agents(t, map[string]string{"hide": "#!/bin/bash\n(env -i setsid sleep 551006 &)\nsleep 0.1; echo ready >$OCF_RESKEY_ready\n[ $1 = start ] && sleep 551007\nexit 0\n"})
 	var err error
 	if r.cgroups, err = newCgroups(base); err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestCgroup(t *testing.T) {
 
 // A server that an agent starts keeps our pipes open and lives on: the operation ends all the same.
 func TestBackgroundKeepsPipes(t *testing.T) {
-	r := agents(t, map[string]string{"server": "#!/bin/sh\necho starting\nsleep 1005 &\necho $! >$OCF_RESKEY_pidfile\necho started >&2\nexit 0\n"})
+	r := agents(t, map[string]string{"server": "#!/bin/sh\necho starting\nsleep 551005 &\necho $! >$OCF_RESKEY_pidfile\necho started >&2\nexit 0\n"})
 	pidfile := filepath.Join(t.TempDir(), "pid")
 	began := time.Now()
 	res := run(t, r, request("server", "start", "pidfile", pidfile))

@@ -267,12 +267,12 @@ func (r *Runner) endedSoon(id procfs.ID) string {
 }
 
 func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Result {
-	s, known, alive, err := r.running(req)
+	s, known, _, err := r.running(req)
 	if err != nil {
 		return resources.Errorf(resources.GenericError, "%v", err)
 	}
 	if known && s.PID != 0 {
-		if res := r.end(ctx, req, s.tree(), alive); res.Code != resources.OK {
+		if res := r.end(ctx, req, s.tree()); res.Code != resources.OK {
 			return res
 		}
 	}
@@ -294,7 +294,7 @@ func (r *Runner) forgetExit(id procfs.ID) {
 }
 
 // end asks a command to end, and makes it end when the time has come.
-func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tree, alive bool) resources.Result {
+func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tree) resources.Result {
 	// A stop must succeed with parameters that no longer make sense: it then asks by TERM.
 	v := resources.NewValues(&meta, req.Params)
 	sig := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(v.String("stop_signal")), "SIG"))
@@ -304,32 +304,14 @@ func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tre
 	soft, cancel := context.WithDeadline(ctx, killTime(ctx, v.Duration("kill_after")))
 	defer cancel()
 	resources.Doing(ctx, "waiting for process %d to end after %s", tree.Root.PID, unix.SignalName(sig))
-	members, err := tree.Members()
-	if err != nil {
+	mixed := v.String("kill_mode") == "mixed"
+	kill, err := ask(ctx, soft, tree, sig, mixed)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return resources.Errorf(resources.InsufficientPriv, "%v", err)
+	case err != nil:
 		return resources.Errorf(resources.GenericError, "%v", err)
-	}
-	for _, p := range members {
-		if p.ID == tree.Root || v.String("kill_mode") != "mixed" {
-			if err := p.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-				return resources.Errorf(resources.InsufficientPriv, "signal process %d: %v", p.PID, err)
-			}
-		}
-	}
-	killed := false
-	if alive {
-		killed = tree.Root.Wait(soft) != nil
-	}
-	for !killed && v.String("kill_mode") != "mixed" { // the rest of the group may need its time as well
-		if members, err = tree.Members(); err != nil || len(members) == 0 {
-			break
-		}
-		select {
-		case <-soft.Done():
-			killed = true
-		case <-time.After(endPause):
-		}
-	}
-	if err == nil && !killed && len(members) == 0 {
+	case !kill:
 		return resources.Result{}
 	}
 	resources.Doing(ctx, "waiting for process %d to end after SIGKILL", tree.Root.PID)
@@ -339,10 +321,42 @@ func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tre
 		return resources.Errorf(resources.GenericError, "%v", err)
 	case len(left) > 0:
 		return resources.Errorf(resources.GenericError, "process %d (%s) cannot be killed, it waits in the kernel", left[0].PID, left[0].Name)
-	case killed:
+	case !mixed || soft.Err() != nil:
 		r.log.Warn("command did not end by itself and was killed", "res", req.Resource, "pid", tree.Root.PID)
 	}
 	return resources.Result{}
+}
+
+// ask sends a signal to the command, or to all that it began, and waits until that has ended. It says whether KILL is needed:
+// in any case in mixed mode, where the others were not asked.
+func ask(ctx, soft context.Context, tree procfs.Tree, sig unix.Signal, mixed bool) (kill bool, err error) {
+	asked := map[procfs.ID]bool{}
+	for first := true; ; first = false {
+		members, err := tree.Members()
+		if err != nil || len(members) == 0 {
+			return false, err
+		}
+		for _, p := range members { // also those that were forked since the last look
+			if asked[p.ID] || mixed && p.ID != tree.Root {
+				continue
+			}
+			asked[p.ID] = true
+			if err := p.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				return false, fmt.Errorf("signal process %d: %w", p.PID, err)
+			}
+		}
+		if first && tree.Root.Wait(soft) != nil { // no polling while the main process takes its time
+			return true, ctx.Err()
+		}
+		if mixed {
+			return true, nil
+		}
+		select {
+		case <-soft.Done():
+			return true, nil
+		case <-time.After(endPause):
+		}
+	}
 }
 
 // killTime says when KILL is due.

@@ -150,22 +150,27 @@ func TestStopEndsAll(t *testing.T) {
 		name, script, mode string
 		killed             bool
 	}{
-		{"obeys", "trap 'exit 0' TERM; sleep 1000 & wait", "group", false},
-		{"ignores TERM", "trap '' TERM; echo; while :; do sleep 0.05; done", "group", true},
-		{"forked away", "(setsid sleep 1000 &); sleep 1000", "group", false},
-		{"leader leaves a deaf child", "bash -c 'trap \"\" TERM; while :; do sleep 0.05; done' & sleep 0.05; wait", "group", true},
-		{"mixed", "trap 'exit 0' TERM; sleep 1000 & wait", "mixed", false},
+		{"obeys", "trap 'exit 0' TERM; sleep 1000 & READY; wait", "group", false},
+		{"ignores TERM", "trap '' TERM; READY; while :; do sleep 0.05; done", "group", true},
+		{"forked away", "(setsid sleep 1000 &); READY; sleep 1000", "group", false},
+		{"forks away this moment", "READY; (setsid sleep 1000 &); sleep 1000", "group", false},
+		{"leader leaves a deaf child", "bash -c 'trap \"\" TERM; READY; while :; do sleep 0.05; done' & wait", "group", true},
+		{"mixed", "trap 'exit 0' TERM; sleep 1000 & READY; wait", "mixed", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			r := New(Config{RunDir: dir})
-			req := request("", "command", "/bin/bash", "args", `-c "echo >`+dir+`/ready; `+strings.ReplaceAll(c.script, `"`, `\"`)+`"`,
-				"ready_file", dir+"/ready", "kill_mode", c.mode, "kill_after", "300ms")
+			req := request("", "command", "/bin/bash", "args",
+				`-c "`+strings.NewReplacer(`"`, `\"`, "READY", "echo >"+dir+"/ready").Replace(c.script)+`"`,
+				"ready_file", dir+"/ready", "kill_mode", c.mode)
+			if c.killed {
+				req.Params["kill_after"] = "300ms"
+			}
 			s := begin(t, r, req)
 			began := time.Now()
 			run(t, r, req, "stop", 0)
-			if took := time.Since(began); c.killed != (took >= 300*time.Millisecond) {
+			if took := time.Since(began); c.killed && took < 300*time.Millisecond || took > 7*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if ps, err := s.tree().Members(); err != nil || len(ps) > 0 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,7 @@ type Process struct {
 	Group   int
 	Session int
 	State   byte   // R, S, D, T, Z ...
+	Kernel  bool   // a thread of the kernel
 	Name    string // the kernel's short name
 }
 
@@ -60,6 +62,8 @@ func parseStat(b []byte) (Process, error) {
 	p.Parent, _ = strconv.Atoi(f[1])
 	p.Group, _ = strconv.Atoi(f[2])
 	p.Session, _ = strconv.Atoi(f[3])
+	flags, _ := strconv.ParseUint(f[6], 10, 64)
+	p.Kernel = flags&kernelThread != 0
 	p.Start, err = strconv.ParseUint(f[19], 10, 64)
 	return p, err
 }
@@ -119,23 +123,40 @@ func (p Process) Command(limit int) string {
 	return s
 }
 
-// hasEnv says whether the process was begun with this NAME=value in its environment.
-func hasEnv(pid int, entry string) bool {
+// mark is a NAME=value to look for in the environments that processes were begun with. It is for one pass over the table.
+type mark struct {
+	entry string
+	waits int // that were spent on processes that seemed to have no environment
+}
+
+// on says whether a process carries the mark.
+func (m *mark) on(p Process) bool {
+	if m.entry == "" || p.Kernel || p.Ended() {
+		return false
+	}
+	for {
+		b, err := environ(p.PID)
+		switch {
+		case err != nil:
+			return false
+		case len(b) > 0:
+			return bytes.HasPrefix(b, []byte(m.entry+"\x00")) || bytes.Contains(b, []byte("\x00"+m.entry+"\x00"))
+		case m.waits >= environWaits:
+			return false
+		}
+		// In the middle of an exec a process has no environment for a moment. It must not slip through.
+		m.waits++
+		time.Sleep(environPause)
+	}
+}
+
+func environ(pid int) ([]byte, error) {
 	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return false
+		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, environMax))
-	if err != nil {
-		return false
-	}
-	for e := range bytes.SplitSeq(b, []byte{0}) {
-		if string(e) == entry {
-			return true
-		}
-	}
-	return false
+	return io.ReadAll(io.LimitReader(f, environMax))
 }
 
 func readSmall(path string) ([]byte, error) {

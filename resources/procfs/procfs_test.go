@@ -51,7 +51,7 @@ func begin(t *testing.T, script string) (*exec.Cmd, ID, *bufio.Reader) {
 }
 
 func TestWait(t *testing.T) {
-	cmd, id, _ := begin(t, "exec sleep 2000")
+	cmd, id, _ := begin(t, "exec sleep 552000")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := id.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -85,7 +85,7 @@ func TestWait(t *testing.T) {
 }
 
 func TestTreeKill(t *testing.T) {
-	cmd, id, out := begin(t, `(setsid sleep 2001 &); env -i bash -c 'sleep 2002; :' & while :; do (sleep 0.02 &); echo x; done`)
+	cmd, id, out := begin(t, `(setsid sleep 552001 &); env -i bash -c 'sleep 552002; :' & while :; do (sleep 0.02 &); echo x; done`)
 	defer cmd.Wait()
 	for range 3 {
 		if _, err := out.ReadString('\n'); err != nil {
@@ -102,7 +102,7 @@ func TestTreeKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range all {
-		if strings.Contains(p.Command(50), "sleep 200") || hasEnv(p.PID, tree.Mark) && !p.Ended() {
+		if strings.Contains(p.Command(50), "sleep 55200") || (&mark{entry: tree.Mark}).on(p) {
 			t.Errorf("left behind: %+v %s", p, p.Command(50))
 		}
 	}
@@ -110,7 +110,7 @@ func TestTreeKill(t *testing.T) {
 
 // Without a mark, the session alone finds what lost its parent.
 func TestTreeBySession(t *testing.T) {
-	cmd, id, out := begin(t, `(env -i sleep 2003 &); echo x; exec sleep 2004`)
+	cmd, id, out := begin(t, `(env -i sleep 552003 &); echo x; exec sleep 552004`)
 	defer cmd.Wait()
 	if _, err := out.ReadString('\n'); err != nil {
 		t.Fatal(err)

@@ -35,8 +35,9 @@ func (t Tree) Members() ([]Process, error) {
 			in[p.PID] = p.Start >= t.Root.Start
 		}
 	}
+	m := mark{entry: t.Mark}
 	for _, p := range all {
-		if !in[p.PID] && t.Mark != "" && p.Start >= t.Root.Start && hasEnv(p.PID, t.Mark) {
+		if !in[p.PID] && p.Start >= t.Root.Start && m.on(p) {
 			in[p.PID] = true
 		}
 	}
@@ -147,14 +148,15 @@ func (t Tree) Kill(ctx context.Context) ([]Process, error) {
 
 // Marked finds the session leaders that carry a mark in their environment, oldest first: the root of something begun by us
 // whose pid was not written down. It reads every process's environment.
-func Marked(mark string) ([]Process, error) {
+func Marked(entry string) ([]Process, error) {
 	all, err := List()
 	if err != nil {
 		return nil, err
 	}
 	var out []Process
+	m := mark{entry: entry}
 	for _, p := range all {
-		if p.PID == p.Session && !p.Ended() && hasEnv(p.PID, mark) {
+		if p.PID == p.Session && m.on(p) {
 			out = append(out, p)
 		}
 	}
