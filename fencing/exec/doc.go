@@ -6,5 +6,8 @@
 // session of its own. Output is read to its end but kept within bounds. Values of secret parameters do not appear in errors.
 // Parameters called pcmk_* are for the fencer, and are not passed on.
 //
+// At most pcmk_action_limit actions on power use a device at a time on this node; a monitor never makes one wait. Meta-data is
+// asked for once as long as the agent's file is the same, so that a fencing does not wait for it where the device is watched.
+//
 // Tests run agents written on the spot, and Debian's fence_dummy where it is installed.
 package exec
