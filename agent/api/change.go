@@ -57,6 +57,10 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	}
 	now := time.Now()
 	before, after := s.planOf(snap.CIB, now), s.plan(next, now)
+	if after.Broken != "" && before.Broken == "" {
+		return nil, Errorf(CodeFailed, q.what, "the scheduler cannot plan for it: %s", after.Broken).
+			WithHint("this is a fault of paceline: please report it, with the change; nothing was changed")
+	}
 	reply.Actions = nonNil(after.Actions)
 	refusal := s.guard(q, e, &snap.CIB.Configuration, &next.Configuration, before, after)
 	if e.dryRun {

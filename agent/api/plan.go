@@ -1,6 +1,9 @@
 package api
 
 import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +24,8 @@ type Plan struct {
 	Reasons []Reason
 	Blocked map[string]string // resource instance -> why nothing is done about it
 	Nodes   map[string]string // node -> state as the plan sees it: online offline standby maintenance pending unclean
+	// Broken is not empty when the scheduler itself failed: a fault of paceline. Nothing else is known then.
+	Broken string
 	// Problems keep the scheduler from a good plan ("resource web: no such node ...").
 	Problems []string
 }
@@ -30,6 +35,20 @@ type Placement struct{ Resource, Node, Role string }
 
 // Reason says why a resource is, or is not, on a node. Node is empty where it speaks of the resource as a whole.
 type Reason struct{ Resource, Node, Text string }
+
+// caught returns a planner that outlives a broken invariant in another: people still get their status, with the fault in
+// it, and a change that would break the scheduler is refused.
+func caught(plan Planner, log *slog.Logger) Planner {
+	return func(c *cib.CIB, now time.Time) (p Plan) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("the scheduler broke", "cause", r, "stack", string(debug.Stack()))
+				p = Plan{Broken: fmt.Sprint(r)}
+			}
+		}()
+		return plan(c, now)
+	}
+}
 
 // lastPlan keeps the newest plan of a committed state: between changes a status is asked for more often than it differs.
 type lastPlan struct {

@@ -13,6 +13,10 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 	add := func(name, severity, object, what, hint string) {
 		out = append(out, Problem{Name: name, Severity: severity, Object: object, What: what, Hint: hint})
 	}
+	if p.Broken != "" {
+		add("scheduler-broken", SeverityError, "", "the scheduler cannot plan for this state: "+p.Broken,
+			"this is a fault of paceline: please report it, with `paceline configure xml`; an earlier configuration may help: `paceline configure rollback`")
+	}
 	if !st.Fencing.Enabled {
 		add("fencing-off", SeverityWarning, "", "fencing is switched off: a failed node's work is taken over without knowing that it is dead",
 			"configure a fencing device and set fencing-enabled=true")
@@ -92,6 +96,11 @@ func protection(st *Status) Protected {
 	}
 	if st.Maintenance {
 		add("the cluster is in maintenance mode")
+	}
+	for _, p := range st.Problems {
+		if p.Name == "scheduler-broken" {
+			add("%s", p.What)
+		}
 	}
 	if len(no) > 0 {
 		return Protected{Because: no}

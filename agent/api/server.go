@@ -44,6 +44,7 @@ func NewServer(c Config) *Server {
 	if s.plan == nil {
 		s.plan = PlanBySchedule
 	}
+	s.plan = caught(s.plan, s.log)
 	for _, e := range endpoints {
 		s.mux.Handle(e.method+" "+e.path, s.serve(e))
 	}

@@ -197,6 +197,42 @@ func TestTheSchedulerForesees(t *testing.T) {
 	}
 }
 
+func TestABrokenSchedulerIsToldAndNotFed(t *testing.T) {
+	c := apitest.New("node1", "node2")
+	s := api.NewServer(api.Config{Backend: c, Plan: func(state *cib.CIB, now time.Time) api.Plan {
+		if state.Resource("poison") != nil {
+			panic("no such edge")
+		}
+		return apitest.Plan(state, now)
+	}})
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := s.ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeUnix(ctx, l) }()
+	defer func() { cancel(); <-done }()
+	client := api.NewClient(path)
+	base, err := client.Configuration(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := *base.Configuration
+	conf.Resources = append(conf.Resources, primitive("poison"))
+	_, err = client.Change(t.Context(), api.ChangeRequest{Configuration: &conf})
+	refused(t, err, api.CodeFailed, "cannot plan for it: no such edge", "nothing was changed")
+	c.Do(func(c *apitest.Cluster) { c.Change(cib.Change{Configure: &cib.Configure{Configuration: conf}}) })
+	st, err := client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Protected.Yes || !slices.ContainsFunc(st.Problems, func(p api.Problem) bool { return p.Name == "scheduler-broken" }) {
+		t.Errorf("protected %v, problems %+v", st.Protected, st.Problems)
+	}
+}
+
 func TestANodeWithoutSessionIsAProblem(t *testing.T) {
 	c := apitest.New("node1", "node2")
 	client := serve(t, c)
