@@ -88,6 +88,7 @@ func (w *world) unpackResourceHistory(n *node, h *cib.ResourceHistory) {
 	}
 	r.hist = append(r.hist, records...)
 	w.replay(r, n, records)
+	r.noteAgent(n, h.Agent)
 }
 
 func (w *world) lockHistory(r *rsc, n *node, h *cib.ResourceHistory) {

@@ -14,11 +14,6 @@ func (w *world) checkParameters() {
 		if !r.primitive() || r.removed {
 			continue
 		}
-		for _, n := range w.nodes {
-			if n.online {
-				w.checkAgent(r, n)
-			}
-		}
 		for _, n := range r.running {
 			if n.usable() || n.online && n.maintenance {
 				w.checkOn(r, n)
@@ -27,24 +22,14 @@ func (w *world) checkParameters() {
 	}
 }
 
-// checkAgent forgets history that another agent left under the same name.
-func (w *world) checkAgent(r *rsc, n *node) {
-	if n.stat == nil || len(r.hist) == 0 {
+// noteAgent notes history that another agent left under the same name: it has to be forgotten.
+func (r *rsc) noteAgent(n *node, a cib.Agent) {
+	if r.removed || !n.online || a.Type == "" || a == r.agent {
 		return
 	}
-	for _, h := range n.stat.Resources {
-		if h.ID != r.id && h.ID != r.base || h.Agent.Type == "" || h.Agent == r.agent {
-			continue
-		}
-		for _, k := range r.hist {
-			if k.node == n {
-				r.otherAgent = append(r.otherAgent, n)
-				if r.isRunningOn(n) {
-					r.restart, r.restartWhy = true, "its agent was changed"
-				}
-				return
-			}
-		}
+	r.otherAgent = append(r.otherAgent, n)
+	if r.isRunningOn(n) {
+		r.restart, r.restartWhy = true, "its agent was changed"
 	}
 }
 
