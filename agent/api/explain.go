@@ -86,6 +86,9 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 				x.would("paceline resource cleanup " + f.Resource + " " + f.Node)
 			}
 		}
+		if len(e.Reasons) == 0 && len(wanted) > 0 && !slices.Contains(wanted, n.Name) && !slices.Contains(now, n.Name) {
+			e.Reasons = append(e.Reasons, "nothing forbids it; "+list(wanted)+" suits better")
+		}
 		switch n.State {
 		case NodeStandby:
 			x.would("paceline node online " + n.Name)
@@ -109,6 +112,17 @@ func (x *Explanation) causes(snap Snapshot, t target, p Plan, st *Status, mine f
 		}
 		x.would("paceline resource start " + by)
 	}
+	var inside func(r *cib.Resource)
+	inside = func(r *cib.Resource) {
+		for _, c := range r.Children {
+			if stopped(c.Meta) {
+				x.Summary = append(x.Summary, c.ID+" in it is stopped on purpose: target-role of "+c.ID+" is Stopped.")
+				x.would("paceline resource start " + c.ID)
+			}
+			inside(c)
+		}
+	}
+	inside(t.resource)
 	if st.Maintenance {
 		x.Summary = append(x.Summary, "The cluster is in maintenance mode, so nothing is done about it.")
 	}

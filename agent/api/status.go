@@ -57,6 +57,7 @@ type NodeState string
 const (
 	NodeUnclean     NodeState = "unclean"     // must be fenced before its resources are recovered
 	NodePending     NodeState = "pending"     // alive, not yet ready for orders
+	NodeLeaving     NodeState = "leaving"     // asked to leave; its resources move away first
 	NodeLeft        NodeState = "left"        // stopped in good order
 	NodeOffline     NodeState = "offline"     // gone, and known to be down
 	NodeMaintenance NodeState = "maintenance" // resources run on, unattended

@@ -96,7 +96,9 @@ func actionText(a Action) string {
 // watch streams the status whenever it changes, as lines of JSON, until the client goes. While nothing changes, a line
 // without a status says that the stream lives.
 func (s *Server) watch(ctx context.Context, q *request) (any, error) {
-	if _, err := s.currentStatus(ctx, q.who); err != nil {
+	changed := s.backend.Changed(ctx)
+	st, err := s.currentStatus(ctx, q.who)
+	if err != nil {
 		return nil, err // before the first line an error can still be a status code
 	}
 	q.w.Header().Set("Content-Type", "application/x-ndjson")
@@ -115,16 +117,9 @@ func (s *Server) watch(ctx context.Context, q *request) (any, error) {
 		}
 		return rc.Flush() == nil
 	}
-	changed := s.backend.Changed(ctx)
-	beat := time.NewTicker(HeartbeatEvery)
-	defer beat.Stop()
 	last := ""
 	for {
 		e := WatchEvent{}
-		st, err := s.currentStatus(ctx, q.who)
-		if ctx.Err() != nil {
-			return nil, nil
-		}
 		if err != nil {
 			e.Error = asError(err, q.what, s.node(ctx))
 			send(e)
@@ -137,16 +132,25 @@ func (s *Server) watch(ctx context.Context, q *request) (any, error) {
 		if !send(e) {
 			return nil, nil
 		}
+		// What only the coordinator knows wakes nobody elsewhere: there it is looked up now and then.
+		beat := HeartbeatEvery
+		if st.Stale || st.Coordinator != st.Node {
+			beat = WatchElsewhere
+		}
 		select {
 		case <-ctx.Done():
 			return nil, nil
-		case <-beat.C:
+		case <-time.After(beat):
 		case <-changed:
 			select { // what changes together is shown together
 			case <-time.After(WatchGap):
 			case <-ctx.Done():
 				return nil, nil
 			}
+		}
+		st, err = s.currentStatus(ctx, q.who)
+		if ctx.Err() != nil {
+			return nil, nil
 		}
 	}
 }
