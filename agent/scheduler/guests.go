@@ -10,16 +10,12 @@ func (w *world) guestConnection(container *rsc, n *node) *rsc {
 		Agent: cib.Agent{Class: "ocf", Provider: "pacemaker", Type: "remote"},
 	}
 	set := cib.NVSet{ID: n.name + "-params"}
-	addr := m["remote-addr"]
-	if addr == "" {
-		addr = n.name
+	// Without an address of its own a guest is reached by its name.
+	for _, p := range [][2]string{{"addr", m["remote-addr"]}, {"port", m["remote-port"]}} {
+		if p[1] != "" {
+			set.Pairs = append(set.Pairs, cib.NVPair{Name: p[0], Value: p[1]})
+		}
 	}
-	set.Pairs = append(set.Pairs, cib.NVPair{Name: "addr", Value: addr})
-	port := m["remote-port"]
-	if port == "" {
-		port = "3121"
-	}
-	set.Pairs = append(set.Pairs, cib.NVPair{Name: "port", Value: port})
 	conf.Params = []cib.NVSet{set}
 	meta := cib.NVSet{ID: n.name + "-meta", Pairs: []cib.NVPair{
 		{Name: "internal-resource", Value: "true"}, {Name: "container", Value: container.id},

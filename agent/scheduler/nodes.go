@@ -149,7 +149,7 @@ func (w *world) mark(n *node, why string) {
 			c.failed = true
 			c.stopWhy = why
 		}
-		n.unclean, n.uncleanWhy = true, why
+		n.uncleanWhy = why
 		n.needsReset = true
 		return
 	case kindRemote:

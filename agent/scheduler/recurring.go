@@ -214,7 +214,7 @@ func (w *world) cancelAll(r *rsc) {
 // cancelGone ends monitors that are no longer configured, or not for the role that the instance shall have.
 func (w *world) cancelGone(r *rsc) {
 	for _, n := range r.running {
-		if !n.online || n.unclean && !n.remote() {
+		if !n.online || n.unclean && !n.remote() || r.guest != nil {
 			continue
 		}
 		for _, k := range r.hist {

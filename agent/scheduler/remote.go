@@ -22,7 +22,7 @@ func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
 	switch {
 	case c.container != nil && c.container.failed:
 		n.online, n.needsReset = false, true
-		n.unclean, n.uncleanWhy = true, "its container "+c.container.id+" failed"
+		n.uncleanWhy = "its container " + c.container.id + " failed"
 	case c.failed:
 		n.online = false
 		if n.kind == kindGuest && c.container != nil && !n.unclean {
@@ -35,7 +35,7 @@ func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
 		n.online = false
 		if c.container != nil || n.kind == kindGuest {
 			n.needsReset = true
-			n.unclean, n.uncleanWhy = true, host.name+", which it runs on, is lost"
+			n.uncleanWhy = host.name + ", which it runs on, is lost"
 		}
 	}
 	n.wasOnline = n.online
@@ -231,8 +231,12 @@ func (w *world) orderBehindConnection(a *action) {
 			}
 		}
 	default:
+		flags := needsFirst
+		if a.interval > 0 && a.cancelOf == "" {
+			flags |= forcesThen // a new connection knows nothing of the monitors that the old one asked for
+		}
 		for _, s := range conn.acting(taskStart) {
-			w.order(s, a, needsFirst)
+			w.order(s, a, flags)
 		}
 		if a.cancelOf != "" || a.interval == 0 && state == connectionAlive {
 			for _, s := range conn.acting(taskStop) {
@@ -245,7 +249,7 @@ func (w *world) orderBehindConnection(a *action) {
 // actGuestFences stands the loss of containers for the fencing of the guests in them.
 func (w *world) actGuestFences() {
 	for _, n := range w.nodes {
-		if n.kind != kindGuest || !n.unclean || n.conn == nil || n.conn.container == nil {
+		if n.kind != kindGuest || !n.needsReset || n.conn == nil || n.conn.container == nil {
 			continue
 		}
 		a := w.fence(n, "reboot", n.uncleanWhy)

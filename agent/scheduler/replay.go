@@ -348,8 +348,24 @@ func (w *world) activate(r *rsc, n *node, s *replayed) {
 	if s.role > r.role {
 		r.role = s.role
 	}
+	if n.remote() && !n.online && !n.maintenance && r.managed && w.opts.fencing {
+		w.lostWith(n, r)
+	}
 	if n.maintenance && !r.isRemote {
 		r.managed = false
+	}
+}
+
+// lostWith notes that a remote node is gone that something ran on. A guest is recovered with its container; another
+// remote node must be fenced, unless its connection can be made again.
+func (w *world) lostWith(n *node, r *rsc) {
+	why := r.id + " is thought to be active there"
+	if n.kind == kindGuest {
+		w.mark(n, why)
+		return
+	}
+	if !n.unclean && (n.conn == nil || n.conn.managed) {
+		n.unclean, n.uncleanWhy = true, why
 	}
 }
 
