@@ -22,6 +22,9 @@ const (
 	LeaveMax = 10 * time.Minute
 	// HeartbeatEvery is how often a stream says that it lives.
 	HeartbeatEvery = 10 * time.Second
+	// WatchElsewhere is how often a stream on a node that does not coordinate looks again: what changes on the coordinator
+	// alone wakes nobody here.
+	WatchElsewhere = 500 * time.Millisecond
 	// WatchGap joins changes that come together, so that a storm of results is not a storm of statuses.
 	WatchGap = 50 * time.Millisecond
 	// planAge is how long a plan of one state is shown: plans change by the passing of time alone (rules, expiries), and

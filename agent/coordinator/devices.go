@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
@@ -26,12 +27,23 @@ func Devices(c *cib.CIB) []fencing.Device {
 			continue
 		}
 		merge(params, r.Params)
+		if disabled(c, r) {
+			continue // a person switched the device off
+		}
 		out = append(out, fencing.Device{
 			ID: r.ID, Agent: agent.Type, Params: params,
 			ActiveOn: activeOn(c, r.ID), Banned: banned(c, r.ID),
 		})
 	}
 	return out
+}
+
+// disabled reports whether a person stopped a device (target-role).
+func disabled(c *cib.CIB, r *cib.Resource) bool {
+	meta := map[string]string{}
+	merge(meta, c.Configuration.RscDefaults)
+	merge(meta, r.Meta)
+	return strings.EqualFold(meta["target-role"], "stopped")
 }
 
 // merge puts the sets' values over those that are there; within the sets the first in their order counts.

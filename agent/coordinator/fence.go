@@ -142,9 +142,7 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "failed",
 		Detail: d.Detail, Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	}
-	if len(ev.Detail) > reasonMax {
-		ev.Detail = ev.Detail[:reasonMax]
-	}
+	ev.Detail = bounded(ev.Detail)
 	if d.OK {
 		ev.State = "ok"
 		c.fenceDone(now, f, ev)

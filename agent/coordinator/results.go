@@ -245,14 +245,10 @@ func recurring(st *cib.NodeState, rsc string) []string {
 func opRecord(r transition.Result) cib.OpRecord {
 	key := opKey(r.Resource, r.Operation, r.IntervalMS)
 	tkey := fmt.Sprintf("%d:%d:%d:paceline", r.Numbers.Action, r.Numbers.Graph, r.TargetRC)
-	reason := r.ExitReason
-	if len(reason) > reasonMax {
-		reason = reason[:reasonMax]
-	}
 	rec := cib.OpRecord{
 		Key: key, Operation: r.Operation, IntervalMS: strconv.FormatInt(r.IntervalMS, 10),
 		CallID: strconv.FormatInt(r.CallID, 10), RC: strconv.Itoa(r.RC), OpStatus: strconv.Itoa(r.Status),
-		TransitionKey: tkey, TransitionMagic: fmt.Sprintf("%d:%d;%s", r.Status, r.RC, tkey), ExitReason: reason, OnNode: r.Node,
+		TransitionKey: tkey, TransitionMagic: fmt.Sprintf("%d:%d;%s", r.Status, r.RC, tkey), ExitReason: bounded(r.ExitReason), OnNode: r.Node,
 		LastRCChange: strconv.FormatInt((r.StartedMS+r.TookMS)/1000, 10), ExecTime: strconv.FormatInt(r.TookMS, 10),
 		QueueTime: "0", OpDigest: r.Digest, RestartDigest: r.RestartDigest,
 		MigrateSource: r.MigrateSource, MigrateTarget: r.MigrateTarget,

@@ -52,8 +52,8 @@ type Timings struct {
 // heartbeat times: LAN 0.3 to 0.7 s, Fast half of it or less, WAN up to 3 s.
 var (
 	LAN = Timings{
-		Heartbeat: 250 * time.Millisecond, Election: 250 * time.Millisecond, Lease: 180 * time.Millisecond,
-		Commit: 60 * time.Millisecond, RPC: 500 * time.Millisecond,
+		Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 225 * time.Millisecond,
+		Commit: 60 * time.Millisecond, RPC: 600 * time.Millisecond,
 	}
 	Fast = Timings{
 		Heartbeat: 100 * time.Millisecond, Election: 100 * time.Millisecond, Lease: 75 * time.Millisecond,

@@ -14,6 +14,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/integration/lab"
+	"paceline/integration/packaging"
 )
 
 // Options say what cluster is to be made.
@@ -44,8 +45,9 @@ const service = "pacelined"
 // startWait bounds how long a started daemon may take to answer on its socket: it takes some ten milliseconds.
 const startWait = 20 * time.Second
 
-// watchMax is how long one status stream is followed before another node is asked.
-const watchMax = 250 * time.Millisecond
+// watchMax is how long one status stream is followed before another node is asked: longer than a node without a
+// coordinator takes to say so.
+const watchMax = 3 * time.Second
 
 // Build builds the binaries that nodes need from the source in dir (a folder of the module) into bin.
 func Build(ctx context.Context, dir, bin string) error {
@@ -66,6 +68,7 @@ func Boot(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	daemon := lab.Daemon()
 	daemon.Env = append(daemon.Env, o.Env...)
+	daemon.Unit = packaging.Unit
 	o.Lab.Bin, o.Lab.Services = bin, append([]lab.Service{daemon}, o.Lab.Services...)
 	l, err := lab.New(o.Lab)
 	if err != nil {
@@ -243,7 +246,6 @@ func (c *Cluster) AwaitOn(ctx context.Context, node, what string, satisfies func
 		if client, err := c.API(name); err != nil {
 			lastErr = err
 		} else {
-			// What only the coordinator knows does not wake another node's stream: look anew after a while.
 			watch, cancel := context.WithTimeout(ctx, watchMax)
 			for s, err := range client.Watch(watch) {
 				if err != nil {
