@@ -134,7 +134,7 @@ func (s *Server) watch(ctx context.Context, q *request) (any, error) {
 		}
 		// What only the coordinator knows wakes nobody elsewhere: there it is looked up now and then.
 		beat := HeartbeatEvery
-		if st.Stale || st.Coordinator != st.Node {
+		if st.Stale || st.Node != s.node(ctx) {
 			beat = WatchElsewhere
 		}
 		select {
