@@ -142,6 +142,9 @@ func (w *world) settleOn(a *action, n *node, fence *action) {
 // startsAfter lets starts wait for fencing: those that require it for every one, others for a node of which it is not
 // known whether they run there.
 func (w *world) startsAfter(r *rsc, n *node, fence *action) {
+	if r.isRemote {
+		return // a connection harms nobody, and may spare a fencing
+	}
 	for _, a := range r.acts {
 		if a.task != taskStart && a.task != taskPromote || a.dead {
 			continue
@@ -154,7 +157,7 @@ func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 			if a.task == taskStart || true {
 				w.order(fence, a, needsFirst)
 			}
-		case !r.known[n] && n.kind == kindMember && r.scores[n.idx] != absent:
+		case !r.known[n]:
 			w.order(fence, a, needsFirst)
 		}
 	}

@@ -174,7 +174,7 @@ func (w *world) followBlocked() {
 // dropIdleProbes drops the probes of connections into containers that are not there and will not be.
 func (w *world) dropIdleProbes() {
 	for _, p := range w.actions {
-		if p.task != taskMonitor || p.interval != 0 || p.rsc == nil || p.rsc.guest == nil || !p.rsc.guest.bundle {
+		if p.task != taskMonitor || p.interval != 0 || p.rsc == nil || p.rsc.guest == nil || p.rsc.container == nil {
 			continue
 		}
 		c := p.rsc.container

@@ -83,6 +83,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.orderApart()
 	w.followBlocked()
 	w.orderLoad()
+	w.orderGuestProbes()
 	w.orderRemotes()
 	w.planMigrations()
 	w.actShutdowns()

@@ -87,7 +87,7 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 	if r.container != nil && r.guest == nil && !n.bundle {
 		return false // it can be nowhere but in its container
 	}
-	if r.guest != nil && !r.guest.bundle || r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
+	if r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
 		return false
 	}
 	if n.remote() && (len(r.fills) > 0 || r.isRemote) {

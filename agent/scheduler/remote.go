@@ -125,6 +125,23 @@ func (w *world) guestReady(n *node) bool {
 
 func (w *world) guestComing(n *node) bool { return n.online }
 
+// orderGuestProbes lets the probes of a connection into a guest wait until the guest runs.
+func (w *world) orderGuestProbes() {
+	for _, r := range w.all {
+		if r.guest == nil || r.container == nil || r.guest.bundle {
+			continue
+		}
+		for _, p := range r.acts {
+			if p.task != taskMonitor || p.interval != 0 {
+				continue
+			}
+			for _, s := range r.container.acting(taskStart) {
+				w.order(s, p, needsFirst)
+			}
+		}
+	}
+}
+
 // orderRemotes orders the actions on remote nodes after (or before) what happens to their connections and containers.
 func (w *world) orderRemotes() {
 	for _, a := range append([]*action(nil), w.actions...) {
