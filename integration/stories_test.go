@@ -151,11 +151,7 @@ func TestDaemonCrash(t *testing.T) {
 	if after := len(audit(t, c)); after != before {
 		t.Errorf("resources were touched: %d spans of activity before, %d after", before, after)
 	}
-	for _, e := range c.Switch().Events() {
-		if strings.HasPrefix(e.What, "asked:off") || strings.HasPrefix(e.What, "asked:reboot") {
-			t.Errorf("%s was fenced by %s", e.Node, e.By)
-		}
-	}
+	notFenced(t, c)
 }
 
 // The node that coordinates and runs everything is cut off from the others, but not from power: it is fenced before its
@@ -205,6 +201,66 @@ func TestPause(t *testing.T) {
 		t.Errorf("%s was paused, not fenced, and its resources run elsewhere", node)
 	}
 	audit(t, c)
+}
+
+// Under the unit that is shipped: a reload of the daemon touches nothing, and a stop of it moves its resources away first.
+// Nobody is fenced for either.
+func TestUnit(t *testing.T) {
+	o := storyLab(t, 3)
+	if err := lab.SystemdUsable(); err != nil {
+		t.Skip(err)
+	}
+	o.Systemd = true
+	o.Units = map[string]string{"web.service": "[Service]\nType=exec\nExecStart=sleep 1000000\n"}
+	c := start(t, cluster.Options{Lab: o})
+	must(t, c.Load(t.Context(), strings.Replace(shop, "ocf:paceline:process params command=sleep args=1000000", "systemd:web", 1)))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	before := incarnation(s, node)
+	spans := len(audit(t, c))
+	ping, err := c.Client().Ping(t.Context(), netip.MustParseAddr(vip), 10*time.Millisecond)
+	must(t, err)
+	defer ping.Stop()
+	if _, err := c.Node(node).Exec(t.Context(), "systemctl", "reload", "pacelined.service"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, "the new daemon to be online", func(s *api.Status) bool {
+		return cluster.Online(s, "node1", "node2", "node3") && open(s) && incarnation(s, node) != before
+	})
+	if after := len(audit(t, c)); after != spans {
+		t.Errorf("a reload touched resources: %d spans of activity before, %d after", spans, after)
+	}
+	if out := ping.Report().Longest(); out.Length() > 200*time.Millisecond {
+		t.Errorf("a reload silenced the address for %v", out.Length())
+	}
+	if _, err := c.Node(node).Exec(t.Context(), "systemctl", "stop", "pacelined.service"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, "the shop to open elsewhere", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != node && cluster.Quiet(s)
+	})
+	notFenced(t, c)
+	audit(t, c)
+}
+
+func incarnation(s *api.Status, node string) string {
+	for _, n := range s.Nodes {
+		if n.Name == node {
+			return n.Incarnation
+		}
+	}
+	return ""
+}
+
+// notFenced fails the story if anybody was fenced.
+func notFenced(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	for _, e := range c.Switch().Events() {
+		if strings.HasPrefix(e.What, "asked:off") || strings.HasPrefix(e.What, "asked:reboot") {
+			t.Errorf("%s was fenced by %s", e.Node, e.By)
+		}
+	}
 }
 
 // Where the switch refuses, recovery waits and status says so in words; a person's confirmation lets it go on.

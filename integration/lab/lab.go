@@ -38,6 +38,8 @@ type Service struct {
 	Name string   `json:"name"` // also the name of its log, and of its unit with systemd
 	Args []string `json:"args"` // program, as the node sees it, and arguments
 	Env  []string `json:"env,omitempty"`
+	// Unit is the text of its systemd unit, for nodes with systemd; its ExecStart is replaced by Args. "" = a plain one.
+	Unit string `json:"-"`
 	// Manual services are defined but not started when the node boots.
 	Manual bool `json:"manual,omitempty"`
 }

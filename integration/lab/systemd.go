@@ -59,7 +59,11 @@ func (n *Node) prepareSystemd() error {
 		files[name] = text
 	}
 	for _, s := range n.lab.opts.Services {
-		files[s.Name+".service"] = n.unitOf(s)
+		files[s.Name+".service"] = s.Unit
+		if s.Unit == "" {
+			files[s.Name+".service"] = fmt.Sprintf("[Unit]\nDescription=%s\n[Service]\nType=exec\nKillMode=process\nTimeoutStopSec=60\n", s.Name)
+		}
+		files[s.Name+".service.d/lab.conf"] = n.dropIn(s)
 		if !s.Manual {
 			if err := os.Symlink("../"+s.Name+".service", filepath.Join(dir, "lab.target.wants", s.Name+".service")); err != nil {
 				return err
@@ -86,10 +90,10 @@ func (n *Node) prepareSystemd() error {
 	return os.MkdirAll(n.Disk("/var/log/journal"), 0o755)
 }
 
-// unitOf writes a service of the lab as a unit.
-func (n *Node) unitOf(s Service) string {
+// dropIn is what the lab adds to the unit of a service: what is run, with which environment, and where it logs.
+func (n *Node) dropIn(s Service) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[Unit]\nDescription=%s\nAfter=dbus.socket\n[Service]\nType=exec\nExecStart=%s\nKillMode=process\nTimeoutStopSec=60\n", s.Name, execLine(s.Args))
+	fmt.Fprintf(&b, "[Service]\nExecStart=\nExecStart=%s\n", execLine(s.Args))
 	fmt.Fprintf(&b, "StandardOutput=append:/var/log/%s.log\nStandardError=append:/var/log/%s.log\n", s.Name, s.Name)
 	for _, e := range append(n.environment(), s.Env...) {
 		fmt.Fprintf(&b, "Environment=%q\n", e)
