@@ -268,6 +268,9 @@ func (j *judge) acls() {
 	roles := map[string]bool{}
 	for _, r := range j.c.ACLs.Roles {
 		j.on("acl_role", r.ID)
+		if r.ID == "" {
+			j.error("id", "the role has no ID")
+		}
 		roles[r.ID] = true
 		for _, p := range r.Permissions {
 			where := strings.TrimSpace("permission " + p.ID)
@@ -296,6 +299,9 @@ func (j *judge) acls() {
 func (j *judge) aclTargets(sort string, targets []ACLTarget, roles map[string]bool) {
 	for _, t := range targets {
 		j.on(sort, t.ID)
+		if t.ID == "" {
+			j.error("id", "it has no ID")
+		}
 		for _, role := range t.Roles {
 			if !roles[role] {
 				j.error("role", "there is no role %q%s", role, didYouMean(role, keys(roles)))
@@ -308,6 +314,9 @@ func (j *judge) alerts() {
 	for i := range j.c.Alerts {
 		a := &j.c.Alerts[i]
 		j.on("alert", a.ID)
+		if a.ID == "" {
+			j.error("id", "the alert has no ID")
+		}
 		if a.Path == "" {
 			j.error("path", "the alert has no path of a program")
 		}

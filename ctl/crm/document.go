@@ -12,7 +12,8 @@ import (
 type document struct {
 	c       *cib.Configuration
 	update  bool
-	before  []*cib.Node // the nodes that were known before the load
+	before  []*cib.Node     // the nodes that were known before the load
+	known   map[string]bool // the IDs that were known before the load
 	targets map[target]place
 	notes   []Note
 }
@@ -51,7 +52,7 @@ func (d *document) run(statements []*statement) Errors {
 // load adds what the lines say. Members come before the collections that they are put into.
 func (d *document) load(statements []*statement) Errors {
 	d.before = slices.Clone(d.c.Nodes)
-	known := idsOf(d.c)
+	d.known = idsOf(d.c)
 	var errs Errors
 	each := func(of func(*addition) bool, add func(*statement, *addition) *Error) {
 		for _, s := range statements {
@@ -87,13 +88,13 @@ func (d *document) load(statements []*statement) Errors {
 	if len(errs) > 0 {
 		return errs
 	}
-	d.order(statements, known)
+	d.order(statements)
 	fillIDs(d.c)
 	return d.resolve()
 }
 
 // order puts new resources and constraints into the order of the lines, behind those that were known: order decides ties.
-func (d *document) order(statements []*statement, known map[string]bool) {
+func (d *document) order(statements []*statement) {
 	lines := map[string]int{}
 	for i, s := range statements {
 		a := s.add
@@ -110,7 +111,7 @@ func (d *document) order(statements []*statement, known map[string]bool) {
 		}
 	}
 	at := func(id string) int {
-		if known[id] {
+		if d.known[id] {
 			return 0
 		}
 		return lines[id]
@@ -125,6 +126,18 @@ func (d *document) distinct(statements []*statement) Errors {
 	seen := map[string]word{}
 	for _, s := range statements {
 		a := s.add
+		for _, w := range s.chosen {
+			if !cib.ValidID(w.text) {
+				errs = append(errs, w.errorf("%q cannot be an ID", w.text))
+			}
+			if first, taken := seen[w.text]; taken {
+				errs = append(errs, w.errorf("the ID %q is given already, in line %d", w.text, first.line))
+			}
+			seen[w.text] = w
+			if d.foreign(w.text, a) {
+				errs = append(errs, w.errorf("the ID %q is taken", w.text))
+			}
+		}
 		if a.id.text == "" {
 			continue
 		}
@@ -152,6 +165,17 @@ func (d *document) distinct(statements []*statement) Errors {
 		}
 	}
 	return errs
+}
+
+// foreign tells whether an ID that a line chooses is known already, other than in the object that the line may replace.
+func (d *document) foreign(id string, a *addition) bool {
+	if !d.known[id] {
+		return false
+	}
+	if !d.update {
+		return a.set == nil // sets of cluster-wide values merge, and so do their rules
+	}
+	return d.kindOf("", id) != "" // bookkeeping may belong to what is replaced
 }
 
 // kindOf names the kind of an addition for people.
@@ -352,8 +376,8 @@ func (d *document) addSet(section string, s *cib.NVSet) {
 		return
 	case at < 0:
 		s.ID = id
-		*list = append(*list, *s)
-		return
+		at = len(*list)
+		*list = append(*list, cib.NVSet{ID: id})
 	case s.ID == "" && (s.Rule != nil || (*list)[at].Rule != nil):
 		s.ID = d.freshID(id)
 		*list = append(*list, *s)

@@ -29,6 +29,7 @@ func (p *parser) cluster(section string, filled bool) (*addition, *Error) {
 	if id != "" {
 		set.ID = id
 	}
+	p.chosen = slices.DeleteFunc(p.chosen, func(w word) bool { return w.text == set.ID }) // lines of one set merge
 	if filled && len(set.Pairs) == 0 && set.ID == "" {
 		return nil, p.expected("NAME=VALUE")
 	}
@@ -88,6 +89,7 @@ func (p *parser) fencing() (*addition, *Error) {
 	a := &addition{}
 	var to cib.FencingLevel
 	targeted := false
+	var bare word            // a target without levels yet
 	next := map[string]int{} // the last level of each target
 	for p.more() {
 		w := p.next()
@@ -97,9 +99,13 @@ func (p *parser) fencing() (*addition, *Error) {
 			if len(a.everywhere) > 0 {
 				return nil, w.errorf("levels of all nodes stand before a target: name targets for all levels or for none")
 			}
-			to, targeted = target, true
+			if bare.text != "" {
+				break
+			}
+			to, targeted, bare = target, true, w
 			continue
 		}
+		bare = word{}
 		devices := strings.Split(w.text, ",")
 		for _, id := range devices {
 			if !cib.ValidID(id) {
@@ -115,6 +121,9 @@ func (p *parser) fencing() (*addition, *Error) {
 		next[key]++
 		level.Index, level.Devices = strconv.Itoa(next[key]), devices
 		a.levels = append(a.levels, level)
+	}
+	if bare.text != "" {
+		return nil, bare.errorf("the target %q has no levels: fencing devices are expected behind it", bare.text)
 	}
 	return a, nil
 }
@@ -215,8 +224,7 @@ func (p *parser) permissions() ([]cib.ACLPermission, *Error) {
 	}
 	perm := cib.ACLPermission{Kind: strings.ToLower(p.next().text)}
 	if id, colon := strings.CutSuffix(p.peek().text, ":"); colon && cib.ValidID(id) {
-		p.at++
-		perm.ID = id
+		p.choose(&perm.ID, id, p.next())
 	}
 	p.description(&perm.Description)
 	var list []cib.ACLPermission

@@ -113,7 +113,7 @@ func (p *parser) operations(o *cib.Operations) *Error {
 	name, value, at := p.option("id-ref", "id")
 	switch name {
 	case "id":
-		o.ID = value
+		p.choose(&o.ID, value, at)
 	case "id-ref":
 		o.IDRef = value
 		p.refer("operations", value, at)

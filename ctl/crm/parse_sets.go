@@ -47,10 +47,16 @@ func (p *parser) set(stop []string) (cib.NVSet, *Error) {
 
 func (p *parser) setID(to *string) {
 	if strings.HasPrefix(p.peek().text, "$") {
-		if name, value, _ := p.option("id"); name != "" {
-			*to = value
+		if name, value, at := p.option("id"); name != "" {
+			p.choose(to, value, at)
 		}
 	}
+}
+
+// choose takes an ID that the text gives to a bookkeeping element.
+func (p *parser) choose(to *string, id string, at word) {
+	*to = id
+	p.chosen = append(p.chosen, word{place: at.place, text: id})
 }
 
 // stops tells whether the next word is one of the keywords.
@@ -80,9 +86,10 @@ func (p *parser) pair() (cib.NVPair, *Error) {
 		if !found {
 			return pair, w.errorf("an attribute NAME=VALUE is expected, not %q", w.text)
 		}
-		pair.ID, pair.Name = id, name
+		p.choose(&pair.ID, id, w)
+		pair.Name = name
 	}
-	if pair.Name == "" {
+	if pair.Name == "" || !hasValue && strings.ContainsAny(pair.Name, ":{}()[]\"'$@") {
 		return pair, w.errorf("an attribute NAME=VALUE is expected, not %q", w.text)
 	}
 	return pair, nil
@@ -123,7 +130,7 @@ func (p *parser) rule() (*cib.Rule, *Error) {
 			p.refer("rule", value, at)
 			return r, nil
 		case "id":
-			r.ID = value
+			p.choose(&r.ID, value, at)
 			continue
 		case "role":
 			role, err := roleOf(value, at)

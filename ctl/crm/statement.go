@@ -13,8 +13,9 @@ import (
 // statement is one object line or command.
 type statement struct {
 	place
-	apply func(*document) *Error // for commands and for lines that add to an object of another line
-	add   *addition              // for object lines
+	chosen []word                 // IDs that the line gives to bookkeeping elements
+	apply  func(*document) *Error // for commands and for lines that add to an object of another line
+	add    *addition              // for object lines
 }
 
 // addition is what an object line adds. One of its fields is set.
@@ -43,6 +44,7 @@ type parser struct {
 	line
 	at      int
 	targets map[target]place // references to sets, pairs, rules and operations, with their place
+	chosen  []word           // IDs that the line gives to sets, pairs, rules and operations
 }
 
 // target is what an id-ref names.
@@ -175,6 +177,7 @@ func (p *parser) statement() (*statement, *Error) {
 	if err == nil {
 		err = p.done()
 	}
+	s.chosen = p.chosen
 	return s, err
 }
 
