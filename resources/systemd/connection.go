@@ -30,12 +30,14 @@ func dial() (*dbus.Conn, error) {
 	return c, nil
 }
 
-// connection is the one connection of a Runner, made when needed and anew when lost.
+// connection is how a Runner talks to systemd: by one connection for calls and jobs, and one for events. Both are made when needed
+// and anew when lost. They are two because the library lets the receiver of events be set only before the first arrives.
 type connection struct {
 	dial func() (*dbus.Conn, error)
 
 	mu        sync.Mutex
-	conn      *dbus.Conn
+	conn      *dbus.Conn // for calls and jobs
+	events    *dbus.Conn // for property changes
 	next      int
 	listeners map[int]listener
 	stop      chan struct{} // ends the distributor of property changes, which lives from the first listener to close; nil: none yet
@@ -47,14 +49,10 @@ type listener struct {
 	tell func(*dbus.PropertiesUpdate, error) // one of the two; an error means: events may be lost, look again
 }
 
-// get returns the connection.
+// get returns the connection for calls and jobs.
 func (c *connection) get() (*dbus.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.getLocked()
-}
-
-func (c *connection) getLocked() (*dbus.Conn, error) {
 	if c.conn != nil && c.conn.Connected() {
 		return c.conn, nil
 	}
@@ -75,14 +73,11 @@ func (c *connection) listen(unit string, tell func(*dbus.PropertiesUpdate, error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stop == nil {
-		conn, err := c.getLocked()
+		conn, updates, lost, err := c.subscribe()
 		if err != nil {
 			return nil, err
 		}
-		updates, lost, err := subscribe(conn)
-		if err != nil {
-			return nil, err
-		}
+		c.events = conn
 		c.stop, c.listeners = make(chan struct{}), map[int]listener{}
 		stop := c.stop
 		c.closed.Go(func() { c.distribute(conn, updates, lost, stop) })
@@ -97,13 +92,18 @@ func (c *connection) listen(unit string, tell func(*dbus.PropertiesUpdate, error
 	}, nil
 }
 
-func subscribe(conn *dbus.Conn) (chan *dbus.PropertiesUpdate, chan error, error) {
-	updates, lost := make(chan *dbus.PropertiesUpdate, updatesBuffer), make(chan error, 1)
-	if err := conn.Subscribe(); err != nil {
-		return nil, nil, fmt.Errorf("subscribe to systemd: %w", err)
+// subscribe makes a connection for events. What does not fit into updates is dropped, and lost says so.
+func (c *connection) subscribe() (conn *dbus.Conn, updates chan *dbus.PropertiesUpdate, lost chan error, err error) {
+	if conn, err = c.dial(); err != nil {
+		return nil, nil, nil, err
 	}
-	conn.SetPropertiesSubscriber(updates, lost) // drops what does not fit, and says so on lost
-	return updates, lost, nil
+	updates, lost = make(chan *dbus.PropertiesUpdate, updatesBuffer), make(chan error, 1)
+	conn.SetPropertiesSubscriber(updates, lost)
+	if err := conn.Subscribe(); err != nil {
+		conn.Close()
+		return nil, nil, nil, fmt.Errorf("subscribe to systemd: %w", err)
+	}
+	return conn, updates, lost, nil
 }
 
 // distribute hands property changes to the listeners until stop, over as many connections as it takes.
@@ -113,7 +113,7 @@ func (c *connection) distribute(conn *dbus.Conn, updates chan *dbus.PropertiesUp
 	for {
 		select {
 		case <-stop:
-			conn.SetPropertiesSubscriber(nil, nil)
+			conn.Close()
 			return
 		case u := <-updates:
 			c.tell(u, nil)
@@ -126,12 +126,11 @@ func (c *connection) distribute(conn *dbus.Conn, updates chan *dbus.PropertiesUp
 				continue
 			}
 		}
-		var err error
+		conn.Close()
 		for {
-			if conn, err = c.get(); err == nil {
-				if updates, lost, err = subscribe(conn); err == nil {
-					break
-				}
+			var err error
+			if conn, updates, lost, err = c.subscribe(); err == nil {
+				break
 			}
 			select {
 			case <-stop:
@@ -139,6 +138,9 @@ func (c *connection) distribute(conn *dbus.Conn, updates chan *dbus.PropertiesUp
 			case <-time.After(reconnectPause):
 			}
 		}
+		c.mu.Lock()
+		c.events = conn
+		c.mu.Unlock()
 		c.tell(nil, errors.New("the connection to systemd was lost and made anew"))
 	}
 }

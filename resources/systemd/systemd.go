@@ -66,15 +66,11 @@ func (r *Runner) run(ctx context.Context, req resources.Request) resources.Resul
 		b, _ := r.MetaData(ctx, req.Agent)
 		return resources.Result{Output: string(b)}
 	}
-	c, err := r.conn.get()
+	c, u, err := r.look(ctx, name)
 	if err != nil {
 		if req.Operation == resources.Stop && errors.Is(err, errNoSystemd) {
 			return resources.Result{} // without systemd no unit runs
 		}
-		return failure(err)
-	}
-	u, err := look(ctx, c, name)
-	if err != nil {
 		return failure(err)
 	}
 	switch req.Operation {
@@ -91,6 +87,20 @@ func (r *Runner) run(ctx context.Context, req resources.Request) resources.Resul
 		return res
 	}
 	return resources.Errorf(resources.Unimplemented, "units have no operation %s", req.Operation)
+}
+
+// look looks at a unit, twice if the connection turns out to be dead: systemd closes it when it executes itself anew.
+func (r *Runner) look(ctx context.Context, name string) (*dbus.Conn, unit, error) {
+	for again := true; ; again = false {
+		c, err := r.conn.get()
+		if err != nil {
+			return nil, unit{}, err
+		}
+		u, err := look(ctx, c, name)
+		if err == nil || c.Connected() || !again {
+			return c, u, err
+		}
+	}
 }
 
 func (r *Runner) monitor(ctx context.Context, c *dbus.Conn, u unit, req resources.Request) resources.Result {
@@ -299,11 +309,7 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 			}
 		}
 		// The event may be of an earlier start, or overtaken: what the unit is now counts.
-		c, err := r.conn.get()
-		if err != nil {
-			return err
-		}
-		u, err := look(ctx, c, name)
+		_, u, err := r.look(ctx, name)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
