@@ -184,7 +184,7 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 			l.Quorum.Witness = m.Name
 		}
 	}
-	l.Problems = n.problems()
+	l.Problems = append(n.problems(), n.trouble.all(time.Now())...)
 	switch {
 	case name == "":
 		l.Stale = "there is no coordinator: " + v.Reason
@@ -237,11 +237,12 @@ func (n *node) problems() []api.Problem {
 	for _, r := range n.peer.Refusals() {
 		out = append(out, api.Problem{
 			Name: "peer-refused", Severity: api.SeverityWarning, Object: r.Host, Since: r.First,
-			What: fmt.Sprintf("%s was refused %d times: %s", r.Host, r.Count, r.Reason),
+			What: fmt.Sprintf("%s refused %s %d times: %s", n.file.Node, r.Host, r.Count, r.Reason),
 		})
 	}
 	if err := n.store.Health(); err != nil {
-		out = append(out, api.Problem{Name: "store", Severity: api.SeverityError, What: err.Error(),
+		out = append(out, api.Problem{Name: "store", Severity: api.SeverityError, Object: n.file.Node,
+			What: fmt.Sprintf("the disk of %s: %v", n.file.Node, err),
 			Hint: "see the disk that holds the data folder; the node goes on by itself when it can write again"})
 	}
 	return out

@@ -21,9 +21,10 @@ import (
 // Paths of what nodes ask the coordinator about themselves, over the peer port. Who asks is who the certificate says: a
 // node can act for itself only.
 const (
-	innerLeave  = "/node/v1/leave"  // POST: let me go; my resources are to move away first
-	innerForget = "/node/v1/forget" // POST: take me out of the configuration
-	innerState  = "/node/v1/state"  // GET: what is known of me (cib.NodeState)
+	innerLeave   = "/node/v1/leave"   // POST: let me go; my resources are to move away first
+	innerForget  = "/node/v1/forget"  // POST: take me out of the configuration
+	innerState   = "/node/v1/state"   // GET: what is known of me (cib.NodeState)
+	innerTrouble = "/node/v1/trouble" // POST: what is wrong with me (a list of api.Problem), while it is
 )
 
 // innerTimeout bounds one such exchange.
@@ -33,6 +34,7 @@ const innerTimeout = 3 * time.Second
 func (n *node) servePeers(l net.Listener) {
 	mux := http.NewServeMux()
 	mux.Handle("/", n.d.server.PeerHandler())
+	mux.HandleFunc("POST "+innerTrouble, n.hearTrouble)
 	for path, act := range map[string]func(context.Context, string) (any, error){
 		"POST " + innerLeave: n.letGo, "POST " + innerForget: n.forget, "GET " + innerState: n.stateOf,
 	} {
@@ -114,6 +116,10 @@ func (n *node) commit(ctx context.Context, cmd store.Command) (store.Applied, er
 
 // ask has the coordinator act for this node: here, or over the peer port.
 func (n *node) ask(ctx context.Context, method, path string, into any) error {
+	return n.askWith(ctx, method, path, nil, into)
+}
+
+func (n *node) askWith(ctx context.Context, method, path string, body []byte, into any) error {
 	name, local := n.coordinator()
 	if name == "" {
 		return errors.New(n.verdictText())
@@ -134,7 +140,7 @@ func (n *node) ask(ctx context.Context, method, path string, into any) error {
 		}
 		return json.Unmarshal(data, into)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://coordinator"+path, bytes.NewReader(nil))
+	req, err := http.NewRequestWithContext(ctx, method, "http://coordinator"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -143,15 +149,15 @@ func (n *node) ask(ctx context.Context, method, path string, into any) error {
 		return err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s says: %s", name, bytes.TrimSpace(body))
+		return fmt.Errorf("%s says: %s", name, bytes.TrimSpace(answer))
 	}
 	if into == nil {
 		return nil
 	}
-	return json.Unmarshal(body, into)
+	return json.Unmarshal(answer, into)
 }

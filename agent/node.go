@@ -38,6 +38,7 @@ type node struct {
 	exec    *executor.Executor
 	fencer  *fencer
 	tokens  *tokens
+	trouble trouble // what other nodes say is wrong with them; heard while this node coordinates
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -126,6 +127,7 @@ func (n *node) run(contacts []string) {
 	n.wg.Go(func() { n.keepContact(contacts) })
 	n.wg.Go(n.leadLoop)
 	n.wg.Go(n.takeoverLoop)
+	n.wg.Go(n.tellTrouble)
 }
 
 // stop ends everything. Resources keep running.

@@ -15,19 +15,21 @@ type failure struct {
 	Failure
 	instance string
 	call     int
+	absent   bool // a probe found no agent
 }
 
 // failures lists what failed and is neither cleaned up nor expired, in the order of nodes and histories; of several
 // records of one operation the newest.
 func failures(c *cib.CIB) []failure {
 	var out []failure
+	somewhere := installedSomewhere(c)
 	for _, ns := range c.Status.Nodes {
 		counts := failCounts(ns)
 		for _, h := range ns.Resources {
 			newest := map[string]int{}
 			for _, op := range h.Ops {
 				f, ok := failed(op)
-				if !ok {
+				if !ok || f.absent && somewhere[h.ID] {
 					continue
 				}
 				f.Resource, f.Node, f.instance = baseID(h.ID), ns.Uname, h.ID
@@ -50,6 +52,22 @@ func failures(c *cib.CIB) []failure {
 	return out
 }
 
+// installedSomewhere tells of which resources some node has the agent: that others have not is no failure, it just cannot
+// run there. An agent that nobody has is a mistake that people have to hear of.
+func installedSomewhere(c *cib.CIB) map[string]bool {
+	found := map[string]bool{}
+	for _, ns := range c.Status.Nodes {
+		for _, h := range ns.Resources {
+			for _, op := range h.Ops {
+				if f, ok := failed(op); (!ok || !f.absent) && op.OpStatus != "-1" {
+					found[h.ID] = true
+				}
+			}
+		}
+	}
+	return found
+}
+
 // failed says whether a record is a failure, and describes it.
 func failed(op *cib.OpRecord) (failure, bool) {
 	var f failure
@@ -70,7 +88,7 @@ func failed(op *cib.OpRecord) (failure, bool) {
 	case probe && status <= cib.OpDone && (rc == 0 || rc == 7 || rc == 8):
 		return f, false // a probe tells what is; nothing of it is a failure
 	case probe && (rc == 5 || status == cib.OpNotInstalled):
-		return f, false // not installed there: it just cannot run there
+		f.absent = true
 	case status == cib.OpDone && (rc == 190 || rc == 191):
 		return f, false // degraded, and running
 	case status == cib.OpDone && target < 0 && (rc == 0 || rc == 8):

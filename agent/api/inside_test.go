@@ -35,7 +35,7 @@ func TestFailed(t *testing.T) {
 		{"start", "0", "1", "2", "3:1:0:u", true},
 		{"monitor", "0", "7", "0", "3:1:7:u", false},
 		{"monitor", "0", "0", "0", "3:1:7:u", false},
-		{"monitor", "0", "5", "0", "3:1:7:u", false},
+		{"monitor", "0", "5", "0", "3:1:7:u", true},
 		{"monitor", "0", "1", "0", "3:1:7:u", true},
 		{"monitor", "10000", "7", "0", "3:1:0:u", true},
 		{"monitor", "10000", "0", "0", "3:1:0:u", false},
@@ -49,6 +49,26 @@ func TestFailed(t *testing.T) {
 		rec := &cib.OpRecord{Operation: c.op, IntervalMS: c.interval, RC: c.rc, OpStatus: c.status, TransitionKey: c.key}
 		if _, got := failed(rec); got != c.want {
 			t.Errorf("%s_%s rc %s status %s key %q: failed is %v, want %v", c.op, c.interval, c.rc, c.status, c.key, got, c.want)
+		}
+	}
+}
+
+// An agent that some node lacks just cannot run there; one that nobody has is a mistake.
+func TestAnAgentThatNobodyHasIsAFailure(t *testing.T) {
+	probe := func(node, rc string) *cib.NodeState {
+		return &cib.NodeState{ID: node, Uname: node, Resources: []*cib.ResourceHistory{{ID: "web", Ops: []*cib.OpRecord{{
+			ID: "web_last_0", Operation: "monitor", IntervalMS: "0", RC: rc, OpStatus: "0", TransitionKey: "1:1:7:u",
+		}}}}}
+	}
+	for _, c := range []struct {
+		nodes []*cib.NodeState
+		want  int
+	}{
+		{[]*cib.NodeState{probe("a", "5"), probe("b", "5")}, 2},
+		{[]*cib.NodeState{probe("a", "5"), probe("b", "7")}, 0},
+	} {
+		if got := failures(&cib.CIB{Status: cib.Status{Nodes: c.nodes}}); len(got) != c.want {
+			t.Errorf("%d failures, want %d: %+v", len(got), c.want, got)
 		}
 	}
 }
