@@ -57,6 +57,12 @@ func (b *bench) failoverOf(ctx context.Context, nodes int, profile string, coord
 	if err := c.Load(ctx, fmt.Sprintf(configuration, process)); err != nil {
 		return err
 	}
+	// A node remembers whom it shared a quorum with from a second on (takeover of two); clusters are older than that.
+	select {
+	case <-time.After(2 * time.Second):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	ping, err := c.Client().Ping(ctx, netip.MustParseAddr(vip), 10*time.Millisecond)
 	if err != nil {
 		return err
