@@ -72,10 +72,10 @@ func (w *world) mustRestart(r *rsc, n *node, multi bool) bool {
 	case multi && r.recovery != multiStopUnexpected:
 		r.restartWhy = "it is active on several nodes"
 		return true
-	case r.startPending && r.pendingT == taskStart:
-		return false
 	case r.restart:
 		return true
+	case r.startPending && r.pendingT == taskStart:
+		return false
 	case n.unclean:
 		return true
 	}

@@ -270,7 +270,7 @@ func (w *world) merge(scores []int, src, target *rsc, c *colocation, factor floa
 	src.merging = true
 	defer func() { src.merging = false }()
 	work := w.mergeScores(scores, src, c, factor, positive)
-	if !w.anyAvailable(work) && w.anyAvailable(scores) || !w.anyAvailable(work) {
+	if !w.rating && !w.anyAvailable(work) {
 		return scores
 	}
 	for _, k := range src.dependentList() {

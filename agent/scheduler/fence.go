@@ -143,7 +143,13 @@ func (w *world) settleOn(a *action, n *node, fence *action) {
 // known whether they run there.
 func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 	if r.isRemote {
-		return // a connection harms nobody, and may spare a fencing
+		// A connection harms nobody, and may spare a fencing; but to a fenced node it is made afterwards.
+		for _, a := range r.acting(taskStart) {
+			if n.conn == r {
+				w.order(fence, a, needsFirst)
+			}
+		}
+		return
 	}
 	for _, a := range r.acts {
 		if a.task != taskStart && a.task != taskPromote || a.dead {
@@ -193,6 +199,16 @@ func (w *world) collectivesAfter(n *node, fence *action) {
 
 // actShutdowns lets nodes leave that asked to, once nothing runs on them any more.
 func (w *world) actShutdowns() {
+	var leaving []*action
+	defer func() {
+		for _, a := range leaving { // the coordinator's own node leaves last
+			for _, b := range leaving {
+				if b.node.id == w.cib.Header.DCUUID && a != b {
+					w.order(a, b, 0)
+				}
+			}
+		}
+	}()
 	for _, n := range w.nodes {
 		if !n.shutdown || !n.online || n.remote() || n.unclean || n.kind == kindPing {
 			continue
@@ -207,9 +223,7 @@ func (w *world) actShutdowns() {
 				}
 				w.order(s, a, 0)
 			}
-			if r := s.rsc; r != nil && s.task == taskStop && r.isRemote && s.node == n {
-				w.order(s, a, 0)
-			}
 		}
+		leaving = append(leaving, a)
 	}
 }

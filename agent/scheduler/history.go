@@ -86,6 +86,9 @@ func (w *world) unpackResourceHistory(n *node, h *cib.ResourceHistory) {
 	for _, k := range records {
 		k.rsc = r
 	}
+	if r.knownOn(n) && !everActive(records) {
+		return // an older history of the same thing: it was never here under that number
+	}
 	r.hist = append(r.hist, records...)
 	w.replay(r, n, records)
 	r.noteAgent(n, h.Agent)
@@ -126,7 +129,12 @@ func interpret(n *node, h *cib.ResourceHistory) []*record {
 		}
 		out = append(out, k)
 	}
-	sort.SliceStable(out, func(i, j int) bool { return callOrder(out[i]) < callOrder(out[j]) })
+	sort.SliceStable(out, func(i, j int) bool {
+		if a, b := callOrder(out[i]), callOrder(out[j]); a != b {
+			return a < b
+		}
+		return out[i].changed() < out[j].changed()
+	})
 	return out
 }
 
@@ -225,6 +233,9 @@ func (w *world) anonymousInstance(c, leaf *rsc, n *node, records []*record) *rsc
 			continue
 		}
 		if kid.claimed == n {
+			if l.isRunningOn(n) && everActive(records) {
+				continue // a second history of the same thing on one node: one too many is there
+			}
 			return l
 		}
 		if kid.claimed == nil && free == nil {

@@ -39,6 +39,7 @@ type world struct {
 	seen     map[string]bool // problems already noted
 	reasons  []Reason
 	recheck  time.Time
+	rating   bool // merged scores are for promotion, where even a bad one counts
 }
 
 // problem notes something wrong with the input, once.

@@ -209,6 +209,10 @@ func (w *world) probeBeforeRestarts(p, start *action, seen map[*action]bool) {
 	seen[start] = true
 	for _, e := range start.out {
 		t := e.then
+		if e.flags&upward != 0 && t.rsc != nil && t.rsc.kind == cib.KindClone && t.need {
+			w.probeBeforeRestarts(p, t, seen)
+			continue
+		}
 		if e.flags&forcesThen == 0 || e.flags&(upward|restarts) != 0 || !t.need || t.rsc == nil || t.rsc == p.rsc ||
 			!t.rsc.primitive() || t.task != taskStart {
 			continue

@@ -154,18 +154,32 @@ func (w *world) actForget(r *rsc) {
 		}
 	}
 	for _, n := range r.otherAgent {
-		if r.next == roleStopped {
-			continue
+		if r.next == roleStopped && r.isRunningOn(n) {
+			continue // it stops first
 		}
 		w.forget(r, n, "its agent was changed")
 	}
 	if r.removed && w.opts.stopRemoved {
 		w.forgetRemoved(r)
 	}
+
+}
+
+// knownOn tells whether there is history of this very instance on a node.
+func (r *rsc) knownOn(n *node) bool {
+	for _, k := range r.hist {
+		if k.node == n {
+			return true
+		}
+	}
+	return false
 }
 
 // clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
 func (w *world) clearWhy(r *rsc, n *node) string {
+	if !r.knownOn(n) {
+		return ""
+	}
 	for _, k := range r.hist {
 		if k.node == n && strings.HasSuffix(k.op.ID, "_last_failure_0") && k.op.OpDigest != "" &&
 			(k.task == taskStart || k.task == taskMonitor) && (k.interval == 0 || r.anyOp(k.task, k.interval) != nil) {
@@ -213,6 +227,9 @@ func (w *world) forget(r *rsc, n *node, why string) {
 	}
 	for _, start := range r.acting(taskStart) {
 		w.order(a, start, 0)
+	}
+	if c := r.inClone(); c != nil && r.filler {
+		w.order(w.action(c, taskStopped, nil, 0), a, 0)
 	}
 }
 

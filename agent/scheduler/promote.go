@@ -34,6 +34,9 @@ func (w *world) addPromotionScores(r *rsc) {
 			if k.scores[n.idx] == absent || !n.usable() {
 				continue
 			}
+			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle {
+				continue
+			}
 			if s := w.promotionScore(k, n); s > 0 {
 				firstLeafOrSelf(k).addAt(n, s)
 			}
@@ -74,7 +77,7 @@ func (w *world) promotionKnown(l *rsc, n *node) bool {
 			}
 		}
 	}
-	return l.known[n] || l.isRunningOn(n) || n.bundle
+	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique
 }
 
 // promoteInstances decides which instances of a clone are promoted.
@@ -226,19 +229,17 @@ func (w *world) rateTogether(r *rsc) {
 			}
 		}
 	}
-	before := copyScores(table)
 	for _, c := range r.dependentList() {
-		if c.priRole != rolePromoted || !c.influences(c.dep) || c.dep.placed && false {
+		if c.priRole != rolePromoted || !c.influences(c.dep) {
 			continue
 		}
+		w.rating = true
 		table = w.merge(table, c.dep, r, c, float64(c.score)/infinity, true)
+		w.rating = false
 	}
 	for _, k := range r.kids {
 		n := nodeOf(k)
-		if n == nil || table[n.idx] == before[n.idx] {
-			continue
-		}
-		if k.promoScore >= 0 || table[n.idx] > before[n.idx] || true {
+		if n != nil {
 			k.promoScore = table[n.idx]
 		}
 	}

@@ -223,7 +223,7 @@ func (w *world) cancelGone(r *rsc) {
 			}
 			op := r.anyOp(k.task, k.interval)
 			if op != nil && opEnabled(op) && parseRole(op.Role) == rolePromoted && r.role == rolePromoted &&
-				r.next != rolePromoted && !w.repeated(r, op) {
+				r.next != rolePromoted && (r.next >= roleStarted || r.uber().kind == cib.KindBundle) && !w.repeated(r, op) {
 				w.cancel(r, n, k.task, k.interval, "it is not promoted any more", true).beforeStop = nil
 				continue
 			}

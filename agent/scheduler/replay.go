@@ -209,8 +209,6 @@ func (s *replayed) failedStep(k *record) {
 		case fail == failBlock:
 			s.role = rolePromoted
 			s.next = roleStopped
-		case k.rc == rcNotRunning:
-			s.role = roleStopped
 		default:
 			s.role = roleUnpromoted
 		}
