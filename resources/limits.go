@@ -14,7 +14,3 @@ const (
 	// DefaultTimeout is the budget of a native operation whose request names none: OCF's usual default.
 	DefaultTimeout = 20 * time.Second
 )
-
-// nativeGrace is how long a native operation may take to notice that its context has ended before Run gives up waiting: its
-// own words about what failed are better than ours, and 50 ms are little against any budget.
-const nativeGrace = 50 * time.Millisecond

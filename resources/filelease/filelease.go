@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/native"
 	"paceline/resources/procfs"
 
 	"golang.org/x/sys/unix"
@@ -62,14 +63,14 @@ const (
 )
 
 // Runner is the agent.
-type Runner struct{ *resources.Native }
+type Runner struct{ *native.Agent }
 
 // New makes the agent.
 func New() *Runner {
 	r := &Runner{}
-	r.Native = &resources.Native{
+	r.Agent = &native.Agent{
 		Meta:       meta,
-		Operations: map[string]resources.Operation{resources.Start: start, resources.Stop: stop, resources.Monitor: monitor},
+		Operations: map[string]native.Operation{resources.Start: start, resources.Stop: stop, resources.Monitor: monitor},
 		Validate: func(_ context.Context, req resources.Request) resources.Result {
 			_, res := open(req)
 			return res
@@ -290,7 +291,7 @@ func stop(ctx context.Context, req resources.Request) resources.Result {
 	if err := id.Signal(unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fail(err)
 	}
-	resources.Doing(ctx, "waiting for process %d to end", id.PID)
+	native.Doing(ctx, "waiting for process %d to end", id.PID)
 	if err := id.Wait(ctx); err != nil {
 		return fail(err)
 	}

@@ -7,6 +7,9 @@ const (
 	retryPause = 10 * time.Millisecond
 	// termGrace is how long processes may take to end after TERM before they get KILL (force_unmount=yes), if the budget allows.
 	termGrace = 2 * time.Second
+	// lastWords is what a stop keeps of its budget to say who was in the way: a look at all processes takes that long on a busy
+	// machine.
+	lastWords = 300 * time.Millisecond
 	// freeGrace is how long the kernel may take to let go of a device after its last unmount; it does so in the background.
 	freeGrace = 2 * time.Second
 	// namedMax bounds the processes that a reason names.

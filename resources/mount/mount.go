@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/native"
 	"paceline/resources/procfs"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ type Config struct {
 
 // Runner is the agent.
 type Runner struct {
-	*resources.Native
+	*native.Agent
 	log    *slog.Logger
 	events events
 }
@@ -35,9 +36,9 @@ func New(c Config) *Runner {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{log: c.Logger}
-	r.Native = &resources.Native{
+	r.Agent = &native.Agent{
 		Meta: meta,
-		Operations: map[string]resources.Operation{
+		Operations: map[string]native.Operation{
 			resources.Start: r.start, resources.Stop: r.stop, resources.Monitor: r.monitor,
 		},
 		Validate: func(_ context.Context, req resources.Request) resources.Result {
@@ -164,7 +165,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	if err := os.MkdirAll(s.directory, 0o755); err != nil {
 		return resources.Errorf(resources.GenericError, "make the folder to mount on: %v", err)
 	}
-	resources.Doing(ctx, "mounting %s on %s", source, s.directory)
+	native.Doing(ctx, "mounting %s on %s", source, s.directory)
 	if err := s.mount(source); err != nil {
 		return s.refused(source, err)
 	}
@@ -236,7 +237,9 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 
 // unmount takes one mount away, and ends who keeps it busy as far as allowed.
 func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings, e entry) resources.Result {
-	resources.Doing(ctx, "unmounting %s", e.point)
+	native.Doing(ctx, "unmounting %s", e.point)
+	ctx, cancel := early(ctx)
+	defer cancel()
 	var kill time.Time
 	signalled := map[procfs.ID]bool{}
 	for {
@@ -249,6 +252,7 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 		case !errors.Is(err, unix.EBUSY):
 			return resources.Errorf(resources.GenericError, "unmount %s: %v", e.point, err)
 		}
+		looked := time.Now()
 		us, err := users(e.id, e.device)
 		if err != nil {
 			return resources.Errorf(resources.GenericError, "unmount %s: it is in use, and by whom cannot be found: %v", e.point, err)
@@ -283,10 +287,20 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 				by = name(us)
 			}
 			res := resources.Errorf(resources.GenericError, "unmount %s: still in use by %s", e.point, by)
+			res.TimedOut = true
 			return res
-		case <-time.After(retryPause):
+		case <-time.After(max(retryPause, time.Since(looked))): // to look costs where there are many processes: half the time at most
 		}
 	}
+}
+
+// early ends a little before ctx does, so that there is time left to say who was in the way.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-min(lastWords, time.Until(end)/4)))
 }
 
 // killTime is when TERM has had its time: after termGrace, or half of what is left.
@@ -312,7 +326,7 @@ func name(us []user) string {
 // released waits until no mount of the device is left on this node. The kernel refuses an exclusive open as long as a file
 // system has the device, in whatever mount namespace.
 func released(ctx context.Context, path, number string) resources.Result {
-	resources.Doing(ctx, "waiting for %s to be free", path)
+	native.Doing(ctx, "waiting for %s to be free", path)
 	ctx, cancel := context.WithTimeout(ctx, freeGrace)
 	defer cancel()
 	for {

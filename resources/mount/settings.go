@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/native"
 
 	"golang.org/x/sys/unix"
 )
@@ -182,7 +183,7 @@ func (s *settings) address(ctx context.Context) error {
 	if _, ok := s.options.value("addr"); !ok {
 		host, _, _ := strings.Cut(s.device, ":/")
 		host = strings.Trim(host, "[]")
-		resources.Doing(ctx, "resolving %s", host)
+		native.Doing(ctx, "resolving %s", host)
 		ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/native"
 	"paceline/resources/procfs"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +31,7 @@ type Config struct {
 
 // Runner is the agent.
 type Runner struct {
-	*resources.Native
+	*native.Agent
 	dir string
 	log *slog.Logger
 
@@ -52,9 +53,9 @@ func New(c Config) *Runner {
 		dir: filepath.Join(c.RunDir, "process"), log: c.Logger,
 		exits: map[procfs.ID]string{}, started: map[string]chan struct{}{},
 	}
-	r.Native = &resources.Native{
+	r.Agent = &native.Agent{
 		Meta: meta,
-		Operations: map[string]resources.Operation{
+		Operations: map[string]native.Operation{
 			resources.Start: r.start, resources.Stop: r.stop, resources.Monitor: r.monitor,
 		},
 		Validate: func(_ context.Context, req resources.Request) resources.Result {
@@ -124,7 +125,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	}
 	if known && old.PID != 0 {
 		// Children of a crashed command may hold its port or its files.
-		resources.Doing(ctx, "ending what process %d left behind", old.PID)
+		native.Doing(ctx, "ending what process %d left behind", old.PID)
 		if _, err := old.tree().Kill(ctx); err != nil {
 			return resources.Errorf(resources.GenericError, "%v", err)
 		}
@@ -210,7 +211,7 @@ func (r *Runner) ready(ctx context.Context, s settings, id procfs.ID) resources.
 	isReady := func() bool { return true }
 	switch {
 	case s.readyTCP != "":
-		resources.Doing(ctx, "waiting for %s to take a connection", s.readyTCP)
+		native.Doing(ctx, "waiting for %s to take a connection", s.readyTCP)
 		isReady = func() bool {
 			c, err := net.DialTimeout("tcp", s.readyTCP, dialBudget)
 			if err == nil {
@@ -219,7 +220,7 @@ func (r *Runner) ready(ctx context.Context, s settings, id procfs.ID) resources.
 			return err == nil
 		}
 	case s.readyFile != "":
-		resources.Doing(ctx, "waiting for the file %s", s.readyFile)
+		native.Doing(ctx, "waiting for the file %s", s.readyFile)
 		isReady = func() bool { _, err := os.Stat(s.readyFile); return err == nil }
 	}
 	ended := make(chan struct{})
@@ -303,7 +304,7 @@ func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tre
 	}
 	soft, cancel := context.WithDeadline(ctx, killTime(ctx, v.Duration("kill_after")))
 	defer cancel()
-	resources.Doing(ctx, "waiting for process %d to end after %s", tree.Root.PID, unix.SignalName(sig))
+	native.Doing(ctx, "waiting for process %d to end after %s", tree.Root.PID, unix.SignalName(sig))
 	mixed := v.String("kill_mode") == "mixed"
 	kill, err := ask(ctx, soft, tree, sig, mixed)
 	switch {
@@ -314,7 +315,7 @@ func (r *Runner) end(ctx context.Context, req resources.Request, tree procfs.Tre
 	case !kill:
 		return resources.Result{}
 	}
-	resources.Doing(ctx, "waiting for process %d to end after SIGKILL", tree.Root.PID)
+	native.Doing(ctx, "waiting for process %d to end after SIGKILL", tree.Root.PID)
 	left, err := tree.Kill(ctx)
 	switch {
 	case err != nil:

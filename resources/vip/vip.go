@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/native"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -52,7 +53,7 @@ type Config struct {
 
 // Runner is the agent.
 type Runner struct {
-	*resources.Native
+	*native.Agent
 	log     *slog.Logger
 	oneShot bool
 	events  events
@@ -68,9 +69,9 @@ func New(c Config) *Runner {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{log: c.Logger, oneShot: c.OneShot, announcing: map[string]context.CancelFunc{}}
-	r.Native = &resources.Native{
+	r.Agent = &native.Agent{
 		Meta: meta,
-		Operations: map[string]resources.Operation{
+		Operations: map[string]native.Operation{
 			resources.Start: r.start, resources.Stop: r.stop, resources.Monitor: r.monitor,
 		},
 		Validate: func(_ context.Context, req resources.Request) resources.Result {
@@ -203,7 +204,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	}
 	if len(have) == 0 {
 		if seg != nil && s.dad > 0 {
-			resources.Doing(ctx, "asking on %s whether anybody has %s", name, s.ip)
+			native.Doing(ctx, "asking on %s whether anybody has %s", name, s.ip)
 			mac, err := seg.ask(ctx, s.dad)
 			if mac != nil {
 				err = fmt.Errorf("%s is in use already: %s answers for it on %s", s.ip, mac, name)
@@ -213,7 +214,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 				return failure(err)
 			}
 		}
-		resources.Doing(ctx, "adding %s to %s", s.ip, name)
+		native.Doing(ctx, "adding %s to %s", s.ip, name)
 		a := &netlink.Addr{IPNet: &net.IPNet{IP: s.ip.AsSlice(), Mask: net.CIDRMask(bits, s.ip.BitLen())}, Label: s.label}
 		if s.ip.Is6() {
 			a.Flags = unix.IFA_F_NODAD // asked already; the kernel would take a second for it
@@ -279,7 +280,7 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 		return failure(err)
 	}
 	for _, a := range have {
-		resources.Doing(ctx, "removing %s", a.IPNet)
+		native.Doing(ctx, "removing %s", a.IPNet)
 		if err := remove(a); err != nil {
 			return failure(err)
 		}
