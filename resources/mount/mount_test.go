@@ -353,3 +353,14 @@ func BenchmarkStartStop(b *testing.B) {
 	}
 	b.ReportMetric(float64(starts.Microseconds())/float64(b.N), "us/start")
 }
+
+func BenchmarkMonitor(b *testing.B) {
+	dir := folder(b)
+	r := New(Config{})
+	req := request("device", "tmpfs", "directory", dir)
+	run(b, r, req, "start", 0)
+	for b.Loop() {
+		run(b, r, req, "monitor", 0)
+	}
+	run(b, r, req, "stop", 0)
+}

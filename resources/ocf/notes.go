@@ -31,7 +31,8 @@ func newNotes(runDir string) *notes {
 	n := &notes{settled: map[string]bool{}}
 	if runDir != "" {
 		n.dir = filepath.Join(runDir, "ocf")
-		if err := os.MkdirAll(n.dir, 0o700); err != nil {
+		// The run folder itself is for all to enter: the control socket is in it.
+		if err := os.MkdirAll(runDir, 0o755); err != nil || os.MkdirAll(n.dir, 0o700) != nil {
 			n.dir = ""
 		}
 	}

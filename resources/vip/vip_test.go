@@ -362,3 +362,14 @@ func benchmarkStartStop(b *testing.B, params ...string) {
 func BenchmarkStartStop4(b *testing.B)     { benchmarkStartStop(b, "ip", "10.88.0.9") }
 func BenchmarkStartStop6(b *testing.B)     { benchmarkStartStop(b, "ip", "fd88::9") }
 func BenchmarkStartStopNoDAD(b *testing.B) { benchmarkStartStop(b, "ip", "10.88.0.9", "dad", "no") }
+
+func BenchmarkMonitor(b *testing.B) {
+	lay(b)
+	r := newRunner(b)
+	req := request("ip", "10.88.0.9", "dad", "no")
+	run(b, r, req, "start", 0)
+	for b.Loop() {
+		run(b, r, req, "monitor", 0)
+	}
+	run(b, r, req, "stop", 0)
+}
