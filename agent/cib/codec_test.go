@@ -161,6 +161,15 @@ func TestOldTickets(t *testing.T) {
 	}
 }
 
+func TestExportNamesItsSchema(t *testing.T) {
+	for schema, c := range map[string]*CIB{SchemaName: {}, "pacemaker-2.10": {Header: Header{ValidateWith: "pacemaker-2.10"}}} {
+		var out bytes.Buffer
+		if err := Export(&out, c); err != nil || load(t, out.String()).Header.ValidateWith != schema {
+			t.Errorf("%s: got %s (error %v)", schema, out.String(), err)
+		}
+	}
+}
+
 func TestAlertsKeepTheirOrder(t *testing.T) {
 	const text = `<configuration><alerts><alert id="a" path="/a"><recipient id="r" value="x"/><select><select_nodes/><select_fencing/></select>` +
 		`<meta_attributes id="m"/><recipient id="s" value="y"/></alert></alerts></configuration>`

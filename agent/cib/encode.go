@@ -18,6 +18,18 @@ func Encode(w io.Writer, c *CIB) error {
 	return x.write(w, root)
 }
 
+// SchemaName names the schema of what Export writes, where the CIB names none itself.
+const SchemaName = "pacemaker-3.9"
+
+// Export is Encode for readers other than ourselves: Pacemaker's tools want to be told the schema.
+func Export(w io.Writer, c *CIB) error {
+	out := *c
+	if out.Header.ValidateWith == "" {
+		out.Header.ValidateWith = SchemaName
+	}
+	return Encode(w, &out)
+}
+
 // EncodeConfiguration writes the configuration alone, with <configuration> as the root.
 func EncodeConfiguration(w io.Writer, c *Configuration) error {
 	x := &encoder{}
