@@ -194,7 +194,7 @@ func (w *world) orderPrimitive(r *rsc) {
 		}
 		probe := w.existing(r, taskMonitor, n, 0)
 		for _, start := range starts {
-			w.order(probe, start, 0)
+			w.order(probe, start, needsFirst) // it may be active where one cannot look yet
 		}
 	}
 }

@@ -13,7 +13,7 @@ func (w *world) actProbes() {
 		return
 	}
 	for _, n := range w.nodes {
-		if n.pending || n.unclean || !n.online || n.kind == kindPing || !n.discovery {
+		if n.unclean || !n.online || n.kind == kindPing || !n.discovery {
 			continue
 		}
 		if n.kind == kindGuest && !n.wasOnline {

@@ -34,7 +34,7 @@ func (w *world) addPromotionScores(r *rsc) {
 			if k.scores[n.idx] == absent || !n.usable() {
 				continue
 			}
-			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle {
+			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle && !w.permanentScore(l, n) {
 				continue
 			}
 			if s := w.promotionScore(k, n); s > 0 {
@@ -77,7 +77,16 @@ func (w *world) promotionKnown(l *rsc, n *node) bool {
 			}
 		}
 	}
-	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique
+	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique || w.permanentScore(l, n)
+}
+
+// permanentScore tells whether the promotion score is a permanent attribute of the node: somebody set it on purpose.
+func (w *world) permanentScore(l *rsc, n *node) bool {
+	if n.conf == nil {
+		return false
+	}
+	_, ok := w.values(n.conf.Attributes, scope{node: n})["master-"+l.base]
+	return ok
 }
 
 // promoteInstances decides which instances of a clone are promoted.
