@@ -260,10 +260,8 @@ func (l lease) put(r record) error {
 
 func stop(ctx context.Context, req resources.Request) resources.Result {
 	l, res := open(req)
-	if res.Code == resources.InvalidArgument {
+	if res.Code != resources.OK {
 		return resources.Result{} // without its folder it cannot be active
-	} else if res.Code != resources.OK {
-		return res
 	}
 	fail := func(err error) resources.Result {
 		return resources.Errorf(resources.GenericError, "release lease %s: %v", l.file, err)

@@ -211,7 +211,13 @@ func (s settings) refused(source string, err error) resources.Result {
 func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Result {
 	s, res := read(req)
 	if res.Code != resources.OK {
-		return res
+		// A stop that fails costs the node, so only the folder matters; and where nothing can be mounted, nothing is.
+		if !filepath.IsAbs(s.directory) || s.directory == "/" {
+			return resources.Result{}
+		}
+		if s.force != "no" && s.force != "safe" {
+			s.force = "yes"
+		}
 	}
 	device := "" // of the file system that we unmount
 	for {

@@ -308,7 +308,12 @@ func TestBadParameters(t *testing.T) {
 		if res := run(t, r, request(c.params...), "start", c.code); res.Reason != c.reason {
 			t.Errorf("%v: got %q, want %q", c.params, res.Reason, c.reason)
 		}
+		run(t, r, request(c.params...), "stop", 0) // a stop that fails costs the node
 	}
+	// What was mounted with good parameters is unmounted with bad ones as well.
+	run(t, r, request("device", "tmpfs", "directory", dir), "start", 0)
+	run(t, r, request("device", "tmpfs", "directory", dir, "force_unmount", "maybe"), "stop", 0)
+	run(t, r, request("device", "tmpfs", "directory", dir), "monitor", 7)
 }
 
 func TestOptions(t *testing.T) {

@@ -60,6 +60,9 @@ func (r *Runner) Run(ctx context.Context, req resources.Request) resources.Resul
 func (r *Runner) run(ctx context.Context, req resources.Request) resources.Result {
 	name, err := unitOf(req.Agent)
 	if err != nil {
+		if req.Operation == resources.Stop {
+			return resources.Result{} // what is no unit does not run
+		}
 		return resources.Errorf(resources.NotConfigured, "%v", err)
 	}
 	if req.Operation == resources.MetaDataOp {

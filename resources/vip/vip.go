@@ -272,10 +272,13 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 	}
 	r.mu.Unlock()
 	s, res := read(req)
-	if res.Code != resources.OK {
-		return res
+	if !s.ip.IsValid() {
+		if res.Code == resources.OK || req.Params["ip"] == "" {
+			return resources.Errorf(resources.NotConfigured, "parameter ip: is required and not set")
+		}
+		return resources.Result{} // what is no address is on no interface
 	}
-	have, err := where(s.ip)
+	have, err := where(s.ip) // the other parameters do not matter: a stop that fails costs the node
 	if err != nil {
 		return failure(err)
 	}

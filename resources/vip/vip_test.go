@@ -300,6 +300,9 @@ func TestBadParameters(t *testing.T) {
 		if res := run(t, r, request(c.params...), "start", c.code); res.Reason != c.reason {
 			t.Errorf("%v: got %q, want %q", c.params, res.Reason, c.reason)
 		}
+		if len(c.params) > 0 { // a stop that fails costs the node
+			run(t, r, request(c.params...), "stop", 0)
+		}
 	}
 }
 
