@@ -1,7 +1,6 @@
 package crm
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -120,135 +119,7 @@ func (d *document) order(statements []*statement) {
 	slices.SortStableFunc(d.c.Constraints, func(a, b *cib.Constraint) int { return at(a.ID()) - at(b.ID()) })
 }
 
-// distinct refuses lines that give an ID twice, or one that is there (unless it is the same kind of object, in an update).
-func (d *document) distinct(statements []*statement) Errors {
-	var errs Errors
-	seen := map[string]word{}
-	for _, s := range statements {
-		a := s.add
-		for _, w := range s.chosen {
-			if !cib.ValidID(w.text) {
-				errs = append(errs, w.errorf("%q cannot be an ID", w.text))
-			}
-			if first, taken := seen[w.text]; taken {
-				errs = append(errs, w.errorf("the ID %q is given already, in line %d", w.text, first.line))
-			}
-			seen[w.text] = w
-			if d.foreign(w.text, a) {
-				errs = append(errs, w.errorf("the ID %q is taken", w.text))
-			}
-		}
-		if a.id.text == "" {
-			continue
-		}
-		space := "" // nodes, users and groups have names of their own
-		switch {
-		case a.node != nil:
-			space = "node "
-		case a.target != nil && a.group:
-			space = "group "
-		case a.target != nil:
-			space = "user "
-		}
-		if first, taken := seen[space+a.id.text]; taken {
-			errs = append(errs, a.id.errorf("%q is configured already, in line %d", a.id.text, first.line))
-			continue
-		}
-		seen[space+a.id.text] = a.id
-		was := d.kindOf(space, a.id.text)
-		switch {
-		case was == "" || d.update && was == kindOf(a):
-		case d.update:
-			errs = append(errs, a.id.errorf("%q is the ID of a %s: a %s cannot take its place", a.id.text, was, kindOf(a)))
-		default:
-			errs = append(errs, a.id.errorf("there is a %s %q already", was, a.id.text))
-		}
-	}
-	return errs
-}
-
-// foreign tells whether an ID that a line chooses is known already, other than in the object that the line may replace.
-func (d *document) foreign(id string, a *addition) bool {
-	if !d.known[id] {
-		return false
-	}
-	if !d.update {
-		return a.set == nil // sets of cluster-wide values merge, and so do their rules
-	}
-	return d.kindOf("", id) != "" // bookkeeping may belong to what is replaced
-}
-
-// kindOf names the kind of an addition for people.
-func kindOf(a *addition) string {
-	switch {
-	case a.resource != nil:
-		return string(a.resource.Kind)
-	case a.constraint != nil:
-		return string(a.constraint.Kind()) + " constraint"
-	case a.node != nil:
-		return "node"
-	case a.tag != nil:
-		return "tag"
-	case a.role != nil:
-		return "role"
-	case a.target != nil && a.group:
-		return "acl_group"
-	case a.target != nil:
-		return "acl_target"
-	case a.alert != nil:
-		return "alert"
-	}
-	return ""
-}
-
-// kindOf names the kind of the object of that ID in the document, or returns "".
-func (d *document) kindOf(space, id string) string {
-	c := d.c
-	switch space {
-	case "node ":
-		if c.NodeByName(id) != nil {
-			return "node"
-		}
-		return ""
-	case "group ":
-		if slices.ContainsFunc(c.ACLs.Groups, func(t cib.ACLTarget) bool { return t.ID == id }) {
-			return "acl_group"
-		}
-		return ""
-	case "user ":
-		if slices.ContainsFunc(c.ACLs.Targets, func(t cib.ACLTarget) bool { return t.ID == id }) {
-			return "acl_target"
-		}
-		return ""
-	}
-	if r := c.Resource(id); r != nil {
-		return string(r.Kind)
-	}
-	for _, k := range c.Constraints {
-		if k.ID() == id {
-			return string(k.Kind()) + " constraint"
-		}
-	}
-	switch {
-	case slices.ContainsFunc(c.Tags, func(t cib.Tag) bool { return t.ID == id }):
-		return "tag"
-	case slices.ContainsFunc(c.ACLs.Roles, func(r cib.ACLRole) bool { return r.ID == id }):
-		return "role"
-	case slices.ContainsFunc(c.Alerts, func(a cib.Alert) bool { return a.ID == id }):
-		return "alert"
-	}
-	return ""
-}
-
 func (d *document) resource(id string) *cib.Resource { return d.c.Resource(id) }
-
-func (d *document) resourceIDs() []string {
-	var ids []string
-	for r := range d.c.Walk() {
-		ids = append(ids, r.ID)
-	}
-	return ids
-}
 
 // parent returns the collection that holds the resource, or nil.
 func (d *document) parent(id string) *cib.Resource {
@@ -400,109 +271,6 @@ func (d *document) addSet(section string, s *cib.NVSet) {
 	}
 }
 
-// clash refuses an object of an XML line where another has its ID.
-func (d *document) clash(s *statement, space, id, kind string) *Error {
-	if was := d.kindOf(space, id); was != "" && (!d.update || was != kind) {
-		return s.errorf("there is a %s %q already", was, id)
-	}
-	return nil
-}
-
-// addXMLResources adds the resources of an XML line, so that other lines can put them into collections.
-func (d *document) addXMLResources(s *statement, a *addition) *Error {
-	for r := range a.xml.Walk() {
-		if err := d.clash(s, "", r.ID, string(r.Kind)); err != nil {
-			return err
-		}
-	}
-	for _, t := range a.xml.Templates {
-		if err := d.clash(s, "", t.ID, string(t.Kind)); err != nil {
-			return err
-		}
-		d.c.Templates = put(d.c.Templates, t, func(o *cib.Resource) bool { return o.ID == t.ID })
-	}
-	for _, r := range a.xml.Resources {
-		d.putTree(r)
-	}
-	return nil
-}
-
-// putTree adds a resource with its members, or puts it where the one of its ID stands. Members of that which are no members of
-// the new one stay, at top level.
-func (d *document) putTree(r *cib.Resource) {
-	old := d.resource(r.ID)
-	alone := &cib.Configuration{Resources: r.Children}
-	for member := range alone.Walk() {
-		if d.resource(member.ID) != nil {
-			d.detach(member.ID)
-		}
-	}
-	if old == nil {
-		d.c.Resources = append(d.c.Resources, r)
-		return
-	}
-	rest := old.Children
-	*old = *r
-	d.c.Resources = append(d.c.Resources, rest...)
-}
-
-// detach takes a resource out of its place.
-func (d *document) detach(id string) {
-	is := func(r *cib.Resource) bool { return r.ID == id }
-	if parent := d.parent(id); parent != nil {
-		parent.Children = slices.DeleteFunc(parent.Children, is)
-		return
-	}
-	d.c.Resources = slices.DeleteFunc(d.c.Resources, is)
-}
-
-// addXML adds the other objects of an XML line.
-func (d *document) addXML(s *statement, x *cib.Configuration) *Error {
-	c := d.c
-	clash := func(space, id, kind string) *Error { return d.clash(s, space, id, kind) }
-	for _, k := range x.Constraints {
-		if err := clash("", k.ID(), string(k.Kind())+" constraint"); err != nil {
-			return err
-		}
-		c.Constraints = put(c.Constraints, k, func(o *cib.Constraint) bool { return o.ID() == k.ID() })
-	}
-	for _, n := range x.Nodes {
-		if n.Uname == "" {
-			return s.errorf("the node of the XML has no uname")
-		}
-		if err := clash("node ", n.Uname, "node"); err != nil {
-			return err
-		}
-		c.Nodes = put(c.Nodes, n, func(o *cib.Node) bool { return o.Uname == n.Uname })
-	}
-	for i := range x.Options {
-		d.addSet("property", &x.Options[i])
-	}
-	for i := range x.RscDefaults {
-		d.addSet("rsc_defaults", &x.RscDefaults[i])
-	}
-	for i := range x.OpDefaults {
-		d.addSet("op_defaults", &x.OpDefaults[i])
-	}
-	c.Topology = append(c.Topology, x.Topology...)
-	for _, t := range x.Tags {
-		c.Tags = put(c.Tags, t, func(o cib.Tag) bool { return o.ID == t.ID })
-	}
-	for _, r := range x.ACLs.Roles {
-		c.ACLs.Roles = put(c.ACLs.Roles, r, func(o cib.ACLRole) bool { return o.ID == r.ID })
-	}
-	for _, t := range x.ACLs.Targets {
-		c.ACLs.Targets = put(c.ACLs.Targets, t, func(o cib.ACLTarget) bool { return o.ID == t.ID })
-	}
-	for _, t := range x.ACLs.Groups {
-		c.ACLs.Groups = put(c.ACLs.Groups, t, func(o cib.ACLTarget) bool { return o.ID == t.ID })
-	}
-	for _, a := range x.Alerts {
-		c.Alerts = put(c.Alerts, a, func(o cib.Alert) bool { return o.ID == a.ID })
-	}
-	return nil
-}
-
 // checkRefs refuses a constraint about what is not there.
 func (d *document) checkRefs(_ *statement, a *addition) *Error {
 	for _, w := range a.refs {
@@ -541,14 +309,4 @@ func (d *document) checkTemplate(_ *statement, a *addition) *Error {
 		known = append(known, t.ID)
 	}
 	return a.id.unknown(id, known, "there is no template %q for primitive %q", id, a.id.text)
-}
-
-// freshID returns the ID, with a number behind it where it is taken.
-func (d *document) freshID(want string) string {
-	taken := idsOf(d.c)
-	id := cib.FitID(want)
-	for n := 0; taken[id]; n++ {
-		id = fmt.Sprintf("%s-%d", cib.FitID(want), n)
-	}
-	return id
 }
