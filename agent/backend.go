@@ -322,25 +322,26 @@ func (b backend) Fence(ctx context.Context, req api.FenceRequest) (api.FenceRepl
 		action = coordinator.FencingAction(c)
 	}
 	origin := "user " + req.User
+	began := time.Now()
 	if r == nil {
 		if req.Confirmed { // alone of two: the person's word is what it waits for
 			n.tellTakeover(coordinator.FenceConfirmed{Target: req.Node, Origin: origin})
-			return n.waitFence(ctx, req.Node, fencing.Off, time.Now().Add(-time.Second))
+			return n.waitFence(ctx, req, fencing.Off, began)
 		}
 		return api.FenceReply{}, api.Errorf(api.CodeNoCoordinator, "fence "+req.Node, "%s", n.verdictText())
 	}
-	began := time.Now().Add(-time.Second)
 	if req.Confirmed {
 		r.Post(ctx, coordinator.FenceConfirmed{Target: req.Node, Origin: origin})
 		action = fencing.Off
 	} else {
 		r.Post(ctx, coordinator.FenceAsked{Target: req.Node, Action: action, Origin: origin})
 	}
-	return n.waitFence(ctx, req.Node, action, began)
+	return n.waitFence(ctx, req, action, began)
 }
 
-// waitFence waits for the end of a fencing to be committed.
-func (n *node) waitFence(ctx context.Context, target, action string, since time.Time) (api.FenceReply, error) {
+// waitFence waits for the end of a fencing that began not before since to be committed; of a confirmation, for its own.
+func (n *node) waitFence(ctx context.Context, req api.FenceRequest, action string, since time.Time) (api.FenceReply, error) {
+	target := req.Node
 	limit := fenceWait
 	if c := n.store.Snapshot().CIB; c != nil {
 		limit += coordinator.FencingTimeout(c)
@@ -352,7 +353,7 @@ func (n *node) waitFence(ctx context.Context, target, action string, since time.
 		if c := n.store.Snapshot().CIB; c != nil {
 			for i := len(c.Status.Fencing) - 1; i >= 0; i-- {
 				e := c.Status.Fencing[i]
-				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() {
+				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || req.Confirmed && e.Device != "manual" {
 					continue
 				}
 				return api.FenceReply{Schema: api.Schema, Event: api.FenceEvent{

@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"paceline/fencing"
+	"paceline/resources"
 )
 
 // Default ports and folders.
@@ -31,6 +34,10 @@ type Options struct {
 	RunDir    string // must be emptied by a reboot: the boot identity lives there
 	Version   string
 	Logger    *slog.Logger
+	// Registry holds the resource agents; nil means those that are built in. Devices runs fencing devices; nil means the
+	// fence-agents family.
+	Registry *resources.Registry
+	Devices  fencing.Driver
 	// Ready is called once when the daemon answers on its socket.
 	Ready func()
 }

@@ -24,8 +24,11 @@ type fencer struct {
 	log    *slog.Logger
 }
 
-func newFencer(marks string, log *slog.Logger) *fencer {
-	return &fencer{driver: exec.New(exec.Config{Logger: log}), marks: marks, log: log}
+func newFencer(driver fencing.Driver, marks string, log *slog.Logger) *fencer {
+	if driver == nil {
+		driver = exec.New(exec.Config{Logger: log})
+	}
+	return &fencer{driver: driver, marks: marks, log: log}
 }
 
 // carryOut has the device of one fence order act. The executor has waited the order's delay, and bounds ctx by its budget.

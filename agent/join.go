@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/cib"
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 )
@@ -186,7 +187,7 @@ func (n *node) waitMember(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if why := n.notMember(); why == "" {
+		if why := n.notMember(ctx); why == "" {
 			return nil
 		} else if ctx.Err() != nil {
 			return errors.New(why)
@@ -199,7 +200,7 @@ func (n *node) waitMember(ctx context.Context) error {
 	}
 }
 
-func (n *node) notMember() string {
+func (n *node) notMember(ctx context.Context) string {
 	name, _ := n.coordinator()
 	if name == "" {
 		return "no coordinator is known"
@@ -210,11 +211,12 @@ func (n *node) notMember() string {
 	if !n.exec.Status().Connected {
 		return "the coordinator, " + name + ", has no session to this node"
 	}
-	if s := n.store.Snapshot(); s.CIB != nil && n.isVoter() {
-		st := s.CIB.NodeState(n.d.id.ID)
-		if st == nil || st.Join != "member" || st.Incarnation != n.d.id.Incarnation {
-			return "the coordinator, " + name + ", has not taken this node in yet"
-		}
+	var st cib.NodeState
+	if err := n.ask(ctx, http.MethodGet, innerState, &st); err != nil {
+		return "the coordinator, " + name + ", does not answer: " + err.Error()
+	}
+	if st.Join != "member" || st.Incarnation != n.d.id.Incarnation {
+		return "the coordinator, " + name + ", has not taken this node in yet"
 	}
 	return ""
 }

@@ -86,8 +86,11 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	if err != nil {
 		return nil, fmt.Errorf("open the cluster's state: %w", err)
 	}
-	n.fencer = newFencer(filepath.Join(d.opt.RunDir, "fencing"), n.log)
-	registry := builtin.Registry(builtin.Config{StateDir: d.opt.RunDir, Logger: n.log})
+	n.fencer = newFencer(d.opt.Devices, filepath.Join(d.opt.RunDir, "fencing"), n.log)
+	registry := d.opt.Registry
+	if registry == nil {
+		registry = builtin.Registry(builtin.Config{StateDir: d.opt.RunDir, Logger: n.log})
+	}
 	registry.RegisterClass("stonith", n.fencer)
 	n.exec, err = executor.New(executor.Config{
 		Node: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot,

@@ -162,12 +162,16 @@ func (d *differ) add(kind, attribute, old, new string) {
 
 func (d *differ) changed(attribute, old, new string) { d.add(Changed, attribute, old, new) }
 
-// whole tells of an object that one side lacks, with its own attributes and members as its value.
+// whole tells of an object that one side lacks, with what it is made of as its value.
 func (d *differ) whole(kind string, o *object) {
 	d.object = o.name
-	words := summary(o.element)
+	text := make([]string, 0, 8)
 	if o.members != "" {
-		words = strings.TrimSpace(words + " " + o.members)
+		text = append(text, o.members)
+	}
+	words := strings.Join(append(text, parts(o.element)...), " ")
+	if short := []rune(words); len(short) > summaryMax {
+		words = string(short[:summaryMax]) + "..."
 	}
 	if kind == Added {
 		d.add(kind, "", "", words)
@@ -329,15 +333,58 @@ func attrOf(e *etree.Element, name string) (string, bool) {
 	return "", false
 }
 
-// summary lists the attributes of an object but its ID.
-func summary(e *etree.Element) string {
+// parts puts what an element is made of into words, IDs of bookkeeping aside.
+func parts(e *etree.Element) []string {
 	var words []string
+	attr := func(name string) string { value, _ := attrOf(e, name); return value }
+	agent := Agent{attr("class"), attr("provider"), attr("type")}
+	isAgent := agent.Class != "" && slices.Contains(resourceTags, e.Tag)
+	switch {
+	case isAgent:
+		words = append(words, agent.String())
+	case attr("template") != "":
+		words = append(words, "@"+attr("template"))
+	}
 	for _, a := range e.Attr {
-		if a.Key != "id" {
+		skip := a.Key == "id" || a.Key == "template" || isAgent && slices.Contains([]string{"class", "provider", "type"}, a.Key)
+		if !skip && (e.Tag != "op" || a.Key != "name") {
 			words = append(words, a.Key+"="+a.Value)
 		}
 	}
-	return strings.Join(words, " ")
+	for _, child := range e.ChildElements() {
+		name, _ := attrOf(child, "name")
+		id, _ := attrOf(child, "id")
+		switch child.Tag {
+		case "nvpair":
+			value, has := attrOf(child, "value")
+			if secret(name) {
+				value = mask(value)
+			}
+			if name == "" {
+				name, _ = attrOf(child, "id-ref")
+				name = "@" + name
+			}
+			if has {
+				name += "=" + value
+			}
+			words = append(words, name)
+			continue
+		case "resource_ref", "obj_ref", "role":
+			words = append(words, id)
+			continue
+		case "meta_attributes":
+			words = append(words, "meta")
+		case "instance_attributes":
+			words = append(words, "params")
+		case "operations":
+		case "op":
+			words = append(words, "op "+name)
+		default:
+			words = append(words, child.Tag)
+		}
+		words = append(words, parts(child)...)
+	}
+	return words
 }
 
 // secret tells whether the path ends in a name whose value people would not want to show.

@@ -22,6 +22,9 @@ const (
 	// problemsMax bounds the findings of Validate, as warningMax does warnings.
 	problemsMax = 200
 
+	// summaryMax bounds, in letters, the words for an object that was added or removed: a few lines of a terminal.
+	summaryMax = 300
+
 	// batchDepthMax bounds batches within batches: one level is what the coordinator and the API make.
 	batchDepthMax = 8
 

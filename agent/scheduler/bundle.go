@@ -321,9 +321,7 @@ func (w *world) applyBundlePrimary(r, pri *rsc, c *colocation) {
 		w.keepOnly(r, at, c)
 		return
 	}
-	for _, n := range at {
-		w.applyNodes(r, []*node{n}, c)
-	}
+	w.applyEach(r, at, c)
 }
 
 // actBundle makes the actions of everything in a bundle, and the pseudo actions around them.

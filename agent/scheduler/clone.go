@@ -250,20 +250,38 @@ func (w *world) applyClonePrimary(r, pri *rsc, c *colocation) {
 		return
 	}
 	if c.score >= infinity {
-		var at []*node
-		for _, k := range pri.kids {
-			if n := nodeOf(k); n != nil && (c.priRole == roleUnknown || k.next == c.priRole) {
-				at = append(at, n)
-			}
-		}
-		w.keepOnly(r, at, c)
+		w.keepOnly(r, instanceNodes(pri, c), c)
 		return
 	}
+	w.applyEach(r, instanceNodes(pri, c), c)
+}
+
+// instanceNodes lists the nodes of a clone's instances in the role that a colocation names.
+func instanceNodes(pri *rsc, c *colocation) []*node {
+	var at []*node
 	for _, k := range pri.kids {
-		if nodeOf(k) == nil || c.priRole != roleUnknown && k.next != c.priRole {
-			continue
+		if n := nodeOf(k); n != nil && (c.priRole == roleUnknown || k.next == c.priRole) {
+			at = append(at, n)
 		}
-		w.applyNodes(r, []*node{nodeOf(k)}, c)
+	}
+	return at
+}
+
+// applyEach adds an optional score once for every instance, to all of their nodes or to none: a part of them would let
+// chance decide which node looks better.
+func (w *world) applyEach(r *rsc, at []*node, c *colocation) {
+	before := r.scores
+	for _, n := range at {
+		count := copyScores(r.scores)
+		for _, m := range w.nodes {
+			if count[m.idx] != absent && w.colocationValue(m, c) == w.colocationValue(n, c) {
+				count[m.idx] = add(count[m.idx], c.score)
+			}
+		}
+		r.scores = count
+	}
+	if !c.mandatory() && !w.anyAvailable(r.scores) {
+		r.scores = before
 	}
 }
 
@@ -291,16 +309,9 @@ func nodeOf(k *rsc) *node {
 
 // applyInterleaved pairs an instance of a clone with the instance of its primary on the best common node.
 func (w *world) applyInterleaved(r, pri *rsc, c *colocation) {
-	var at []*node
-	for _, k := range pri.kids {
-		if n := nodeOf(k); n != nil && (c.priRole == roleUnknown || k.next == c.priRole) {
-			at = append(at, n)
-		}
-	}
+	at := instanceNodes(pri, c)
 	if c.score < infinity {
-		for _, n := range at {
-			w.applyNodes(r, []*node{n}, c)
-		}
+		w.applyEach(r, at, c)
 		return
 	}
 	w.keepOnly(r, at, c)

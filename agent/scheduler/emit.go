@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"sort"
 	"strconv"
 
@@ -30,6 +31,9 @@ func (w *world) wanted() []*action {
 			list = append(list, a)
 		}
 	}
+	if !anyDoing(list) {
+		return nil // marks alone do nothing: the cluster is at rest
+	}
 	kindRank := func(a *action) int {
 		switch {
 		case a.kind == transition.KindFence:
@@ -46,74 +50,110 @@ func (w *world) wanted() []*action {
 	return list
 }
 
+// anyDoing tells whether some action is more than a mark.
+func anyDoing(list []*action) bool {
+	for _, a := range list {
+		if !a.pseudo && a.kind != transition.KindPseudo {
+			return true
+		}
+	}
+	return false
+}
+
 // inputs are the edges into an action whose first action is in the transition too.
 func inputs(a *action) []*edge {
 	var out []*edge
 	for _, e := range a.in {
-		if !e.first.listed || e.cut || e.flags&hidden != 0 {
-			continue
+		if counts(e) {
+			out = append(out, e)
 		}
-		if e.flags&sameNode != 0 && e.first.node != a.node {
-			continue
-		}
-		out = append(out, e)
 	}
 	return out
 }
 
-// cutLoops drops orderings that would make the transition wait for itself: the weakest of a loop go first.
+// counts tells whether an edge orders two actions of the transition.
+func counts(e *edge) bool {
+	return e.first.listed && e.then.listed && !e.cut && e.flags&hidden == 0 &&
+		(e.flags&sameNode == 0 || e.first.node == e.then.node)
+}
+
+// cutLoops drops orderings that would make the transition wait for itself: the weakest of each loop goes.
 func (w *world) cutLoops(list []*action) {
-	const (
-		white = iota
-		grey
-		black
-	)
-	colour := map[*action]int{}
-	var path []*edge
-	var visit func(a *action)
-	visit = func(a *action) {
-		colour[a] = grey
-		for _, e := range inputs(a) {
-			if e.cut {
-				continue
-			}
-			switch colour[e.first] {
-			case grey:
-				w.cutOne(append(path, e), e.first)
-			case white:
-				path = append(path, e)
-				visit(e.first)
-				path = path[:len(path)-1]
+	for rest := waiting(list); len(rest) > 0; rest = waiting(rest) {
+		loop := findLoop(rest)
+		weakest := loop[0]
+		for _, e := range loop {
+			if e.weight() < weakest.weight() {
+				weakest = e
 			}
 		}
-		colour[a] = black
-	}
-	for _, a := range list {
-		if colour[a] == white {
-			visit(a)
-		}
+		weakest.cut = true
+		w.problem(fmt.Sprintf("the orderings form a loop; %s does not wait for %s", weakest.then.describe(),
+			weakest.first.describe()))
 	}
 }
 
-// cutOne cuts the weakest edge of the loop that ends path.
-func (w *world) cutOne(path []*edge, start *action) {
-	i := len(path) - 1
-	for i > 0 && path[i].then != start {
-		i--
+// waiting lists the actions that wait for themselves, directly or through others, or for such.
+func waiting(list []*action) []*action {
+	left := map[*action]int{}
+	for _, a := range list {
+		left[a] = 0
 	}
-	loop := path[i:]
-	weakest := loop[len(loop)-1]
-	for _, e := range loop {
-		if e.weight() < weakest.weight() {
-			weakest = e
+	var ready []*action
+	for _, a := range list {
+		for _, e := range inputs(a) {
+			if _, here := left[e.first]; here {
+				left[a]++
+			}
+		}
+		if left[a] == 0 {
+			ready = append(ready, a)
 		}
 	}
-	for _, e := range loop {
-		if e.cut {
-			return
+	done := map[*action]bool{}
+	for len(ready) > 0 {
+		a := ready[0]
+		ready = ready[1:]
+		done[a] = true
+		for _, e := range a.out {
+			if _, here := left[e.then]; !here || !counts(e) {
+				continue
+			}
+			if left[e.then]--; left[e.then] == 0 {
+				ready = append(ready, e.then)
+			}
 		}
 	}
-	weakest.cut = true
+	var rest []*action
+	for _, a := range list {
+		if !done[a] {
+			rest = append(rest, a)
+		}
+	}
+	return rest
+}
+
+// findLoop walks back from an action that waits in vain until it meets itself.
+func findLoop(rest []*action) []*edge {
+	in := map[*action]bool{}
+	for _, a := range rest {
+		in[a] = true
+	}
+	at := map[*action]int{}
+	var path []*edge
+	for a := rest[0]; ; {
+		if i, seen := at[a]; seen {
+			return path[i:]
+		}
+		at[a] = len(path)
+		for _, e := range inputs(a) {
+			if in[e.first] {
+				path = append(path, e)
+				a = e.first
+				break
+			}
+		}
+	}
 }
 
 func (e *edge) weight() int {

@@ -156,6 +156,11 @@ func (w *world) explainMove(r *rsc, from, to *node) {
 	if r.migrating {
 		how = "migrates live"
 	}
+	if start := w.existing(r, taskStart, to, 0); start != nil && start.need && !start.runnable {
+		w.say(r.id, to, "%s should move from %s to %s (%s) but cannot start there: %s", r.id, from.name, to.name,
+			w.whyNotStay(r, from, to), start.blocked)
+		return
+	}
 	w.say(r.id, to, "%s %s from %s to %s: %s", r.id, how, from.name, to.name, w.whyNotStay(r, from, to))
 	if r.stayWhy != "" {
 		w.say(r.id, to, "%s cannot migrate live because %s", r.id, r.stayWhy)
@@ -163,8 +168,10 @@ func (w *world) explainMove(r *rsc, from, to *node) {
 }
 
 func (w *world) explainStay(r *rsc, n *node) {
-	stop := w.existing(r, taskStop, n, 0)
+	stop, start := w.existing(r, taskStop, n, 0), w.existing(r, taskStart, n, 0)
 	switch {
+	case stop != nil && stop.done() && start != nil && !start.runnable:
+		w.say(r.id, n, "%s stops on %s: %s", r.id, n.name, start.blocked)
 	case stop != nil && stop.need && !stop.runnable:
 		w.say(r.id, n, "%s should be restarted on %s but cannot be: %s", r.id, n.name, stop.blocked)
 	case stop != nil && stop.need:
