@@ -22,7 +22,7 @@ func Parse(text string) (*cib.Configuration, error) {
 }
 
 // Update reads a text onto a configuration: objects of an ID that is there are replaced in their place, others are added, and
-// sets of cluster-wide values are merged. The base stays as it is. An error is of type Errors, and then nothing is returned.
+// sets of cluster-wide values and attributes of nodes are merged. The base stays as it is. An error is of type Errors, and then nothing is returned.
 func Update(base *cib.Configuration, text string) (*cib.Configuration, []Note, error) {
 	return read(base, text, true)
 }

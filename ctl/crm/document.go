@@ -191,10 +191,11 @@ func (d *document) addOther(s *statement, a *addition) *Error {
 	case a.constraint != nil:
 		c.Constraints = put(c.Constraints, a.constraint, func(k *cib.Constraint) bool { return k.ID() == a.id.text })
 	case a.node != nil:
-		if old := c.NodeByName(a.node.Uname); old != nil && a.node.ID == "" {
-			a.node.ID = old.ID
+		if old := c.NodeByName(a.node.Uname); old != nil {
+			mergeNode(old, a.node)
+		} else {
+			c.Nodes = append(c.Nodes, a.node)
 		}
-		c.Nodes = put(c.Nodes, a.node, func(n *cib.Node) bool { return n.Uname == a.node.Uname })
 	case a.set != nil:
 		d.addSet(a.section, a.set)
 	case a.tag != nil:
@@ -211,6 +212,44 @@ func (d *document) addOther(s *statement, a *addition) *Error {
 		d.addLevels(s, a)
 	}
 	return nil
+}
+
+// mergeNode adds to a node what a line says of it. Unlike other objects a node is not replaced: its attributes include what
+// commands have set (standby, maintenance), and a line about its rack must not end that.
+func mergeNode(into, line *cib.Node) {
+	if line.ID != "" {
+		into.ID = line.ID
+	}
+	if line.Type != "" {
+		into.Type = line.Type
+	}
+	if line.Description != "" {
+		into.Description = line.Description
+	}
+	into.Attributes = mergeSets(into.Attributes, line.Attributes)
+	into.Utilization = mergeSets(into.Utilization, line.Utilization)
+}
+
+func mergeSets(into, lines []cib.NVSet) []cib.NVSet {
+	for _, s := range lines {
+		at := slices.IndexFunc(into, func(o cib.NVSet) bool {
+			if s.ID != "" {
+				return o.ID == s.ID
+			}
+			return o.IDRef == "" && o.Rule == nil && s.IDRef == "" && s.Rule == nil && o.Score == s.Score
+		})
+		if at < 0 {
+			into = append(into, s)
+			continue
+		}
+		if s.Rule != nil {
+			into[at].Rule = s.Rule
+		}
+		for _, p := range s.Pairs {
+			into[at].Pairs = put(into[at].Pairs, p, func(o cib.NVPair) bool { return p.Name != "" && o.Name == p.Name })
+		}
+	}
+	return into
 }
 
 // addLevels adds a fencing topology, which in an update takes the place of the old one.
