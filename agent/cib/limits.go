@@ -19,6 +19,9 @@ const (
 	// nearMax bounds the names that are compared letter by letter; longer ones were not typed by a person.
 	nearMax = 64
 
+	// nearListMax bounds the names that one is compared with: a hint is not worth more than a few milliseconds.
+	nearListMax = 5000
+
 	// problemsMax bounds the findings of Validate, as warningMax does warnings.
 	problemsMax = 200
 

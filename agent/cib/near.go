@@ -8,6 +8,9 @@ import (
 // Near returns the name of the list that is most like the given one, or "" if none is like enough to be meant: it differs
 // by at most a third of its letters.
 func Near(name string, known []string) string {
+	if len(known) > nearListMax {
+		return ""
+	}
 	best, least := "", len([]rune(name))/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < least {

@@ -103,6 +103,9 @@ func (j *judge) add(severity Severity, attribute, hint, format string, args ...a
 	}
 }
 
+// full tells that no more problems are taken, so that nothing need be done to word another.
+func (j *judge) full() bool { return len(j.problems) > problemsMax }
+
 func (j *judge) error(attribute, format string, args ...any) {
 	j.add(SeverityError, attribute, "", format, args...)
 }

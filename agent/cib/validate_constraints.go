@@ -30,7 +30,7 @@ func (j *judge) constraint(k *Constraint) {
 
 // ref judges a reference to a resource, a template or a tag.
 func (j *judge) ref(attribute, id string) {
-	if id == "" || j.index.Resources[id] != nil || j.index.Templates[id] != nil || j.index.Tags[id] != nil {
+	if id == "" || j.index.Resources[id] != nil || j.index.Templates[id] != nil || j.index.Tags[id] != nil || j.full() {
 		return
 	}
 	known := append(append(keys(j.index.Resources), keys(j.index.Templates)...), keys(j.index.Tags)...)
@@ -73,7 +73,7 @@ func (j *judge) location(l *Location) {
 
 // node judges a reference to a node. Nodes may join later, and remote and guest nodes are resources, so it is no error.
 func (j *judge) node(attribute, name string) {
-	if name == "" || len(j.c.Nodes) == 0 || j.index.Nodes[name] != nil || j.index.Resources[name] != nil || j.isGuest(name) {
+	if name == "" || len(j.c.Nodes) == 0 || j.index.Nodes[name] != nil || j.index.Resources[name] != nil || j.full() || j.isGuest(name) {
 		return
 	}
 	j.warn(attribute, "no node %q is known%s", name, didYouMean(name, j.c.nodeNames()))

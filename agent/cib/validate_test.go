@@ -2,6 +2,7 @@ package cib
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,5 +107,17 @@ func TestTables(t *testing.T) {
 				t.Errorf("%s: %s is an old name", name, k.Name)
 			}
 		}
+	}
+}
+
+// However much is wrong, judging ends soon and the list is short.
+func TestManyProblems(t *testing.T) {
+	c := &Configuration{Nodes: []*Node{{ID: "1", Uname: "n"}}}
+	for i := range 3000 {
+		c.Resources = append(c.Resources, &Resource{ID: fmt.Sprint("resource-", i), Kind: KindPrimitive, Agent: Agent{"systemd", "", "x"}})
+		c.Constraints = append(c.Constraints, &Constraint{Location: &Location{ID: fmt.Sprint("l", i), Resource: fmt.Sprint("resorce-", i), Node: "m", Score: "1"}})
+	}
+	if got := ValidateConfiguration(c); len(got) != problemsMax+1 || got[problemsMax].Message != "there are more problems, not listed" {
+		t.Errorf("%d problems, the last %v", len(got), got[len(got)-1])
 	}
 }
