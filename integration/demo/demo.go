@@ -88,7 +88,7 @@ func (d *demo) tearDown(well bool) error {
 
 // setUp boots the nodes, makes the cluster and loads the configuration.
 func (d *demo) setUp(ctx context.Context) error {
-	o := cluster.Options{Bin: d.bin, Profile: d.profile, Lab: lab.Options{Name: "demo", Nodes: 3, Systemd: d.systemd, Keep: d.keep}}
+	o := cluster.Options{Bin: d.bin, Profile: d.profile, Lab: lab.Options{Name: fmt.Sprintf("demo%d", os.Getpid()), Nodes: 3, Systemd: d.systemd, Keep: d.keep}}
 	if d.systemd {
 		o.Lab.Units = map[string]string{"shop.service": "[Unit]\nDescription=A shop\n[Service]\nType=exec\nExecStart=/lab/bin/demo shop /srv/shop\n"}
 	}

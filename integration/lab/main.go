@@ -127,6 +127,9 @@ func Enter(files ...*os.File) {
 	if err := cmd.Start(); err != nil {
 		return
 	}
+	for _, f := range files {
+		_ = f.Close() // theirs alone now: whoever reads the other end waits for its last writer
+	}
 	_ = cmd.Wait()
 	os.Exit(cmd.ProcessState.ExitCode())
 }

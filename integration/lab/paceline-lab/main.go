@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -78,7 +80,8 @@ func upFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "nodes", Value: 3, Usage: "`NUMBER` of nodes"},
 		&cli.BoolFlag{Name: "systemd", Usage: "nodes run systemd as their first process"},
-		&cli.StringFlag{Name: "profile", Usage: "time profile of the cluster: lan or fast (PACELINE_PROFILE in nodes)"},
+		&cli.BoolFlag{Name: "form", Usage: "make the nodes a cluster: init on the first, join on the others"},
+		&cli.StringFlag{Name: "profile", Usage: "form a cluster with this time `PROFILE`: lan, fast or wan"},
 		&cli.StringFlag{Name: "bin", Usage: "`DIR` with pacelined, paceline and fence_lab (default: where paceline-lab is)"},
 		&cli.StringFlag{Name: "disk", Usage: "make /var/lib/paceline a file system of this `SIZE` (1m)"},
 		&cli.StringFlag{Name: "run", Usage: "run this `COMMAND` in nodes instead of pacelined"},
@@ -117,11 +120,12 @@ func up(c *cli.Context) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	said, err := io.ReadAll(r)
-	if err != nil {
-		return err
+	// A line, not all there is: the descriptor may live on in somebody who has nothing to say.
+	said, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil && said == "" {
+		return fmt.Errorf("the lab's process ended without a word: %w", err)
 	}
-	if text := strings.TrimSpace(string(said)); text != "ready" {
+	if text := strings.TrimSpace(said); text != "ready" {
 		return errors.New(text)
 	}
 	return status(c)
@@ -162,9 +166,6 @@ func hold(ctx context.Context, c *cli.Context, ready func()) error {
 	} else if _, err := os.Stat(filepath.Join(bin, "pacelined")); err != nil {
 		return fmt.Errorf("no pacelined in %s (make build, or --bin DIR, or --run COMMAND)", bin)
 	}
-	if p := c.String("profile"); p != "" {
-		daemon.Env = append(daemon.Env, "PACELINE_PROFILE="+p)
-	}
 	l, err := lab.New(lab.Options{Name: c.String("name"), Nodes: c.Int("nodes"), Systemd: c.Bool("systemd"), Bin: bin,
 		Services: []lab.Service{daemon}, Disk: c.String("disk"), Keep: c.Bool("keep"), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -173,7 +174,55 @@ func hold(ctx context.Context, c *cli.Context, ready func()) error {
 	if err := l.Up(ctx); err != nil {
 		return errors.Join(err, l.Down())
 	}
+	if c.Bool("form") || c.IsSet("profile") {
+		if err := form(ctx, l, c.String("profile")); err != nil {
+			return errors.Join(err, l.Down())
+		}
+	}
 	return errors.Join(l.Serve(ctx, ready), l.Down())
+}
+
+// form makes a cluster of the nodes as an operator would: by the command line, on each of them.
+func form(ctx context.Context, l *lab.Lab, profile string) error {
+	if profile == "" {
+		profile = "lan"
+	}
+	for i, n := range l.Nodes() {
+		if err := awaitSocket(ctx, n); err != nil {
+			return err
+		}
+		if i == 0 {
+			if _, err := n.Exec(ctx, "paceline", "cluster", "init", "--address", n.Addr.String(), "--profile", profile); err != nil {
+				return err
+			}
+			continue
+		}
+		token, err := l.Nodes()[0].Output(ctx, "paceline", "cluster", "token")
+		if err != nil {
+			return err
+		}
+		if _, err := n.ExecInput(ctx, strings.NewReader(string(token)), "paceline", "cluster", "join", "--address", n.Addr.String(), "-"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitSocket returns when the node's daemon has opened its socket: some ten milliseconds after the boot.
+func awaitSocket(ctx context.Context, n *lab.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		_, err := n.Exec(ctx, "test", "-S", "/run/paceline/paceline.sock")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the daemon on %s opens no socket: %w", n.Name, context.Cause(ctx))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func status(c *cli.Context) error {
