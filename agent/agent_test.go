@@ -390,3 +390,42 @@ func TestLeavingInGoodOrderMovesTheResourcesFirst(t *testing.T) {
 		t.Fatal("fenced who left in good order:", s.fenced)
 	}
 }
+
+func TestLeavingForGood(t *testing.T) {
+	canListen(t)
+	s := newSite(t, "a", "b", "c")
+	s.form("a", "b", "c")
+	s.load("a")
+	st := s.await("a", "web to run", func(st *api.Status) bool { return where(st, "web") != "" && online(st) == 3 && st.Quorum.Total == 3 })
+	goes := s.other(st.Coordinator)
+	began := time.Now()
+	if _, err := s.nodes[goes].client.Leave(s.ctx(), api.LeaveRequest{Yes: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("left after", time.Since(began))
+	s.await(st.Coordinator, "the cluster to be of two", func(st *api.Status) bool {
+		return len(st.Nodes) == 2 && online(st) == 2 && st.Quorum.Total == 2 && where(st, "web") != "" && where(st, "web") != goes
+	})
+	if _, err := s.nodes[goes].client.Status(s.ctx()); err == nil {
+		t.Error("the node that left still answers for the cluster")
+	}
+	// It may come back as a new member.
+	token, err := s.nodes[st.Coordinator].client.Token(s.ctx(), api.TokenRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := s.nodes[goes]
+	if _, err := n.client.Join(s.ctx(), api.JoinRequest{Token: token.Token, Node: goes, Address: n.address}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(goes, "three again", func(st *api.Status) bool { return online(st) == 3 && st.Quorum.Total == 3 })
+	// The coordinator may leave, too.
+	st = s.await("a", "anybody's view", func(*api.Status) bool { return true })
+	if _, err := s.nodes[st.Coordinator].client.Leave(s.ctx(), api.LeaveRequest{Yes: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(s.other(st.Coordinator), "two again", func(st *api.Status) bool { return online(st) == 2 && st.Quorum.Total == 2 && where(st, "web") != "" })
+	if len(s.fenced) != 0 {
+		t.Fatal("fenced who left in good order:", s.fenced)
+	}
+}

@@ -67,7 +67,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // coordinator returns the name of the coordinator, "" if none is known, and whether it is this node and ready.
 func (n *node) coordinator() (name string, local bool) {
 	n.mu.Lock()
-	l, runner, view := n.leader, n.runner, n.view
+	l, runner, view, leaving := n.leader, n.runner, n.view, n.leaving
 	n.mu.Unlock()
 	if l.Leader {
 		if runner == nil {
@@ -82,7 +82,9 @@ func (n *node) coordinator() (name string, local bool) {
 			}
 		}
 	}
-	if !n.isVoter() { // who holds no log learns it from whoever gives orders
+	// Who holds no log learns it from whoever gives orders. So does a node that leaves: it may never hear that its vote was
+	// taken, and would look for a leader among those who do not talk to it any more.
+	if leaving || !n.isVoter() {
 		if s := n.exec.Status(); s.Connected {
 			return s.Coordinator, false
 		}

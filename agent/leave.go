@@ -35,6 +35,9 @@ func (n *node) drain(ctx context.Context) error {
 		return nil
 	}
 	n.log.Info("this node asks to leave")
+	n.mu.Lock()
+	n.leaving = true
+	n.mu.Unlock()
 	wait, cancel := context.WithTimeout(ctx, leaveQuiet)
 	defer cancel()
 	for {
@@ -71,20 +74,44 @@ func (n *node) goodbye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveQuiet)
 	defer cancel()
 	if len(n.voterIDs()) > 1 {
-		if n.isLeader() {
-			if err := n.store.TransferLeadership(ctx, ""); err != nil {
-				n.log.Warn("the coordination could not be handed over", "err", err)
-			}
-		}
-		for n.isVoter() && ctx.Err() == nil {
+		n.handOver(ctx)
+		voteless, cancel := context.WithTimeout(ctx, votelessWait)
+		defer cancel()
+		for n.isVoter() && voteless.Err() == nil {
 			select {
-			case <-ctx.Done():
+			case <-voteless.Done():
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}
 	if err := n.members.Leave(ctx); err != nil {
 		n.log.Warn("not everybody may have heard this node's goodbye", "err", err)
+	}
+}
+
+// handOver has another voter lead, if this node leads and there is one, and waits until it coordinates.
+func (n *node) handOver(ctx context.Context) {
+	if !n.isLeader() || len(n.voterIDs()) < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveQuiet)
+	defer cancel()
+	kick := n.d.notify.listen(ctx)
+	if err := n.store.TransferLeadership(ctx, ""); err != nil {
+		n.log.Warn("the coordination could not be handed over", "err", err)
+		return
+	}
+	for {
+		var st cib.NodeState
+		if name, local := n.coordinator(); name != "" && !local && n.ask(ctx, http.MethodGet, innerState, &st) == nil {
+			return
+		}
+		select {
+		case <-kick:
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -108,6 +135,8 @@ func (d *Daemon) leave(ctx context.Context, req api.LeaveRequest) (api.LeaveRepl
 		return api.LeaveReply{}, api.Errorf(api.CodeFailed, what, "%v", err).WithHint("paceline status says what holds it up; nothing was forgotten")
 	}
 	if !alone {
+		// Another coordinator forgets this node, and sees before that it was let go: it does not take it in again.
+		n.handOver(ctx)
 		if err := n.ask(ctx, http.MethodPost, innerForget, nil); err != nil {
 			return api.LeaveReply{}, api.Errorf(api.CodeFailed, what, "%v", err)
 		}

@@ -8,6 +8,8 @@ const (
 	leaveTimeout = 3 * time.Minute
 	// leaveQuiet is how long a departing node waits for a coordinator before it gives up on good order.
 	leaveQuiet = 5 * time.Second
+	// votelessWait is how long a departing voter waits to hear that it is one no more. It may not hear it at all.
+	votelessWait = time.Second
 	// closeTimeout bounds how long a daemon that ends waits for operations in flight; they then go on without it.
 	closeTimeout = 5 * time.Second
 	// barrierTimeout bounds how long a new leader takes to apply what was committed before it.

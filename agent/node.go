@@ -51,6 +51,7 @@ type node struct {
 	leader   store.Leadership
 	runner   *coordinator.Runner // not nil while this node leads
 	verdict  verdictNow
+	leaving  bool                   // this node asked to be let go
 	takeover chan coordinator.Event // to the takeover's loop
 	fenced   []cib.FenceEvent       // confirmed while there was no coordinator; for the next Elected
 }

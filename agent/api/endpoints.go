@@ -84,7 +84,7 @@ func (s *Server) cibXML(ctx context.Context, _ *request) (any, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := cib.Encode(&b, snap.CIB); err != nil {
+	if err := cib.Export(&b, snap.CIB); err != nil {
 		return nil, err
 	}
 	return rawReply{"application/xml", b.Bytes()}, nil

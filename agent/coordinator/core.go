@@ -53,6 +53,7 @@ type Core struct {
 	fences   map[string]*fence // by target
 	fenceNo  uint64
 	fencedAt map[string]fenced // targets confirmed fenced in this term
+	letGo    map[string]string // node ID -> incarnation that was let go: it does not join again, even if it is forgotten
 
 	busy map[string]bool // node commits under way
 
@@ -86,6 +87,7 @@ func NewCore(cfg Config) *Core {
 		fences:   map[string]*fence{},
 		busy:     map[string]bool{},
 		fencedAt: map[string]fenced{},
+		letGo:    map[string]string{},
 	}
 }
 

@@ -55,6 +55,9 @@ func online(s *cib.NodeState) bool {
 func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 	s := c.session(m.Name)
 	st := c.snap.CIB.NodeState(m.ID)
+	if st != nil && st.Expected == "down" && st.Incarnation == m.Incarnation {
+		c.letGo[m.ID] = m.Incarnation
+	}
 	if c.lied(now, m, st) {
 		return true
 	}
@@ -67,7 +70,7 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
 		return true
 	}
-	if st != nil && st.Expected == "down" && st.Incarnation == s.incarnation {
+	if c.letGo[m.ID] == s.incarnation {
 		return true // let go in good order; it says goodbye any moment
 	}
 	c.join(now, m, s, st)
@@ -343,7 +346,7 @@ func (c *Core) reconcileVoters() {
 		st := c.snap.CIB.NodeState(m.ID)
 		cand := quorum.Candidate{ID: m.ID, Name: m.Name, Voter: c.voters[m.ID], Witness: m.Role == membership.RoleWitness}
 		cand.Alive = m.Status == membership.Alive && (cand.Witness || c.isUp(m.Name) && online(st) || m.ID == c.cfg.SelfID)
-		cand.Gone = !cand.Alive && (st != nil && st.Expected == "down" || cand.Witness && m.Status == membership.Left)
+		cand.Gone = !cand.Alive && (st != nil && st.Expected == "down" || st == nil && m.Status == membership.Left)
 		if m.Status == membership.Alive && st != nil && st.Expected == "down" && !online(st) && st.Fenced == "" {
 			cand.Gone = true // let go in good order, still saying goodbye
 		}

@@ -145,7 +145,7 @@ func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 	if r.isRemote {
 		// A connection harms nobody, and may spare a fencing; but to a fenced node it is made afterwards.
 		for _, a := range r.acting(taskStart) {
-			if n.conn == r {
+			if n.conn == r || !r.known[n] {
 				w.order(fence, a, needsFirst)
 			}
 		}

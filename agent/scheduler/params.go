@@ -182,7 +182,7 @@ func (w *world) clearWhy(r *rsc, n *node) string {
 	}
 	for _, k := range r.hist {
 		if k.node == n && strings.HasSuffix(k.op.ID, "_last_failure_0") && k.op.OpDigest != "" &&
-			(k.task == taskStart || k.task == taskMonitor) && (k.interval == 0 || r.anyOp(k.task, k.interval) != nil) {
+			(k.task == taskStart || k.task == taskMonitor) && k.interval == 0 {
 			now := w.digestParams(r, n, k.task, k.interval)
 			if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
 				return "the parameters of " + r.id + " have changed since it failed"

@@ -79,6 +79,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.checkParameters()
 	w.actAll()
 	w.actFences()
+	w.actUnfencing()
 	w.orderAll()
 	w.orderApart()
 	w.followBlocked()
@@ -108,6 +109,7 @@ func unpack(c *cib.CIB, now time.Time) *world {
 	w.guestNodes()
 	w.unpackStates()
 	w.unpackTickets()
+	w.unfencing = w.findUnfencing()
 	w.unpackResources()
 	w.unpackHistory()
 	return w

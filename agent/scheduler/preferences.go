@@ -65,7 +65,7 @@ func (w *world) applyTicket(r *rsc, t *rscTicket) {
 	}
 	switch t.loss {
 	case "fence":
-		w.ticketFence(r, t)
+		w.ticketFence(r, t, roleStarted)
 		w.ticketStop(r, why)
 	case "demote":
 		if r.kind == cib.KindClone && r.clone.promotable {
@@ -93,8 +93,11 @@ func (w *world) ticketStop(r *rsc, why string) {
 	r.leaves(func(l *rsc) { l.banWhy(nil, why) })
 }
 
-func (w *world) ticketFence(r *rsc, t *rscTicket) {
+func (w *world) ticketFence(r *rsc, t *rscTicket, least role) {
 	r.leaves(func(l *rsc) {
+		if l.role < least {
+			return
+		}
 		for _, n := range l.running {
 			w.mark(n, fmt.Sprintf("ticket %s was lost while %s was there", t.ticket.id, l.id))
 		}
@@ -109,7 +112,7 @@ func (w *world) ticketPromoted(r *rsc, t *rscTicket, why string, standby bool) {
 			w.ticketStop(r, why)
 			return
 		case "fence":
-			w.ticketFence(r, t)
+			w.ticketFence(r, t, rolePromoted)
 		case "freeze":
 			r.leaves(func(l *rsc) {
 				if len(l.running) > 0 {

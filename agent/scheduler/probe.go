@@ -16,7 +16,7 @@ func (w *world) actProbes() {
 		if n.unclean || !n.online || n.kind == kindPing || !n.discovery {
 			continue
 		}
-		if n.kind == kindGuest && !n.wasOnline {
+		if n.kind == kindGuest && (!n.wasOnline || n.conn.assigned != n.conn.current()) {
 			continue // nothing can be left in a guest that is only now started
 		}
 		for _, r := range w.top {

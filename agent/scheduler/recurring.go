@@ -214,7 +214,7 @@ func (w *world) cancelAll(r *rsc) {
 // cancelGone ends monitors that are no longer configured, or not for the role that the instance shall have.
 func (w *world) cancelGone(r *rsc) {
 	for _, n := range r.running {
-		if !n.online || n.unclean && !n.remote() || r.guest != nil {
+		if !n.online || n.unclean && !n.remote() {
 			continue
 		}
 		for _, k := range r.hist {
@@ -236,7 +236,7 @@ func (w *world) cancelGone(r *rsc) {
 				continue
 			}
 			a := w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)
-			if op == nil {
+			if op == nil && r.guest == nil {
 				a.beforeStop = nil
 				w.order(w.existing(r, taskStop, n, 0), a, 0)
 			}

@@ -139,6 +139,11 @@ func (w *world) orderGuestProbes() {
 				w.order(s, p, needsFirst)
 			}
 		}
+		for _, stop := range r.acting(taskStop) {
+			for _, s := range r.container.acting(taskStart) {
+				w.order(stop, s, 0)
+			}
+		}
 	}
 }
 
@@ -178,6 +183,7 @@ func (w *world) orderInGuest(a *action) {
 		for _, s := range conn.acting(taskStart) {
 			w.order(s, a, needsFirst|forcesThen)
 		}
+		w.leaveForRemote(a)
 	case taskStop, taskDemote:
 		if c.failed {
 			return
@@ -192,6 +198,17 @@ func (w *world) orderInGuest(a *action) {
 		if a.interval == 0 {
 			for _, s := range conn.acting(taskStop) {
 				w.order(a, s, 0)
+			}
+		}
+	}
+}
+
+// leaveForRemote lets a resource that moves to a remote node leave its old place only when the remote node is there.
+func (w *world) leaveForRemote(start *action) {
+	for _, s := range start.node.conn.acting(taskStart) {
+		for _, stop := range start.rsc.acting(taskStop) {
+			if stop.node != start.node && !stop.node.remote() {
+				w.order(s, stop, 0)
 			}
 		}
 	}
@@ -232,6 +249,7 @@ func (w *world) orderBehindConnection(a *action) {
 		for _, s := range conn.acting(taskStart) {
 			w.order(s, a, needsFirst)
 		}
+		w.leaveForRemote(a)
 	case taskStop, taskDemote:
 		switch state {
 		case connectionAlive:

@@ -266,9 +266,6 @@ func (w *world) unpackRequires(r *rsc) {
 	def := requireQuorum
 	switch {
 	case r.agent.Class == "stonith":
-		if r.meta["provides"] == "unfencing" || w.opts.fencing && r.meta["provides"] == "" && false {
-			w.unfencing = true
-		}
 	case w.opts.fencing:
 		def = requireFencing
 	case w.opts.noQuorum == quorumIgnore:
