@@ -52,7 +52,7 @@ func main() {
 	runs := flag.Int("runs", 20, "how often each is measured")
 	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle")
 	keep := flag.Bool("keep", false, "leave logs and journals behind")
-	out := flag.String("out", "dist/benchmarks.md", "file for the Markdown")
+	out := flag.String("out", "docs/performance.md", "file for the Markdown")
 	flag.Parse()
 	if err := lab.Usable(); err != nil {
 		fmt.Fprintln(os.Stderr, "error: nothing can be measured:", err)
