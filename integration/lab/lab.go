@@ -28,7 +28,7 @@ type Options struct {
 	// memory: a power cut empties it. "" = a directory on disk.
 	Disk string
 	Dir  string // where state goes; "" = DefaultDir()
-	// Keep leaves the lab's directory (logs, journals) behind after Down.
+	// Keep leaves the lab's directory (logs, journals) behind after Down, until the next lab of the name.
 	Keep   bool
 	Logger *slog.Logger // nil = silent
 }
@@ -119,6 +119,10 @@ func New(opts Options) (*Lab, error) {
 
 // make builds everything around the nodes: directory, state file, cgroup, warden, bridge, switch.
 func (l *Lab) make() error {
+	// What an earlier lab of the name kept would otherwise be this one's disks.
+	if err := os.RemoveAll(l.dir); err != nil {
+		return fmt.Errorf("remove what an earlier lab kept: %w", err)
+	}
 	if err := os.MkdirAll(l.dir, 0o711); err != nil {
 		return fmt.Errorf("make the lab's directory: %w", err)
 	}
