@@ -206,8 +206,7 @@ func (w *world) clearWhy(r *rsc, n *node) string {
 		if k.failed && k.interval > 0 && r.op(k.task, k.interval) == nil {
 			return "the operation that failed is no longer configured"
 		}
-		if k.interval == 0 && (k.task == taskStart || k.task == taskMonitor) && k.op.OpDigest != "" || k.failed &&
-			k.op.OpDigest != "" && k.interval > 0 {
+		if k.interval == 0 && (k.task == taskStart || k.task == taskMonitor) && k.op.OpDigest != "" {
 			if digest(w.digestParams(r, n, k.task, k.interval)) != k.op.OpDigest {
 				return "the parameters of " + r.id + " have changed since it failed"
 			}

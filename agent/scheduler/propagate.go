@@ -193,7 +193,7 @@ func (a *action) blockedText() string {
 func (w *world) updateRestart(stop, start *action, push func(*action)) {
 	pending := start.rsc.startPending && start.rsc.pendingT == taskStart && stop.node == start.node
 	if start.need && !stop.need && start.rsc.managed && !pending {
-		if stop.rsc.partialTo == nil || stop.node == start.node {
+		if stop.rsc.partialTo == nil || stop.node != start.node {
 			w.requireAction(stop, start.why, start, push)
 		}
 	}

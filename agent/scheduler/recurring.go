@@ -144,7 +144,7 @@ func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {
 			w.order(d, a, needsFirst|forcesThen)
 		}
 	}
-	if stop := w.existing(r, taskStop, n, 0); stop != nil {
+	for _, stop := range r.acting(taskStop) {
 		w.order(stop, a, 0)
 	}
 	w.order(w.existing(r, taskReload, n, 0), a, forcesThen)
