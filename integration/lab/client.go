@@ -56,22 +56,22 @@ type Outage struct {
 // Length of the outage.
 func (o Outage) Length() time.Duration { return o.To.Sub(o.From) }
 
-// Ping starts to ping an IPv4 address from the client machine. Stop ends it.
-func (c *Client) Ping(ctx context.Context, target netip.Addr, interval time.Duration) (*Pinger, error) {
+// Ping starts to ping an IPv4 address from the machine. Stop ends it.
+func (n *Node) Ping(ctx context.Context, target netip.Addr, interval time.Duration) (*Pinger, error) {
 	if !target.Is4() {
 		return nil, fmt.Errorf("ping %s: only IPv4 addresses", target)
 	}
-	pid := c.PID()
+	pid := n.PID()
 	if pid == 0 {
-		return nil, errors.New("ping: the client has no power")
+		return nil, fmt.Errorf("ping: %s has no power", n.Name)
 	}
 	p := &Pinger{target: target, interval: interval, names: map[byte]string{}, id: uint16(rand.Uint32()), changed: make(chan struct{}), started: time.Now()}
-	for name, n := range c.lab.byName {
-		p.names[byte(n.index)] = name
+	for name, other := range n.lab.byName {
+		p.names[byte(other.index)] = name
 	}
 	ns, err := netns.GetFromPid(pid)
 	if err != nil {
-		return nil, fmt.Errorf("ping: the client's network: %w", err)
+		return nil, fmt.Errorf("ping: the network of %s: %w", n.Name, err)
 	}
 	defer ns.Close()
 	if err := inNamespace(ns, p.open); err != nil {

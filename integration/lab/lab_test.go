@@ -49,22 +49,23 @@ func mustExec(t *testing.T, n *Node, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// pings tells whether one machine reaches another, and gives up after a second. A neighbour that did not answer before is
-// asked for again only after a second, so where an answer is wanted use reaches.
-func pings(t *testing.T, from, to *Node) bool {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	_, err := from.Exec(ctx, "ping", "-n", "-c1", "-w1", to.Addr.String())
-	return err == nil
-}
+// pings tells whether one machine reaches another within a second. A neighbour that did not answer before is asked for
+// again only after a second, so where an answer is wanted use reaches.
+func pings(t *testing.T, from, to *Node) bool { return answers(t, from, to, time.Second) }
 
 // reaches is pings with three seconds to answer.
-func reaches(t *testing.T, from, to *Node) bool {
+func reaches(t *testing.T, from, to *Node) bool { return answers(t, from, to, 3*time.Second) }
+
+func answers(t *testing.T, from, to *Node, within time.Duration) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	_, err := from.Exec(ctx, "ping", "-n", "-c1", "-w3", to.Addr.String())
+	p, err := from.Ping(ctx, to.Addr, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	_, err = p.Await(ctx, time.Time{}, func(r Reply) bool { return r.From == to.Name })
 	return err == nil
 }
 
