@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"paceline/agent/cib"
@@ -11,8 +12,9 @@ import (
 func (w *world) bundleContainer(r *rsc, i int) *cib.Resource {
 	b := r.conf.Bundle
 	opt := bundleOptions(b)
+	count, _, _ := bundleSize(r.conf)
 	id := fmt.Sprintf("%s-%s-%d", r.id, b.Runtime, i)
-	run := &runOptions{rsc: r, number: i, inner: len(r.conf.Children) > 0, network: map[string]string{}}
+	run := &runOptions{rsc: r, number: i, count: count, inner: len(r.conf.Children) > 0, network: map[string]string{}}
 	if b.Network != nil {
 		for _, a := range b.Network.Options {
 			run.network[a.Name] = a.Value
@@ -45,6 +47,7 @@ func (w *world) bundleContainer(r *rsc, i int) *cib.Resource {
 type runOptions struct {
 	rsc     *rsc
 	number  int
+	count   int // replicas of the bundle
 	inner   bool
 	network map[string]string
 	out     strings.Builder
@@ -84,6 +87,7 @@ func (o *runOptions) text(opt map[string]string) (string, []string) {
 		o.add(" %s", v)
 	}
 	o.add(" ")
+	o.hosts()
 	return o.out.String(), o.mounts
 }
 
@@ -100,27 +104,48 @@ func (o *runOptions) mount(m cib.StorageMap, name string) {
 	}
 }
 
+// ports forwards the mapped ports, and the one of the connection, to the container: on its own address if it has one.
 func (o *runOptions) ports(control string) {
 	b := o.rsc.conf.Bundle
-	start := o.network["ip-range-start"]
 	if bundleOptions(b)["network"] == "host" {
 		return // the container has the ports of its host
 	}
-	if o.inner {
-		o.add(" -p %s:%s", control, control)
+	at := ""
+	if ip := o.address(o.number); ip != "" {
+		at = ip + ":"
+		for _, p := range b.Network.Ports {
+			if p.Range != "" {
+				o.add(" -p %s%s:%s", at, p.Range, p.Range)
+				continue
+			}
+			o.add(" -p %s%s:%s", at, p.Port, first(p.InternalPort, p.Port))
+		}
 	}
-	if b.Network == nil || start == "" {
+	if o.inner {
+		o.add(" -p %s%s:%s", at, control, control)
+	}
+}
+
+// hosts lets the replicas know each other by name.
+func (o *runOptions) hosts() {
+	if yes, err := cib.ParseBool(o.network["add-host"]); err == nil && !yes {
 		return
 	}
-	for _, p := range b.Network.Ports {
-		if p.Range != "" {
-			o.add(" -p %s:%s", p.Range, p.Range)
-			continue
+	for i := 0; i < o.count; i++ {
+		if ip := o.address(i); ip != "" {
+			o.add(" --add-host=%s-%d:%s", o.rsc.id, i, ip)
 		}
-		to := p.InternalPort
-		if to == "" {
-			to = p.Port
-		}
-		o.add(" -p %s:%s", p.Port, to)
 	}
+}
+
+// address is the address of a replica; "" when replicas have none of their own.
+func (o *runOptions) address(number int) string {
+	a, err := netip.ParseAddr(o.network["ip-range-start"])
+	if err != nil {
+		return ""
+	}
+	for ; number > 0; number-- {
+		a = a.Next()
+	}
+	return a.String()
 }
