@@ -346,7 +346,8 @@ func (w *world) actBundle(r *rsc) {
 	w.wrap(r, inner, taskStop, taskStopped, 0)
 	if inner.clone.promotable {
 		w.pairs(r)
-		w.wrap(r, inner, taskPromote, taskPromoted, 0)
+		w.wrap(r, inner, taskPromote, taskPromoted, anyOf)
+		w.action(r, taskPromoted, nil, 0).minimum = 1
 		w.wrap(r, inner, taskDemote, taskDemoted, 0)
 		w.order(running, w.action(r, taskPromote, nil, 0), 0)
 		w.order(w.action(r, taskDemoted, nil, 0), stop, 0)

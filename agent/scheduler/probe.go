@@ -114,7 +114,7 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 
 // discoverable tells whether constraints allow to look for r on n.
 func (w *world) discoverable(r *rsc, n *node) bool {
-	for x := r; x != nil; x = x.parent {
+	for x := r; x != nil && !(n.bundle && x.kind == cib.KindBundle); x = x.parent {
 		if x.discover[n] == "never" {
 			return false
 		}

@@ -137,11 +137,11 @@ func (w *world) actMonitor(r *rsc, op *cib.Op, ms int64, n *node) {
 	}
 	w.order(start, a, needsFirst|forcesThen)
 	if p := w.existing(r, taskPromote, n, 0); p != nil {
-		w.order(p, a, needsFirst|forcesThen)
+		w.order(p, a, needsFirst)
 	}
 	if r.next == roleUnpromoted || r.next == roleStarted {
 		if d := w.existing(r, taskDemote, n, 0); d != nil {
-			w.order(d, a, needsFirst|forcesThen)
+			w.order(d, a, needsFirst)
 		}
 	}
 	for _, stop := range r.acting(taskStop) {
