@@ -358,23 +358,25 @@ func (w *world) actClone(r *rsc) {
 	}
 }
 
-// orderInstances starts the instances of an ordered clone one after the other, and stops them the other way round.
+// orderInstances starts (and promotes) the instances of an ordered clone one after the other, and stops (and demotes)
+// them the other way round.
 func (w *world) orderInstances(r *rsc) {
-	var prev *rsc
-	for _, k := range r.kids {
-		if prev != nil {
-			for _, a := range endsOfInstance(prev, taskStart) {
-				for _, b := range k.acting(taskStart) {
-					w.order(a, b, 0)
-				}
-			}
-			for _, a := range endsOfInstance(k, taskStop) {
-				for _, b := range prev.acting(taskStop) {
-					w.order(a, b, 0)
-				}
-			}
+	for i := 1; i < len(r.kids); i++ {
+		prev, k := r.kids[i-1], r.kids[i]
+		for _, task := range []string{taskStart, taskPromote} {
+			orderEach(w, endsOfInstance(prev, task), k.acting(task))
 		}
-		prev = k
+		for _, task := range []string{taskStop, taskDemote} {
+			orderEach(w, endsOfInstance(k, task), prev.acting(task))
+		}
+	}
+}
+
+func orderEach(w *world, firsts, thens []*action) {
+	for _, a := range firsts {
+		for _, b := range thens {
+			w.order(a, b, 0)
+		}
 	}
 }
 

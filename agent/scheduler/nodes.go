@@ -3,6 +3,7 @@ package scheduler
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"paceline/agent/cib"
 )
@@ -232,6 +233,7 @@ func (w *world) onlineFenced(n *node, inCluster, process, member bool) {
 	case !n.expectedUp && !(inCluster && process && member):
 		n.pending = inCluster || process
 		n.online = n.pending
+		w.pendingTooLong(n)
 	case !inCluster:
 		n.online = false
 		w.mark(n, "peer is no longer part of the cluster")
@@ -243,6 +245,20 @@ func (w *world) onlineFenced(n *node, inCluster, process, member bool) {
 	case !member:
 		n.pending = true
 	}
+}
+
+// pendingTooLong fences a node that has been joining for longer than the cluster allows.
+func (w *world) pendingTooLong(n *node) {
+	since, err := strconv.ParseInt(n.stat.InCCM, 10, 64)
+	if !n.pending || err != nil || since <= 1 || w.opts.pendingTimeoutMS <= 0 {
+		return
+	}
+	due := unixTime(since).Add(time.Duration(w.opts.pendingTimeoutMS) * time.Millisecond)
+	if w.now.Before(due) {
+		w.recheckAt(due.Add(graceSeconds * time.Second))
+		return
+	}
+	w.mark(n, "it has been joining for longer than node-pending-timeout")
 }
 
 func (w *world) onlineUnfenced(n *node, inCluster, process, member bool) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/transition"
 )
 
 // applyStickiness lets resources prefer the node where they are.
@@ -106,6 +107,10 @@ func (w *world) ticketFence(r *rsc, t *rscTicket, least role) {
 
 // ticketPromoted forbids the promoted role.
 func (w *world) ticketPromoted(r *rsc, t *rscTicket, why string, standby bool) {
+	if standby && t.loss == "stop" && !r.active(false) {
+		w.ticketStop(r, why)
+		return
+	}
 	if !standby && t.role == rolePromoted {
 		switch t.loss {
 		case "stop":
@@ -126,6 +131,15 @@ func (w *world) ticketPromoted(r *rsc, t *rscTicket, why string, standby bool) {
 	r.noPromotion = why
 }
 
+// endLock forgets the history that held a lock for too long.
+func (w *world) endLock(r *rsc) {
+	a := w.actionVariant(r, "lrm_delete", r.lockNode, 0, "lock")
+	a.kind = transition.KindCluster
+	a.runnable, a.blocked = true, ""
+	a.require("the lock of " + r.id + " to " + r.lockNode.name + " has expired")
+	r.lockNode = nil
+}
+
 // applyLocks keeps resources on the node that shut down cleanly with them, for as long as locks hold.
 func (w *world) applyLocks() {
 	if !w.opts.shutdownLock {
@@ -139,7 +153,7 @@ func (w *world) applyLocks() {
 		if limit > 0 {
 			due := unixTime(r.lockSince).Add(time.Duration(limit) * time.Millisecond)
 			if !w.now.Before(due) {
-				r.lockNode = nil
+				w.endLock(r)
 				continue
 			}
 			w.recheckAt(due.Add(graceSeconds * time.Second))

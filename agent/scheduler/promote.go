@@ -184,7 +184,11 @@ func (w *world) rate(r, k *rsc) {
 		if l.role != rolePromoted || l.rsc != r && l.rsc != k && l.rsc != k.uber() {
 			continue
 		}
-		if s, ok := l.scores[hostOf(n)]; ok {
+		s, ok := l.scores[n]
+		if !ok {
+			s, ok = l.scores[hostOf(n)]
+		}
+		if ok {
 			k.promoScore = add(k.promoScore, s)
 		}
 	}

@@ -292,7 +292,7 @@ func exitName(rc int) string {
 func (s *replayed) finish() {
 	r, n, w := s.r, s.n, s.w
 	if !n.online && !n.unclean && !n.maintenance && !n.remote() {
-		if !w.opts.fencing || !r.managed || r.agent.Class == "stonith" || r.removed {
+		if !w.opts.fencing || !r.managed || r.agent.Class == "stonith" || r.removed || r.lockNode == n {
 			return // it left in good order: nothing of it is left there
 		}
 		w.mark(n, r.id+" is thought to be active there")
