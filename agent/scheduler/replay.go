@@ -295,7 +295,9 @@ func (s *replayed) finish() {
 		if !w.opts.fencing || !r.managed || r.agent.Class == "stonith" || r.removed || r.lockNode == n {
 			return // it left in good order: nothing of it is left there
 		}
-		w.mark(n, r.id+" is thought to be active there")
+		if s.role >= roleStarted {
+			w.mark(n, r.id+" is thought to be active there")
+		}
 	}
 	if s.role < roleStarted {
 		if s.dangling && n.online {
