@@ -95,6 +95,19 @@ func (b *bench) failoverOf(ctx context.Context, nodes int, profile string, coord
 	return nil
 }
 
+// calmTime is how long a cluster is left alone before a cut: a member that just missed another takes its own slowness into
+// account and probes more slowly, up to four times, until some probes have been answered. Machines die further apart.
+const calmTime = 2500 * time.Millisecond
+
+func calm(ctx context.Context) error {
+	select {
+	case <-time.After(calmTime):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // cutOnce cuts the active node's power once, and brings the cluster back to where it was.
 func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger, coordinator bool) (cluster.Failover, error) {
 	ctx, cancel := step(ctx)
@@ -109,6 +122,9 @@ func cutOnce(ctx context.Context, c *cluster.Cluster, ping *lab.Pinger, coordina
 		if victim, err = replace(ctx, c, s, coordinator); err != nil {
 			return f, err
 		}
+	}
+	if err := calm(ctx); err != nil {
+		return f, err
 	}
 	events := len(c.Switch().Events())
 	if err := c.Node(victim).Kill(); err != nil {

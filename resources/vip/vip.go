@@ -32,7 +32,7 @@ var meta = resources.MetaData{
 		{Name: "nic", ShortDesc: "Interface; the one whose subnet has the address if not set"},
 		{Name: "label", ShortDesc: "Label of the address, for old tools: nic:something, 15 characters at most, IPv4 only"},
 		{Name: "dad", Type: "boolean", Default: "yes", ShortDesc: "Ask first whether anybody else has the address, and refuse to take it then"},
-		{Name: "dad_time", Type: "time", Default: "80ms", ShortDesc: "How long to wait for an answer; delays every start by as much"},
+		{Name: "dad_time", Type: "time", Default: "50ms", ShortDesc: "How long to wait for an answer; delays every start by as much"},
 		{Name: "arp_count", Type: "integer", Default: "4", ShortDesc: "How often to announce the address after a start"},
 		{Name: "arp_interval", Type: "time", ShortDesc: "Time between announcements; after 0, 1, 2 and 5 seconds if not set"},
 	},
