@@ -48,6 +48,7 @@ type node struct {
 
 	mu       sync.Mutex
 	view     membership.View
+	peers    map[string]string // where the peer ports of those that are alive are, by ID
 	leader   store.Leadership
 	runner   *coordinator.Runner // not nil while this node leads
 	verdict  verdictNow
@@ -199,8 +200,14 @@ func (n *node) watchViews() {
 			if !ok {
 				return
 			}
+			peers := map[string]string{}
+			for _, m := range v.Members {
+				if m.Status == membership.Alive {
+					peers[m.ID] = net.JoinHostPort(m.Addr, strconv.Itoa(m.PeerPort))
+				}
+			}
 			n.mu.Lock()
-			n.view = v
+			n.view, n.peers = v, peers
 			n.mu.Unlock()
 			n.viewed.poke()
 			n.d.notify.poke()
@@ -217,12 +224,9 @@ func (n *node) currentView() membership.View {
 
 // peerAddress returns where a node's peer port is, by its ID; "" if gossip does not know.
 func (n *node) peerAddress(id string) string {
-	for _, m := range n.currentView().Members {
-		if m.ID == id && m.Status == membership.Alive {
-			return net.JoinHostPort(m.Addr, strconv.Itoa(int(m.PeerPort)))
-		}
-	}
-	return ""
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.peers[id]
 }
 
 // keepContact joins the gossip through remembered and given addresses until somebody else is there.

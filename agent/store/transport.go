@@ -15,6 +15,7 @@ type transport struct {
 	layer    *layer
 	rules    rules
 	incoming chan raft.RPC
+	work     chan func() // unbuffered: received by whoever has nothing to do, see spawn
 	done     chan struct{}
 	wg       sync.WaitGroup
 
@@ -51,7 +52,7 @@ var (
 func newTransport(net *raft.NetworkTransport, l *layer, r rules) *transport {
 	t := &transport{
 		NetworkTransport: net, layer: l, rules: r,
-		incoming: make(chan raft.RPC), done: make(chan struct{}),
+		incoming: make(chan raft.RPC), work: make(chan func()), done: make(chan struct{}),
 		haunted: make(chan struct{}), moved: make(chan struct{}),
 		matched: map[raft.ServerID]uint64{}, touched: map[raft.ServerID]bool{},
 	}
@@ -113,6 +114,26 @@ func (t *transport) noteMatch(id raft.ServerID, index uint64, heartbeat bool) {
 	}
 }
 
+// spawn runs f beside its caller. Who has run something waits for more: an idle leader makes a call for every heartbeat, and
+// a new goroutine's stack grows through TLS and encoding each time.
+func (t *transport) spawn(f func()) {
+	select {
+	case t.work <- f:
+		return
+	default:
+	}
+	t.wg.Go(func() {
+		for {
+			f()
+			select {
+			case f = <-t.work:
+			case <-t.done:
+				return
+			}
+		}
+	})
+}
+
 // call makes a call that ends early, and without its answer, if the peer becomes a ghost meanwhile.
 func call[R any](t *transport, id raft.ServerID, do func(*R) error, resp *R, ghost func(*R)) error {
 	answerGhost := func() error {
@@ -128,7 +149,7 @@ func call[R any](t *transport, id raft.ServerID, do func(*R) error, resp *R, gho
 	haunted := t.hauntedBy()
 	answer := new(R) // raft reuses resp once the call has returned
 	ended := make(chan error, 1)
-	t.wg.Go(func() { ended <- do(answer) })
+	t.spawn(func() { ended <- do(answer) })
 	for {
 		select {
 		case err := <-ended:

@@ -5,7 +5,7 @@
 // stop is done when no interface has the address; no other address is lost with it; the removal of the address and the
 // loss of the link are seen at once, by netlink.
 //
-//	start:  find interface -> ask twice (80 ms) -> add -> announce ... announce again in the background
+//	start:  find interface -> ask twice (50 ms) -> add -> announce ... announce again in the background
 //
 // Tested in network namespaces: a pair of virtual links with a second owner of the address behind it.
 package vip
