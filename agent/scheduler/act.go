@@ -55,9 +55,8 @@ func (w *world) actPrimitive(r *rsc) {
 	if n != nil && r.next >= roleStarted && !(multi && r.recovery == multiStopOnly) {
 		w.actArrive(r, n, stay, restart)
 	} else if multi && r.recovery == multiStopOnly {
-		w.actStopOnly(r)
+		r.next = roleStopped // it is left stopped, for people to look at
 	}
-	w.actRoleOnly(r, n, stay, restart)
 	w.orderPrimitive(r)
 	w.actRecurring(r)
 	w.actForget(r)
@@ -117,8 +116,6 @@ func (w *world) actLeave(r *rsc, cur, to *node, stay, restart, multi bool) {
 
 func (w *world) moving(r *rsc, cur *node) bool { return r.assigned != nil && r.assigned != cur }
 
-func (w *world) actStopOnly(r *rsc) { r.next = roleStopped }
-
 // needOp requires an operation, unless the resource is not ours to touch.
 func (w *world) needOp(a *action, why string) {
 	if !a.rsc.managed {
@@ -155,8 +152,6 @@ func (w *world) actArrive(r *rsc, n *node, stay, restart bool) {
 		}
 	}
 }
-
-func (w *world) actRoleOnly(r *rsc, n *node, stay, restart bool) {}
 
 // orderPrimitive orders the actions of one instance among themselves.
 func (w *world) orderPrimitive(r *rsc) {

@@ -10,7 +10,6 @@ import (
 // action is something that may have to be done. Most are never needed: a resource that stays has a stop and a start all
 // the same, so that an ordering can force a restart on it.
 type action struct {
-	seq      int
 	kind     transition.Kind
 	task     string
 	rsc      *rsc
@@ -37,8 +36,6 @@ type action struct {
 	cancelOf    string
 	beforeStop  *action // cancel: a stop that makes it needless
 	fenceOp     string
-	startOK     bool
-	migrates    bool // stop or start that a migration stands in for
 	extraMeta   map[string]string
 	reload      bool
 	unless      *action // not needed when that is done
@@ -77,14 +74,10 @@ const (
 	sameNode
 	// serial: they must not overlap, whichever comes first.
 	serial
-	// bothMoving: load orderings, dropped for what migrates.
+	// loadOnly: what leaves a node makes room for what comes.
 	loadOnly
-	// quiet: orders only real actions that are both there.
-	quiet
 	// hidden: no ordering at all, only a way for what is impossible to spread.
 	hidden
-	// forcesMigratable: first may be replaced by a migration.
-	migratable
 )
 
 // edge orders two actions.
@@ -104,7 +97,7 @@ func (w *world) actionVariant(r *rsc, task string, n *node, interval int64, vari
 	if a := w.byKey[k]; a != nil {
 		return a
 	}
-	a := &action{seq: len(w.actions), kind: transition.KindResource, task: task, rsc: r, node: n, interval: interval,
+	a := &action{kind: transition.KindResource, task: task, rsc: r, node: n, interval: interval,
 		runnable: true}
 	if r != nil {
 		a.key = fmt.Sprintf("%s_%s_%d", r.id, task, interval)
@@ -140,8 +133,6 @@ func (w *world) judgeRunnable(a *action) {
 	case n.pending:
 		a.block(n.name + " is still joining")
 	case (a.task == taskStart || a.task == taskPromote) && !w.quorumAllows(a):
-	case n.unclean && n.online && !n.remote() && (a.task != taskMonitor || a.interval == 0) && w.opts.fencing && false:
-		a.block(n.name + " is unclean")
 	}
 }
 

@@ -85,7 +85,7 @@ func (r *rsc) spreadWhy(score int, why string) {
 // keepNode is the node where an instance should stay; nil when it is free to go anywhere.
 func (w *world) keepNode(r, k *rsc, count map[*node]int, optimal int) *node {
 	n := currentOf(k)
-	if n == nil || !n.usable() || !w.guestReady(n) || anyFiller(k) && false {
+	if n == nil || !n.usable() || !w.guestReady(n) {
 		return nil
 	}
 	if s := r.scores[n.idx]; s == absent || s < 0 {
@@ -96,8 +96,6 @@ func (w *world) keepNode(r, k *rsc, count map[*node]int, optimal int) *node {
 	}
 	return n
 }
-
-func anyFiller(k *rsc) bool { return k.filler }
 
 // placeEarly tries to leave an instance on its node. Where another node is better, that one is reserved for an instance
 // that runs nowhere yet, as long as there are such; when there are none, nothing is changed.

@@ -4,14 +4,20 @@
 // Plan is a pure function. It keeps no state, reads no clock, starts no goroutine, and the same input gives the same
 // bytes. The room's one flow is
 //
-//	unpack   (options, nodes, resources, history, constraints)  interpret the CIB as a world of nodes and instances
-//	place    (place*, colocate, promote, utilization)           give every instance a node and a role
-//	act      (act*, probe, recurring, fence, migrate, notify)   list what would have to be done for that
-//	order    (order*, propagate)                                what comes before what, what forces or blocks what
-//	emit     (emit, explain, summary)                           keep what is needed, number it, and say why
+//	unpack  options, nodes, resources, history, replay, outcome, failcount, constraints, sets, rules, dates
+//	        interpret the CIB as a world of nodes and instances (model)
+//	place   preferences, place, colocate, clone, promote, bundle, utilization
+//	        give every instance a node and a role
+//	act     act, probe, recurring, params, fence, unfence, migrate, notify, remote, container
+//	        list what would have to be done for that, needed or not
+//	order   order, orderact, propagate
+//	        put it in order, and let what is needed or impossible spread along the orderings until nothing changes
+//	emit    emit, explain, placements
+//	        keep what is needed and possible, number it, and say why
 //
 // Decisions agree with those of Pacemaker's scheduler, so that a cluster can be moved over unchanged.
 //
-// It is tested by goldens of small clusters (testdata), by properties over random clusters, and by the conformance
-// cases when PACELINE_CONFORMANCE names their directory.
+// It is tested by stories (testdata: a small cluster, what happens to it, the plan), by properties of the plans of random
+// lives (TestPlanProperties), by damaged documents (FuzzPlan), and by Pacemaker's regression cases when
+// PACELINE_CONFORMANCE names their directory.
 package scheduler

@@ -178,6 +178,7 @@ func (w *world) emitAction(a *action) *transition.Action {
 	}
 	if a.fenceOp != "" {
 		t.Operation = a.fenceOp
+		t.StartDelayMS = w.fenceDelay(a.node)
 	}
 	seen := map[int]bool{}
 	for _, e := range inputs(a) {

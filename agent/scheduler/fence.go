@@ -72,6 +72,48 @@ func (w *world) eachFence() func(yield func(*node, *action) bool) {
 	}
 }
 
+// fenceDelay is how long to wait before fencing a node (priority-fencing-delay): where the cluster is split in halves, the
+// half with the more important resources shall win, so it is shot at later.
+func (w *world) fenceDelay(n *node) int64 {
+	if w.opts.priorityDelayMS <= 0 || n.remote() {
+		return 0
+	}
+	members, up := 0, 0
+	top, low := 0, 0
+	for _, m := range w.nodes {
+		if m.kind != kindMember {
+			continue
+		}
+		members++
+		if m.online && !m.unclean {
+			up++
+		}
+		p := m.importance()
+		if members == 1 || p > top {
+			top = p
+		}
+		if members == 1 || p < low {
+			low = p
+		}
+	}
+	if up > members/2 || top == low || n.importance() < top {
+		return 0
+	}
+	return w.opts.priorityDelayMS
+}
+
+// importance sums the priorities of what runs on a node; a promoted instance counts one more.
+func (n *node) importance() int {
+	sum := 0
+	for _, r := range n.running {
+		sum += r.priority
+		if r.role == rolePromoted && r.priority > 0 {
+			sum++
+		}
+	}
+	return sum
+}
+
 // fenceWithoutQuorum fences this very partition when it lost quorum and its policy says so.
 func (w *world) fenceWithoutQuorum() {
 	if w.quorum || w.opts.noQuorum != quorumFence {
@@ -160,9 +202,7 @@ func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 		}
 		switch {
 		case r.requires >= requireFencing:
-			if a.task == taskStart || true {
-				w.order(fence, a, needsFirst)
-			}
+			w.order(fence, a, needsFirst)
 		case !r.known[n]:
 			w.order(fence, a, needsFirst)
 		}

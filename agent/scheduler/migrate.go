@@ -75,14 +75,6 @@ func (w *world) migrateToPending(s *replayed, k *record) {
 	if s.role < roleStarted {
 		s.role = roleStarted
 	}
-	target := w.nodeNamed(k.op.MigrateTarget)
-	if target == nil || !target.online || w.newerOn(s.r, target, k) {
-		return
-	}
-	if from, _ := w.latest(s.r, target, taskMigrateFrom); from != nil && from.op.MigrateSource == s.n.name {
-		return
-	}
-	s.r.migratingTo = target
 }
 
 func (w *world) migrateFromPending(s *replayed, k *record) {
@@ -108,9 +100,6 @@ func (w *world) migrateToDone(s *replayed, k *record) {
 		}
 		s.role = roleStopped
 		s.dangling = true
-		return
-	}
-	if from == nil && target != nil && target.unclean && false {
 		return
 	}
 	s.role = roleStarted
@@ -217,7 +206,7 @@ func (w *world) planMigrations() {
 			r.migrating = r.partialFrom != nil && r.partialFrom.online && !r.partialFrom.unclean
 			continue
 		}
-		if len(r.running) != 1 || r.assigned == nil || r.running[0] == r.assigned || len(r.dangling) > 0 && false {
+		if len(r.running) != 1 || r.assigned == nil || r.running[0] == r.assigned {
 			continue
 		}
 		from, to := r.running[0], r.assigned

@@ -83,16 +83,15 @@ type node struct {
 	attrs    map[string]string
 	capacity map[string]int // utilization left
 
-	conn                            *rsc // remote and guest nodes: the resource that connects to it
-	needsReset                      bool // remote: the connection failed so that the node must be fenced
-	fencedOnce                      bool // remote: fencing is recorded later than any activity
-	running                         []*rsc
-	count                           int // instances placed on it
-	health                          int
-	priority                        int // sum of the priorities that it runs, for fencing delays
-	unfence                         bool
-	bundle                          bool // it is a container of a bundle
-	wasSeen, wasOnline, offlineSeen bool // remote: its state before connections were placed
+	conn       *rsc // remote and guest nodes: the resource that connects to it
+	needsReset bool // remote: the connection failed so that the node must be fenced
+	fencedOnce bool // remote: fencing is recorded later than any activity
+	running    []*rsc
+	count      int // instances placed on it
+	health     int
+	priority   int  // sum of the priorities that it runs, for fencing delays
+	bundle     bool // it is a container of a bundle
+	wasOnline  bool // remote: it was up before connections were placed
 }
 
 type nodeKind uint8
@@ -131,7 +130,6 @@ func (r role) String() string {
 
 // rsc is a primitive instance, a group, a clone or a bundle.
 type rsc struct {
-	seq    int    // order of creation: documents' order
 	id     string // instance name: "ip:1" in a clone
 	base   string // without instance number
 	conf   *cib.Resource
@@ -179,8 +177,7 @@ type rsc struct {
 	running  []*node
 	known    map[*node]bool // nodes whose history has been probed or run
 	pendNode map[*node]bool // nodes with a pending probe
-	starting *node
-	unclean  []*node // nodes it may run on that are to be fenced
+	unclean  []*node        // nodes it may run on that are to be fenced
 
 	scores    []int // per node; absent where the node is not considered
 	discover  map[*node]string
@@ -192,41 +189,36 @@ type rsc struct {
 	placed     bool
 	placing    bool
 	merging    bool
-	stopNow    bool // next role Stopped for a reason in stopWhy
 	stopWhy    string
 
-	acts                    []*action
-	promoScore              int
-	promoSet                bool
-	partialTo, partialFrom  *node // migration under way
-	reload, restart         bool
-	restartWhy              string
-	hist                    []*record
-	tickets                 []*rscTicket
-	moves                   bool
-	migrating               bool
-	number                  int // instance number in a clone, or replica number
-	failedOn                map[*node]bool
-	startPending            bool
-	standbyTickets          bool
-	claimed                 *node // instance of an anonymous clone: the node whose history it was given
-	containerRemoved        bool
-	bans                    map[*node]string // why nodes are forbidden
-	failedWhy, failedTask   string
-	failIgnored, demoteOnly bool
-	probed                  map[*node]bool // nodes that this transition probes
-	withAll, dependentAll   []*colocation
-	noted                   []int  // scores when it was placed
-	noPromotion             string // clone: why nothing in it may be promoted
-	bannedFor               map[*node]bool
-	otherAgent              []*node                  // nodes with history of another agent
-	reschedule              map[*node]map[int64]bool // recurring operations whose parameters have changed
-	reloadOn                map[*node]bool           // its parameters have changed, but only such as can be reloaded
-	changedOn               map[*node]bool
-	histName                string  // instance of an anonymous clone: its name in a history that still numbers instances
-	migratingTo             *node   // a migrate_to is under way
-	dangling                []*node // nodes with the remainder of a migration
-	stayWhy                 string  // why it does not migrate
+	acts                   []*action
+	promoScore             int
+	partialTo, partialFrom *node // migration under way
+	restart                bool  // it has to be restarted where it is
+	restartWhy             string
+	hist                   []*record
+	tickets                []*rscTicket
+	migrating              bool
+	number                 int // instance number in a clone, or replica number
+	failedOn               map[*node]bool
+	startPending           bool
+	claimed                *node // instance of an anonymous clone: the node whose history it was given
+	containerRemoved       bool
+	bans                   map[*node]string // why nodes are forbidden
+	failedWhy, failedTask  string
+	demoteOnly             bool           // its failure calls for a demotion only
+	probed                 map[*node]bool // nodes that this transition probes
+	withAll, dependentAll  []*colocation
+	noted                  []int  // scores when it was placed
+	noPromotion            string // clone: why nothing in it may be promoted
+	bannedFor              map[*node]bool
+	otherAgent             []*node                  // nodes with history of another agent
+	reschedule             map[*node]map[int64]bool // recurring operations whose parameters have changed
+	reloadOn               map[*node]bool           // its parameters have changed, but only such as can be reloaded
+	changedOn              map[*node]bool
+	histName               string  // instance of an anonymous clone: its name in a history that still numbers instances
+	dangling               []*node // nodes with the remainder of a migration
+	stayWhy                string  // why it does not migrate
 }
 
 // primitive tells whether operations run on it.
@@ -309,7 +301,6 @@ type cloneSpec struct {
 	interleave         bool
 	ordered            bool
 	notify             bool
-	promoted           int // instances promoted so far
 	template           *cib.Resource
 }
 

@@ -25,14 +25,10 @@ type options struct {
 	fencing          bool
 	fenceAction      string
 	startupFencing   bool
-	haveWatchdog     bool
-	watchdogMS       int64
 	maintenance      bool
 	stopAll          bool
 	stopRemoved      bool
 	cancelRemoved    bool
-	removeAfterStop  bool
-	startFatal       bool
 	probes           bool
 	placement        string
 	health           string
@@ -44,7 +40,6 @@ type options struct {
 	priorityDelayMS  int64
 	pendingTimeoutMS int64
 	recheckMS        int64
-	fenceTimeoutMS   int64
 }
 
 // unpackOptions interprets the cluster options; a value that makes no sense is reported and its default used.
@@ -86,21 +81,17 @@ func (w *world) unpackOptions() {
 	o.symmetric = flag("symmetric-cluster", true)
 	o.fencing = flag("fencing-enabled", true)
 	o.startupFencing = flag("startup-fencing", true)
-	o.haveWatchdog = flag("have-watchdog", false)
 	o.maintenance = flag("maintenance-mode", false)
 	o.stopAll = flag("stop-all-resources", false)
 	o.stopRemoved = flag("stop-removed-resources", true)
 	o.cancelRemoved = flag("cancel-removed-actions", true)
-	o.startFatal = flag("start-failure-is-fatal", true)
 	o.probes = flag("enable-startup-probes", true)
 	o.shutdownLock = flag("shutdown-lock", false)
 	o.concurrentFence = flag("concurrent-fencing", true)
-	o.watchdogMS = amount("fencing-watchdog-timeout", 0)
 	o.shutdownLockMS = amount("shutdown-lock-limit", 0)
 	o.priorityDelayMS = amount("priority-fencing-delay", 0)
 	o.pendingTimeoutMS = amount("node-pending-timeout", 0)
 	o.recheckMS = amount("cluster-recheck-interval", 15*60*1000)
-	o.fenceTimeoutMS = amount("fencing-timeout", 60000)
 	o.fenceAction = w.choice(get, "fencing-action", "reboot", "reboot", "off", "poweroff")
 	if o.fenceAction == "poweroff" {
 		o.fenceAction = "off"

@@ -57,12 +57,12 @@ func (w *world) placePrimitive(r *rsc, prefer *node) *node {
 	}
 	w.noteScores(r)
 	switch {
-	case w.opts.stopAll && !(r.agent.Class == "stonith" && w.opts.fencing && false):
+	case w.opts.stopAll:
 		w.assign(r, nil, "stop-all-resources is set")
 		r.placed = true
 	case !r.managed:
 		w.keepUnmanaged(r)
-	case r.removed && r.next != roleStarted && len(r.running) >= 0 && w.opts.stopRemoved:
+	case r.removed && w.opts.stopRemoved:
 		w.assign(r, nil, "it is no longer configured")
 	default:
 		w.choose(r, prefer)

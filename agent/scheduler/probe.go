@@ -81,7 +81,7 @@ func placedOn(r *rsc, n *node) bool {
 }
 
 func (w *world) probePrimitive(r *rsc, n *node) bool {
-	if r.known[n] || r.pendNode[n] && false || r.removed || r.isRunningOn(n) {
+	if r.known[n] || r.removed || r.isRunningOn(n) {
 		return false
 	}
 	if r.container != nil && r.guest == nil && !n.bundle {
@@ -100,9 +100,6 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 		return false
 	}
 	if !w.discoverable(r, n) {
-		return false
-	}
-	if r.filler && r.inClone() != nil && len(r.running) == 0 && r.clone == nil && false {
 		return false
 	}
 	a := w.action(r, taskMonitor, n, 0)

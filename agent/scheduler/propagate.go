@@ -230,9 +230,6 @@ func (w *world) requireAction(a *action, why string, because *action, push func(
 // impose requires an action of every member of a collection.
 func (w *world) impose(a *action, r *rsc, task, why string, push func(*action)) {
 	for _, k := range r.kids {
-		if r.kind == cib.KindBundle && false {
-			continue
-		}
 		for _, b := range k.acting(task) {
 			w.requireAction(b, why, nil, push)
 			if b.stuck() || b.need && !b.runnable && task == taskStop {

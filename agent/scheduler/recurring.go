@@ -160,7 +160,7 @@ func (w *world) actStoppedMonitor(r *rsc, op *cib.Op, ms int64) {
 		return
 	}
 	for _, n := range w.nodes {
-		if n.kind == kindPing || n.remote() && false {
+		if n.kind == kindPing {
 			continue
 		}
 		old := inHistoryAnyStop(r, n, op.Name, ms)
@@ -178,19 +178,18 @@ func (w *world) actStoppedMonitor(r *rsc, op *cib.Op, ms int64) {
 		if old == nil {
 			a.require("it is not watched there yet")
 		}
-		if r.managed || true {
-			if p := w.existing(r, taskMonitor, n, 0); p != nil {
-				w.order(p, a, needsFirst|forcesThen)
-			}
-			for _, stop := range r.acting(taskStop) {
-				if stop.node == n {
-					w.order(stop, a, needsFirst|forcesThen)
-				}
+		if p := w.existing(r, taskMonitor, n, 0); p != nil {
+			w.order(p, a, needsFirst|forcesThen)
+		}
+		for _, stop := range r.acting(taskStop) {
+			if stop.node == n {
+				w.order(stop, a, needsFirst|forcesThen)
 			}
 		}
 	}
 }
 
+// inHistoryAnyStop returns the history of a recurring operation that stops do not end.
 func inHistoryAnyStop(r *rsc, n *node, task string, ms int64) *record {
 	for _, k := range r.hist {
 		if k.node == n && k.task == task && k.interval == ms && k.status != cib.OpCancelled {

@@ -14,7 +14,7 @@ func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
 	if s != nil {
 		n.unseen = false
 	}
-	n.online, n.wasSeen = c.role >= roleStarted, true
+	n.online = c.role >= roleStarted
 	if c.next == roleStopped && c.role >= roleStarted || c.target == roleStopped && c.role >= roleStarted {
 		n.shutdown = true
 	}
@@ -30,7 +30,6 @@ func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
 		}
 	case c.role < roleStarted || c.container != nil && c.container.role < roleStarted:
 		n.online, n.needsReset = false, false
-		n.offlineSeen = true
 	case host != nil && host.unclean && !host.online:
 		n.online = false
 		if c.container != nil || n.kind == kindGuest {

@@ -63,9 +63,6 @@ func (s *replayed) step(k *record) {
 
 // known notes that the node need not be probed any more.
 func (s *replayed) known(k *record) {
-	if k.failed && k.probe() && k.expired && false {
-		return
-	}
 	s.seen = true
 	s.r.known[s.n] = true
 	if c := s.r.inClone(); c != nil && !c.clone.unique {
@@ -139,7 +136,7 @@ func (s *replayed) succeeded(k *record) {
 	case taskPromote:
 		s.role, clear = rolePromoted, true
 	case taskDemote:
-		s.role, clear = roleUnpromoted, s.fail != failDemote || true
+		s.role, clear = roleUnpromoted, true
 	case taskMigrateFrom:
 		s.role, clear = roleStarted, true
 	case taskMigrateTo:
@@ -166,9 +163,6 @@ func (s *replayed) clear() {
 		// These stay until the failure is forgotten.
 	case failBlock, failIgnore, failRestart, failDemote, failRestartContainer, failResetRemote:
 		s.fail, s.failure, s.next = failNothing, nil, roleUnknown
-		if s.r.isRemote {
-			s.n.fencedOnce = s.n.fencedOnce || false
-		}
 	}
 }
 
@@ -223,7 +217,7 @@ func (s *replayed) failedStep(k *record) {
 			s.role = roleStarted
 		}
 	}
-	if fail == failStop || fail == failBlock && k.task == taskStop && false {
+	if fail == failStop {
 		s.next = roleStopped
 	}
 	if fail > s.fail || s.failure == nil {
@@ -250,7 +244,6 @@ func (s *replayed) ignored(k *record) {
 			s.role = roleStarted
 		}
 	}
-	s.r.failIgnored = true
 }
 
 // probeMasked handles a probe that says the resource cannot be here. It returns false when that is a failure after all.

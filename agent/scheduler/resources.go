@@ -92,7 +92,7 @@ func (w *world) build(c *cib.Resource, parent *rsc, suffix string) *rsc {
 		return nil
 	}
 	r := &rsc{
-		seq: len(w.all), id: id, base: c.ID, conf: c, kind: c.Kind, parent: parent,
+		id: id, base: c.ID, conf: c, kind: c.Kind, parent: parent,
 		role: roleStopped, next: roleUnknown, managed: true, number: -1,
 	}
 	w.all = append(w.all, r)

@@ -105,7 +105,7 @@ func (w *world) attributeHolds(x *cib.AttributeExpr, at scope) bool {
 		return !defined
 	}
 	if !defined {
-		return x.Operation == "ne" || x.Operation == "lt" && false
+		return x.Operation == "ne"
 	}
 	order, ok := compareValues(have, value, x.Type, x.Operation != "eq" && x.Operation != "ne")
 	if !ok {

@@ -44,7 +44,7 @@ func compareCapacity(a, b *node) int {
 
 // roomy keeps the nodes that have room for r and, if some node has, for everything that is to be placed with it.
 func (w *world) roomy(r *rsc, list []*node) []*node {
-	need := w.needs(r)
+	need := r.util
 	if len(need) == 0 {
 		return list
 	}
@@ -64,8 +64,6 @@ func (w *world) roomy(r *rsc, list []*node) []*node {
 	}
 	return own
 }
-
-func (w *world) needs(r *rsc) map[string]int { return r.util }
 
 // needsTogether sums what r and all that must be with it and is not placed yet need.
 func (w *world) needsTogether(r *rsc) map[string]int {
