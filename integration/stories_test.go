@@ -291,6 +291,39 @@ func TestFencingBlocked(t *testing.T) {
 	audit(t, c)
 }
 
+// A switch that lies is beyond what software can prevent: the resources run twice until the node that was not turned off
+// stops them by itself (safety rule 6). The audit sees it, so it can go red; and once the node is heard again people are told
+// (safety rule 9).
+func TestLyingSwitch(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop))
+	s := await(t, c, "the shop to open", open)
+	node := cluster.Together(s, "ip", "web")
+	c.Switch().SetLie(node, true)
+	if err := c.Isolate(node); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), storyMax)
+	defer cancel()
+	other := "node1"
+	if node == other {
+		other = "node2"
+	}
+	_, err := c.AwaitOn(ctx, other, "the shop to open elsewhere", func(s *api.Status) bool {
+		w := cluster.Together(s, "ip", "web")
+		return w != "" && w != node
+	})
+	must(t, err)
+	if _, err := c.Audit(); err == nil {
+		t.Error("the audit does not see what is active twice")
+	}
+	must(t, c.Heal())
+	_, err = c.AwaitOn(ctx, other, "people to be told", func(s *api.Status) bool {
+		return strings.Contains(fencingWords(s), node) && (strings.Contains(fencingWords(s), "heard") || strings.Contains(fencingWords(s), "still"))
+	})
+	must(t, err)
+}
+
 // fencingWords is all that a status says of fencing.
 func fencingWords(s *api.Status) string {
 	words := append([]string(nil), s.Fencing.Blocked...)
