@@ -138,7 +138,7 @@ func (w *world) placeInstance(r, k *rsc, prefer *node, count map[*node]int, perN
 		if count[n] >= perNode {
 			k.spreadAt(n, banned)
 			k.leaves(func(l *rsc) { l.banWhy(n, "another instance has its place there") })
-		} else if s == absent || s <= banned {
+		} else if s == absent || s < 0 {
 			k.spreadAt(n, banned)
 		}
 	}

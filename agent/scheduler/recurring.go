@@ -94,7 +94,7 @@ func sinceStart(r *rsc, n *node) []*record {
 			start = i
 		case k.task == taskPromote || k.task == taskDemote:
 			changed = i
-		case k.task == taskMonitor && implied < 0 && k.rc != rcNotRunning:
+		case k.task == taskMonitor && implied < 0 && (k.rc == rcOK || k.rc == rcPromoted):
 			implied = i
 		}
 	}
