@@ -18,6 +18,9 @@ type verdictNow struct {
 	fencing []coordinator.Fencing
 }
 
+// takeoverPoll is how often the takeover looks at the voters and at what is known.
+const takeoverPoll = 200 * time.Millisecond
+
 // takeoverMax bounds the rewriting of the voter set after confirmed fencing: one election, with room.
 const takeoverMax = 15 * time.Second
 
@@ -42,9 +45,9 @@ func (n *node) takeoverLoop() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)
-	// The set of voters and what is known change without an election too: a look now and then keeps the machine current.
-	// While a leader is known nothing hangs on it.
-	poll := time.NewTicker(time.Second)
+	// The set of voters and what is known change without an election too: a look now and then keeps the machine current. A
+	// node that lost its peer before the first look at them together waits for it, or for a person: the safe side.
+	poll := time.NewTicker(takeoverPoll)
 	defer poll.Stop()
 	step := func(ev coordinator.Event) {
 		for _, e := range m.Step(time.Now(), ev) {
