@@ -15,6 +15,7 @@ import (
 	"paceline/agent/cib"
 	"paceline/agent/membership"
 	"paceline/agent/peer"
+	"paceline/agent/store"
 )
 
 // joinBodyMax bounds the request of a node that wants to join: it is not known yet, and gets to say little.
@@ -110,11 +111,27 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 		return api.InitReply{}, api.Errorf(api.CodeTimeout, "cluster init", "the new cluster did not come up: %v", err).
 			WithHint("the daemon's log says why; paceline cluster leave undoes the start")
 	}
+	if err := n.setDefaults(ctx); err != nil {
+		return api.InitReply{}, api.Errorf(api.CodeFailed, "cluster init", "the defaults of a new cluster could not be set: %v", err)
+	}
 	t, err := n.token(tokenTTLDefault)
 	if err != nil {
 		return api.InitReply{}, err
 	}
 	return api.InitReply{Cluster: f.Cluster, Node: f.Node, Address: f.Address, Token: t.Encode(), Expires: t.Expires}, nil
+}
+
+// setDefaults gives a new cluster what most people want and would have to find out: services stay where they are unless
+// there is a reason to move them (resource-stickiness, as crmsh sets it, too).
+func (n *node) setDefaults(ctx context.Context) error {
+	c := n.store.Snapshot().CIB.Configuration
+	c.RscDefaults = []cib.NVSet{{ID: "rsc-options", Pairs: []cib.NVPair{
+		{ID: "rsc-options-resource-stickiness", Name: "resource-stickiness", Value: "1"},
+	}}}
+	_, err := n.commit(ctx, store.Command{
+		Change: cib.Change{Configure: &cib.Configure{Configuration: c}}, User: "pacelined", Message: "defaults of a new cluster",
+	})
+	return err
 }
 
 func (n *node) token(ttl time.Duration) (peer.Token, error) {
