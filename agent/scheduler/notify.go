@@ -166,6 +166,10 @@ func (w *world) tell(l *rsc, n *node, p *phase, when string, lists map[string]an
 	a.notify = when + "-" + p.task
 	a.require(fmt.Sprintf("instances of %s are told of each other", l.inClone().id))
 	a.notifyLists = lists
+	if when == "post" && !p.end.done() {
+		a.need = false // it will not be complete
+		return
+	}
 	if when == "pre" {
 		w.order(p.pre, a, 0)
 		w.order(a, p.preOK, 0)

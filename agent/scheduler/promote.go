@@ -34,7 +34,7 @@ func (w *world) addPromotionScores(r *rsc) {
 			if k.scores[n.idx] == absent || !n.usable() {
 				continue
 			}
-			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle && !w.permanentScore(l, n) {
+			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle {
 				continue
 			}
 			if s := w.promotionScore(k, n); s > 0 {
@@ -77,16 +77,17 @@ func (w *world) promotionKnown(l *rsc, n *node) bool {
 			}
 		}
 	}
-	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique || w.permanentScore(l, n)
+	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique || knownNowhere(l)
 }
 
-// permanentScore tells whether the promotion score is a permanent attribute of the node: somebody set it on purpose.
-func (w *world) permanentScore(l *rsc, n *node) bool {
-	if n.conf == nil {
-		return false
+// knownNowhere tells whether nothing at all is known of a clone yet: then what somebody set on purpose counts.
+func knownNowhere(l *rsc) bool {
+	for _, k := range l.inClone().kids {
+		if x := leafOf(k, l.base); x != nil && len(x.known) > 0 {
+			return false
+		}
 	}
-	_, ok := w.values(n.conf.Attributes, scope{node: n})["master-"+l.base]
-	return ok
+	return true
 }
 
 // promoteInstances decides which instances of a clone are promoted.
@@ -146,22 +147,20 @@ func (w *world) leaveUnpromoted(k *rsc) {
 	}
 }
 
-// promotable tells whether an instance may be promoted where it is.
+// promotable tells whether an instance may be promoted where it is: all of its members must be able to.
 func (w *world) promotable(r, k *rsc, n *node, perNode map[*node]int) bool {
-	leaf := firstLeaf(k)
-	if !leaf.managed && leaf.role == rolePromoted {
+	able, kept := true, true
+	k.leaves(func(l *rsc) {
+		kept = kept && !l.managed && l.role == rolePromoted
+		able = able && (l.managed || l.role == rolePromoted) && l.assigned != nil && l.next >= roleStarted &&
+			l.target != roleUnpromoted && l.target != roleStopped
+	})
+	switch {
+	case kept:
 		return true
-	}
-	if k.promoScore < 0 || !n.usable() || k.next < roleStarted {
+	case !able, k.promoScore < 0, !n.usable(), r.noPromotion != "":
 		return false
-	}
-	if !w.quorum && w.opts.noQuorum == quorumDemote {
-		return false
-	}
-	if leaf.target == roleUnpromoted || leaf.target == roleStopped || r.noPromotion != "" {
-		return false
-	}
-	if !leaf.managed {
+	case !w.quorum && w.opts.noQuorum == quorumDemote:
 		return false
 	}
 	return perNode[n] < r.clone.promotedNodeMax
