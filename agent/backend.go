@@ -16,6 +16,7 @@ import (
 	"paceline/agent/store"
 	"paceline/agent/transition"
 	"paceline/fencing"
+	"paceline/fencing/manual"
 )
 
 // backend is what the API's server asks of the daemon.
@@ -355,7 +356,7 @@ func (n *node) waitFence(ctx context.Context, req api.FenceRequest, action strin
 		if c := n.store.Snapshot().CIB; c != nil {
 			for i := len(c.Status.Fencing) - 1; i >= 0; i-- {
 				e := c.Status.Fencing[i]
-				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || req.Confirmed && e.Device != "manual" {
+				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || req.Confirmed && e.Device != manual.Device {
 					continue
 				}
 				return api.FenceReply{Schema: api.Schema, Event: api.FenceEvent{

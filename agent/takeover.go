@@ -10,6 +10,7 @@ import (
 	"paceline/agent/quorum"
 	"paceline/agent/store"
 	"paceline/fencing"
+	"paceline/fencing/manual"
 )
 
 // verdictNow is the quorum's state and the fencing of a takeover, for status.
@@ -117,7 +118,7 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 	n.fenced = append(n.fenced, e.Fenced)
 	n.mu.Unlock()
 	err := n.store.Takeover(ctx, e.PeerID)
-	if errors.Is(err, store.ErrNotTogether) && e.Fenced.Device == "manual" {
+	if errors.Is(err, store.ErrNotTogether) && e.Fenced.Device == manual.Device {
 		// The machine asks only for what rule 5 allows, or for what a person vouched for: of two voters each log holds
 		// all that was ever acknowledged, so the one that started alone may go on, too.
 		err = n.store.ForceQuorum(ctx)

@@ -598,3 +598,15 @@ func TestWithoutFencingALostNodeGetsItsLease(t *testing.T) {
 		t.Fatalf("never lost: %+v", st)
 	}
 }
+
+func TestAPersonCanNotConfirmANodeThatIsHeard(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.step(FenceConfirmed{Target: "c", Origin: "user root"})
+	if st := w.state("c"); st.Expected != "member" || st.Fenced != "" {
+		t.Fatalf("the word was taken: %+v", st)
+	}
+	last := w.snap.CIB.Status.Fencing[len(w.snap.CIB.Status.Fencing)-1]
+	if last.State != "failed" || !strings.Contains(last.Detail, "heard right now") {
+		t.Fatalf("nobody is told: %+v", last)
+	}
+}

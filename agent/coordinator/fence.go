@@ -2,11 +2,14 @@ package coordinator
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/membership"
 	"paceline/agent/transition"
 	"paceline/fencing"
+	"paceline/fencing/manual"
 )
 
 // fence is the fencing of one target: it outlives transitions, retries with growing pauses, and is never given up while
@@ -54,18 +57,36 @@ func (c *Core) fenceAsked(now time.Time, e FenceAsked) {
 	c.fences[e.Target].notBefore = now
 }
 
-// fenceConfirmed takes a person's word that a node is off: the fencing counts as done.
+// fenceConfirmed takes a person's word that a node is off: the fencing counts as done, unless the node is heard right now.
 func (c *Core) fenceConfirmed(now time.Time, e FenceConfirmed) {
+	word := manual.Confirmation{Node: e.Target, User: strings.TrimPrefix(e.Origin, "user "), At: now}
+	ev := eventOf(word.Record())
+	if err := word.Check(heard(c.view, e.Target)); err != nil {
+		ev.State, ev.Detail = fencing.StateFailed, err.Error()
+		c.commit(cib.Change{RecordFence: &cib.RecordFence{Event: ev}}, nil)
+		c.say("error", "a person's word was not taken", "node", e.Target, "cause", err)
+		return
+	}
 	f := c.fences[e.Target]
 	if f == nil {
 		f = &fence{target: e.Target, action: fencing.Off, since: now}
 		c.fences[e.Target] = f
 	}
 	f.machine = nil
-	c.fenceDone(now, f, cib.FenceEvent{
-		Target: e.Target, Action: fencing.Off, Device: "manual", Origin: e.Origin, State: "ok",
-		Started: now.UnixMilli(), Completed: now.UnixMilli(),
-	})
+	c.fenceDone(now, f, ev)
+}
+
+func eventOf(r fencing.Record) cib.FenceEvent {
+	return cib.FenceEvent{
+		Target: r.Target, Action: r.Action, Device: r.Device, Executor: r.Executor, Origin: r.Origin, State: r.State, Detail: r.Detail,
+		Started: r.Started, Completed: r.Completed, Attempt: r.Attempt,
+	}
+}
+
+// heard reports whether gossip has the node of that name alive.
+func heard(v membership.View, name string) bool {
+	m, ok := v.Member(name)
+	return ok && m.Status == membership.Alive
 }
 
 // tendFences starts what is due and gives up what nobody wants any more.

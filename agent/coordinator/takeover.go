@@ -2,12 +2,14 @@ package coordinator
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/membership"
 	"paceline/agent/quorum"
 	"paceline/fencing"
+	"paceline/fencing/manual"
 )
 
 // Takeover decides for one of exactly two voters that lost the other: it has the peer fenced, and only after confirmed
@@ -246,10 +248,12 @@ func (t *Takeover) confirmed(now time.Time, e FenceConfirmed) {
 	if t.leader != "" || len(t.voters) != 2 || t.taking {
 		return
 	}
-	t.takeOver(now, cib.FenceEvent{
-		Target: e.Target, Action: fencing.Off, Device: "manual", Origin: e.Origin, State: "ok",
-		Started: now.UnixMilli(), Completed: now.UnixMilli(),
-	})
+	word := manual.Confirmation{Node: e.Target, User: strings.TrimPrefix(e.Origin, "user "), At: now}
+	if err := word.Check(heard(t.view, e.Target)); err != nil {
+		t.say("error", "a person's word was not taken", "node", e.Target, "cause", err)
+		return
+	}
+	t.takeOver(now, eventOf(word.Record()))
 }
 
 func (t *Takeover) takeOver(now time.Time, ev cib.FenceEvent) {
