@@ -155,7 +155,7 @@ func describe(r transition.Result) string {
 	if r.Status == cib.OpTimeout {
 		return what + " timed out" + because(r.ExitReason)
 	}
-	return fmt.Sprintf("%s returned %d (%s)%s", what, r.RC, codeName(r.RC), because(r.ExitReason))
+	return fmt.Sprintf("%s returned %d (%s)%s", what, r.RC, resources.ExitCode(r.RC), because(r.ExitReason))
 }
 
 func because(reason string) string {
@@ -163,21 +163,6 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
-}
-
-// codeName returns the words that people use for an OCF exit code.
-func codeName(rc int) string {
-	names := map[resources.ExitCode]string{
-		resources.OK: "ok", resources.GenericError: "error", resources.InvalidArgument: "invalid parameter",
-		resources.Unimplemented: "unimplemented", resources.InsufficientPriv: "insufficient privileges",
-		resources.NotInstalled: "not installed", resources.NotConfigured: "not configured", resources.NotRunning: "not running",
-		resources.RunningPromoted: "promoted", resources.FailedPromoted: "promoted (failed)",
-		resources.Degraded: "degraded", resources.DegradedPromoted: "promoted (degraded)",
-	}
-	if n, ok := names[resources.ExitCode(rc)]; ok {
-		return n
-	}
-	return "unknown exit code"
 }
 
 // resultChanges translates a result into the changes of the history and the fail counts. The forms of identifiers and
