@@ -106,7 +106,10 @@ func sinceStart(r *rsc, n *node) []*record {
 			start = implied
 		}
 	}
-	if start < 0 || start < stop {
+	switch {
+	case start < 0 && stop < 0:
+		return list // nothing tells when it began: all of it may be true
+	case start < 0 || start < stop:
 		return nil
 	}
 	return list[start:]
