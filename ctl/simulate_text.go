@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"sort"
 	"strings"
 
 	"paceline/agent/scheduler"
@@ -48,7 +49,7 @@ func writePlanText(out io.Writer, plan *scheduler.Result, scores bool) error {
 			continue
 		}
 		real++
-		fmt.Fprintf(&b, "  %3d %s%s%s\n", a.ID, actionLabel(a), because(a.Reason), afterText(a))
+		fmt.Fprintf(&b, "  %3d %s%s%s\n", a.ID, actionLabel(a), because(a.Reason), afterText(plan.Graph, a))
 	}
 	if real == 0 {
 		b.WriteString("  nothing to do\n")
@@ -103,13 +104,32 @@ func on(node string) string {
 	return " on " + node
 }
 
-func afterText(a *transition.Action) string {
-	if len(a.After) == 0 {
+// afterText lists the actions that one waits for; marks, which nobody carries out, are looked through.
+func afterText(g *transition.Graph, a *transition.Action) string {
+	byID := map[int]*transition.Action{}
+	for _, b := range g.Actions {
+		byID[b.ID] = b
+	}
+	seen := map[int]bool{}
+	var ids []int
+	var visit func(x *transition.Action)
+	visit = func(x *transition.Action) {
+		for _, id := range x.After {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			if b := byID[id]; b.Kind == transition.KindPseudo {
+				visit(b)
+			} else {
+				ids = append(ids, id)
+			}
+		}
+	}
+	visit(a)
+	if len(ids) == 0 {
 		return ""
 	}
-	ids := make([]string, len(a.After))
-	for i, id := range a.After {
-		ids[i] = fmt.Sprint(id)
-	}
-	return " (after " + strings.Join(ids, ", ") + ")"
+	sort.Ints(ids)
+	return " (after " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ids)), ", "), "[]") + ")"
 }
