@@ -51,6 +51,8 @@ lint: ## gofmt, vet, layers and tidiness; staticcheck where it is installed
 install: build ## install the binaries and the systemd unit below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 bin/pacelined $(DESTDIR)$(PREFIX)/sbin/pacelined
 	install -D -m 755 bin/paceline $(DESTDIR)$(PREFIX)/sbin/paceline
+	install -d $(DESTDIR)/usr/lib/ocf/resource.d/paceline
+	for agent in filelease mount process vip; do ln -sf $(PREFIX)/sbin/pacelined $(DESTDIR)/usr/lib/ocf/resource.d/paceline/$$agent; done
 	install -d $(DESTDIR)/etc/systemd/system
 	sed 's#/usr/sbin/pacelined#$(PREFIX)/sbin/pacelined#' integration/packaging/pacelined.service > $(DESTDIR)/etc/systemd/system/pacelined.service
 	install -D -m 644 integration/packaging/paceline.sysusers $(DESTDIR)/usr/lib/sysusers.d/paceline.conf

@@ -11,6 +11,10 @@ chmod 755 "$tree"
 
 install -D -m 755 "$top/bin/pacelined" "$tree/usr/sbin/pacelined"
 install -D -m 755 "$top/bin/paceline" "$tree/usr/sbin/paceline"
+for agent in filelease mount process vip; do # the native agents, for any OCF host
+	install -d "$tree/usr/lib/ocf/resource.d/paceline"
+	ln -s /usr/sbin/pacelined "$tree/usr/lib/ocf/resource.d/paceline/$agent"
+done
 install -D -m 644 "$here/pacelined.service" "$tree/lib/systemd/system/pacelined.service"
 install -D -m 644 "$here/paceline.sysusers" "$tree/usr/lib/sysusers.d/paceline.conf"
 install -D -m 644 "$here/paceline.tmpfiles" "$tree/usr/lib/tmpfiles.d/paceline.conf"
@@ -47,8 +51,12 @@ if [ "$1" = configure ]; then
 	if [ -d /run/systemd/system ]; then
 		systemctl daemon-reload || true
 		systemctl enable pacelined.service || true
-		if [ -n "$2" ]; then systemctl kill --kill-who=main --signal=HUP pacelined.service || true; fi
-		systemctl restart --no-block pacelined.service || true
+		# (A restart would be a stop, which moves the resources away.)
+		if systemctl is-active --quiet pacelined.service; then
+			systemctl reload --no-block pacelined.service || true
+		else
+			systemctl start --no-block pacelined.service || true
+		fi
 	fi
 fi
 SCRIPT
