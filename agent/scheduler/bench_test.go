@@ -41,6 +41,29 @@ func largeCluster(primitives, nodes int, running bool) *cib.CIB {
 	return c
 }
 
+// BenchmarkPlanClones plans clones that run everywhere: as many instances as clones times nodes.
+func BenchmarkPlanClones(b *testing.B) {
+	for _, size := range [][2]int{{10, 16}, {20, 50}} {
+		c := &cib.CIB{Header: cib.Header{HaveQuorum: "1"}}
+		c.Configuration.Options = []cib.NVSet{optionSet("fencing-enabled", "false")}
+		for i := 0; i < size[1]; i++ {
+			addMember(c, fmt.Sprintf("node%03d", i))
+		}
+		for i := 0; i < size[0]; i++ {
+			id := fmt.Sprintf("rsc%03d", i)
+			c.Configuration.Resources = append(c.Configuration.Resources, &cib.Resource{ID: id + "-clone", Kind: cib.KindClone,
+				Children: []*cib.Resource{primitive(id)}})
+		}
+		applyAll(c, Plan(c, time.Unix(1, 0)))
+		b.Run(strconv.Itoa(size[0])+"x"+strconv.Itoa(size[1]), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Plan(c, time.Unix(1, 0))
+			}
+		})
+	}
+}
+
 func BenchmarkPlan(b *testing.B) {
 	for _, size := range [][2]int{{100, 4}, {100, 16}, {1000, 16}, {1000, 32}} {
 		for _, running := range []bool{false, true} {

@@ -137,7 +137,7 @@ func (w *world) placeInstance(r, k *rsc, prefer *node, count map[*node]int, perN
 		s := r.scores[n.idx]
 		if count[n] >= perNode {
 			k.spreadAt(n, banned)
-			k.leaves(func(l *rsc) { l.banWhy(n, "another instance has its place there") })
+			k.leaves(func(l *rsc) { l.banWhy(n, occupied) })
 		} else if s == absent || s < 0 {
 			k.spreadAt(n, banned)
 		}
@@ -282,6 +282,9 @@ func (w *world) applyEach(r *rsc, at []*node, c *colocation) {
 		r.scores = before
 	}
 }
+
+// occupied is why an instance cannot go where there is no room for another one.
+const occupied = "another instance has its place there"
 
 // keepOnly bans every node that does not match one of those.
 func (w *world) keepOnly(r *rsc, at []*node, c *colocation) {

@@ -226,7 +226,7 @@ func (w *world) whyNotStay(r *rsc, from, to *node) string {
 // explainBans says which nodes are closed to an instance, where more than the node's own state is the reason.
 func (w *world) explainBans(r *rsc) {
 	for _, n := range w.nodes {
-		if why, ok := r.bans[n]; ok && n != r.assigned {
+		if why, ok := r.bans[n]; ok && n != r.assigned && why != occupied {
 			w.say(r.id, n, "%s cannot run on %s: %s", r.id, n.name, why)
 		}
 	}

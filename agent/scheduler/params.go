@@ -86,7 +86,8 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 	if digest(now) == k.op.OpDigest || sameButSecrets(now, k.op) {
 		return
 	}
-	if k.op.RestartDigest != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
+	// Only an agent that listed what forces a restart can be asked to reload the rest.
+	if k.op.RestartDigest != "" && k.op.ForceRestart != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
 		if r.reloadOn == nil {
 			r.reloadOn = map[*node]bool{}
 		}

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	primitive ID k=v ...  op.NAME=INTERVAL adds an operation, type=T an agent, the rest are meta attributes
 //	group ID a b ...      and clone ID a k=v ... take what was made before
 //	locate R NODE SCORE, colocate R WITH SCORE, order FIRST THEN [KIND]
-//	meta R k=v            changes a meta attribute
+//	meta R k=v            changes a meta attribute; param R k=v a parameter
 //	fail R NODE OP RC     an operation failed (and its fail count rises)
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
 //	score NODE R N        a promotion score
@@ -130,6 +130,10 @@ func (s *story) command(line string) error {
 			o.Kind = f[3]
 		}
 		conf.Constraints = append(conf.Constraints, &cib.Constraint{Order: o})
+	case "param":
+		k, v, _ := strings.Cut(f[2], "=")
+		r := s.c.Resource(f[1])
+		r.Params = []cib.NVSet{{Pairs: []cib.NVPair{{Name: k, Value: v}}}}
 	case "meta":
 		setMeta(s.c.Resource(f[1]), f[2:])
 	default:

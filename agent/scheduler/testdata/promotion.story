@@ -13,7 +13,6 @@ plan
 nothing to do
 # db:0 stays on a: it has the best score, 11
 # db:1 stays on b: it is the only node that may run it
-# db:1 cannot run on a: another instance has its place there
 # ip stays on a: it is the only node that may run it
 # ip cannot run on b: constraint c-ip-dbs:Promoted wants it with dbs
 
@@ -125,7 +124,6 @@ notify(post-promote) db:1 on b: instances of dbs are told of each other
     after stop ip on a
 # nothing is placed on a: it is in standby
 # db:0 stops on a: no node may run it (a: it is in standby; b: another instance has its place there)
-# db:0 cannot run on b: another instance has its place there
 # db:1 is promoted on b
 # ip moves from a to b: a cannot be used: it is in standby
 # ip cannot run on a: constraint c-ip-dbs:Promoted wants it with dbs
