@@ -88,6 +88,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	if err != nil {
 		return nil, fmt.Errorf("open the cluster's state: %w", err)
 	}
+	n.founded()
 	n.fencer = newFencer(d.opt.Devices, filepath.Join(d.opt.RunDir, "fencing"), n.log)
 	registry := d.opt.Registry
 	if registry == nil {
@@ -116,6 +117,18 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	n.tokens = openTokens(filepath.Join(d.opt.DataDir, "tokens.json"))
 	n.run(contacts)
 	return n, nil
+}
+
+// founded takes the word that makes a node found its cluster out of its configuration, once it has: if it lost its data
+// later it would found another one of the same name and key, whose entries pass for those of the real one's first term.
+func (n *node) founded() {
+	if !n.file.Bootstrap {
+		return
+	}
+	n.file.Bootstrap = false
+	if err := writeJSON(n.d.opt.filePath(), 0o644, n.file); err != nil {
+		n.log.Error("this node would found a second cluster if it lost its data: take \"bootstrap\" out of its configuration", "path", n.d.opt.filePath(), "err", err)
+	}
 }
 
 // run starts the node's loops.
