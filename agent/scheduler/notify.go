@@ -238,7 +238,10 @@ func (w *world) notifyLists(r *rsc) map[string]any {
 	}
 	var nodes []string
 	for _, n := range w.nodes {
-		if s := firstLeafTable(r)[n.idx]; s != absent && n.online && s >= 0 {
+		if n.kind == kindPing || n.kind == kindGuest && !n.wasOnline {
+			continue
+		}
+		if r.scores[n.idx] != absent || n.bundle {
 			nodes = append(nodes, n.name)
 		}
 	}
@@ -248,5 +251,3 @@ func (w *world) notifyLists(r *rsc) map[string]any {
 	}
 	return out
 }
-
-func firstLeafTable(r *rsc) []int { return r.scores }

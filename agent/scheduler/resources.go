@@ -34,7 +34,7 @@ func (w *world) guestNodes() {
 			w.remoteNode(c.ID, kindRemote)
 		case c.Kind == cib.KindPrimitive:
 			// A guest's own primitive may not be in a bundle or a clone: it would not be one machine.
-			if name, ok := w.values(w.ownMeta(c), scope{})["remote-node"]; ok && name != c.ID &&
+			if name, ok := w.ownMeta(c)["remote-node"]; ok && name != c.ID &&
 				(parent == nil || parent.Kind == cib.KindGroup) {
 				w.remoteNode(name, kindGuest)
 			}
@@ -75,13 +75,13 @@ func (w *world) agentOf(c *cib.Resource) cib.Agent {
 	return c.Agent
 }
 
-// ownMeta returns the sets of meta attributes of a resource and its template.
-func (w *world) ownMeta(c *cib.Resource) []cib.NVSet {
-	sets := cib.OrderSets(c.Meta)
+// ownMeta returns the meta attributes of a resource and its template, without what it inherits.
+func (w *world) ownMeta(c *cib.Resource) map[string]string {
+	out := w.values(c.Meta, scope{})
 	if t := w.template(c); t != nil {
-		sets = append(append([]cib.NVSet(nil), sets...), cib.OrderSets(t.Meta)...)
+		w.valuesInto(out, t.Meta, scope{})
 	}
-	return sets
+	return out
 }
 
 // build makes the resource of a configuration element and everything in it. suffix is ":N" inside of a clone.
@@ -147,10 +147,10 @@ func (w *world) unpackMeta(r *rsc) {
 		}
 	}
 	set(r.conf.Meta)
-	r.params = append(r.params, cib.OrderSets(r.conf.Params)...)
+	r.params = append(r.params, precedence(r.conf.Params)...)
 	if t := w.template(r.conf); t != nil && r.primitive() {
 		set(t.Meta)
-		r.params = append(r.params, cib.OrderSets(t.Params)...)
+		r.params = append(r.params, precedence(t.Params)...)
 	}
 	if p := r.parent; p != nil {
 		for k, v := range p.meta {

@@ -11,7 +11,7 @@ func (w *world) findUnfencing() bool {
 		return false
 	}
 	for _, c := range w.cib.Configuration.Primitives() {
-		if w.agentOf(c).Class == "stonith" && w.values(w.ownMeta(c), scope{})["provides"] == "unfencing" {
+		if w.agentOf(c).Class == "stonith" && w.ownMeta(c)["provides"] == "unfencing" {
 			return true
 		}
 	}
