@@ -610,3 +610,24 @@ func TestAPersonCanNotConfirmANodeThatIsHeard(t *testing.T) {
 		t.Fatalf("nobody is told: %+v", last)
 	}
 }
+
+// Which instance of an anonymous clone is on a node changes from plan to plan: the node is told no numbers, so that what
+// was started by one plan is found by the next. Unique instances differ, and keep theirs.
+func TestNodesKnowAnonymousInstancesWithoutTheirNumber(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	anonymous, unique := op(1, "start", "web:1", "b"), op(2, "start", "ip:1", "b")
+	anonymous.Meta = map[string]string{"globally_unique": "false"}
+	unique.Meta = map[string]string{"globally_unique": "true"}
+	w.log = nil
+	w.next(anonymous, unique)
+	w.expectLog("commit record web_last_0+record ip:1_last_0", "send start web b", "send start ip:1 b")
+	if anonymous.Resource != "web:1" {
+		t.Fatal("the plan was changed")
+	}
+	w.answer("web", 4, 0, cib.OpDone)
+	w.answer("ip:1", 5, 0, cib.OpDone)
+	st := w.state("b")
+	if len(st.Resources) != 2 || st.Resources[0].ID != "web" || st.Resources[1].ID != "ip:1" {
+		t.Fatalf("history: %+v", st.Resources)
+	}
+}

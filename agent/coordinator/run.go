@@ -151,6 +151,11 @@ func (c *Core) issue(now time.Time) {
 }
 
 func (c *Core) send(o transition.Order) {
+	if name := historyName(o.Action.Resource, o.Action.Meta); name != o.Action.Resource {
+		a := *o.Action
+		a.Resource = name
+		o.Action = &a
+	}
 	c.effects = append(c.effects, Send{Node: o.Action.Executor(), Order: o})
 }
 
@@ -187,9 +192,11 @@ func opKey(resource, operation string, intervalMS int64) string {
 	return fmt.Sprintf("%s_%s_%d", resource, operation, intervalMS)
 }
 
-// historyName is the name under which a node's history keeps a resource. Instances of anonymous clones share one.
+// historyName is the name by which a node knows a resource, and under which its history keeps it. Instances of anonymous
+// clones go without their number: which of them is on a node changes from plan to plan, and what was started under one
+// number must be found and stopped under any other.
 func historyName(resource string, meta map[string]string) string {
-	if i := strings.LastIndexByte(resource, ':'); i > 0 && meta["globally-unique"] == "false" {
+	if i := strings.LastIndexByte(resource, ':'); i > 0 && meta["globally_unique"] == "false" {
 		return resource[:i]
 	}
 	return resource
