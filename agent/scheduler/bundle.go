@@ -83,10 +83,13 @@ func (w *world) unpackBundle(r *rsc) {
 	}
 	for i := 0; i < count; i++ {
 		p := &replica{number: i}
-		b.replicas = append(b.replicas, p)
 		p.ip = w.bundleMember(r, w.bundleIP(r, i), i)
 		p.container = w.bundleMember(r, w.bundleContainer(r, i), i)
-		if b.inner != nil && p.container != nil {
+		if p.container == nil {
+			continue // its name is taken; the problem has been noted
+		}
+		b.replicas = append(b.replicas, p)
+		if b.inner != nil {
 			w.bundleConnection(r, p)
 		}
 	}
@@ -411,6 +414,13 @@ func (w *world) probeBundle(r *rsc, n *node) bool {
 // bundleParams fills in what is known only when a container has its place.
 func (w *world) bundleParams(t *transition.Action, a *action) {
 	r := a.rsc
+	if a.node.bundle && r.uber().kind == cib.KindBundle {
+		for _, p := range r.uber().bundle.replicas {
+			if p.node == a.node && p.ip != nil {
+				t.Params["pcmk_external_ip"], _ = p.ip.conf.Params[0].Get("ip")
+			}
+		}
+	}
 	if r.guest == nil || t.Params["addr"] != "#uname" || r.container == nil {
 		return
 	}
