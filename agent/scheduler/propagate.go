@@ -84,7 +84,8 @@ func (w *world) update(e *edge, push func(*action)) {
 	if e.flags&needsFirst != 0 && !f.runnable && t.runnable {
 		w.blockAction(t, f.blockedText(), push)
 	}
-	if e.flags&forcesFirst != 0 && t.need && (e.flags&upward != 0 || t.forces()) && (e.flags&ifPromoted == 0 || t.rsc != nil && t.rsc.role == rolePromoted) {
+	if e.flags&forcesFirst != 0 && t.need && (e.flags&upward != 0 || t.forces()) &&
+		(e.flags&ifPromoted == 0 || t.rsc != nil && t.rsc.role == rolePromoted) {
 		if e.flags&upward != 0 {
 			if f.require(t.why) {
 				push(f)
