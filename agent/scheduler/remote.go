@@ -189,6 +189,9 @@ func (w *world) orderInGuest(a *action) {
 		}
 		for _, s := range conn.acting(taskStop) {
 			w.order(a, s, forcesFirst)
+			if a.task == taskStop {
+				w.orderStop(a.rsc, s, 0) // its probes, too, say whether it is there
+			}
 		}
 	default:
 		for _, s := range conn.acting(taskStart) {
