@@ -22,6 +22,7 @@ type fence struct {
 	number         uint64
 	attempt        int
 	since          time.Time
+	delay          time.Duration // priority-fencing-delay, as planned
 	notBefore      time.Time
 	waiters        []waiter
 	detail         string // why the last attempt failed
@@ -47,6 +48,7 @@ func (c *Core) fenceOrdered(now time.Time, a *transition.Action) {
 		c.say("warn", "a node is to be fenced", "node", a.Node, "action", a.Operation, "cause", a.Reason)
 	}
 	f.person, f.cancelled = false, ""
+	f.delay = time.Duration(a.StartDelayMS) * time.Millisecond
 	f.waiters = append(f.waiters, waiter{c.machine, a.ID})
 }
 
@@ -118,7 +120,7 @@ func (c *Core) startFence(now time.Time, f *fence) {
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, Term: c.term, View: c.view.Seq,
 		Timeout: FencingTimeout(c.snap.CIB), Devices: Devices(c.snap.CIB), Levels: Levels(c.snap.CIB, f.target),
-		Live: c.live(), Self: c.cfg.Self, Rand: c.cfg.Rand,
+		Live: c.live(), Self: c.cfg.Self, PriorityDelay: f.delay, Rand: c.cfg.Rand,
 	})
 	c.commit(cib.Change{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
 		Target: f.target, Action: f.action, Origin: f.origin, State: "pending", Started: now.UnixMilli(), Attempt: f.attempt,
