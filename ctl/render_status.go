@@ -125,7 +125,11 @@ func (v statusView) nodes(w io.Writer, st *api.Status) {
 			}
 			fallthrough
 		default:
-			fmt.Fprintf(w, "  * Node %s: %s\n", n.Name, v.state(n))
+			role := ""
+			if n.Role == api.RoleWitness {
+				role = " (witness)"
+			}
+			fmt.Fprintf(w, "  * Node %s%s: %s\n", n.Name, role, v.state(n))
 		}
 	}
 	if len(online) > 0 {

@@ -86,7 +86,8 @@ func TestWitness(t *testing.T) {
 	must(t, c.Load(t.Context(), strings.ReplaceAll(shop, " node3", "")+"clone everywhere many\nprimitive many ocf:paceline:process params command=sleep args=999999\n"))
 	s := await(t, c, "the shop to open", open)
 	says(t, c, "node3", []string{"status"}, "Node node3: online (witness)")
-	fails(t, c, "node1", "", 3*time.Second, []string{"resource", "move", "shop", "node3"}, "node3")
+	fails(t, c, "node1", "", 3*time.Second, []string{"resource", "move", "shop", "node3"}, "node3 is a witness")
+	fails(t, c, "node3", "", 3*time.Second, []string{"node", "standby", "node3"}, "node3 is a witness")
 
 	killed(t, c, cluster.Together(s, "ip", "web"))
 	if s, err = c.Await(t.Context(), "the verdict", func(s *api.Status) bool { return s.Quorum.Quorate }); err != nil {
@@ -101,7 +102,15 @@ func TestWitness(t *testing.T) {
 		}
 	}
 	await(t, c, "two nodes and a witness again", whole)
-	audit(t, c)
+	must(t, c.Node("node3").Kill())
+	await(t, c, "people to be told that the witness is lost", func(s *api.Status) bool {
+		return open(s) && s.Quorum.Votes == 2 && slices.ContainsFunc(s.Problems, func(p api.Problem) bool { return p.Object == "node3" })
+	})
+	says(t, c, "node1", []string{"status"}, "Node node3 (witness): OFFLINE (it is not heard any more", "the witness node3 is not heard")
+	spans, _ := c.Audit() // which takes the clone for active twice, as it is
+	for _, o := range cluster.Overlaps(slices.DeleteFunc(spans, func(s cluster.Span) bool { return strings.HasPrefix(s.Resource, "many") })) {
+		t.Errorf("active twice: %v, and %v", o[0], o[1])
+	}
 	journals, err := c.Journals()
 	must(t, err)
 	for _, e := range journals["node3"] {

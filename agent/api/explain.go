@@ -23,7 +23,7 @@ func (s *Server) explain(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	if node != "" {
-		if _, err := findNode(snap.CIB, node); err != nil {
+		if _, err := s.findNode(ctx, snap.CIB, node); err != nil {
 			return nil, err
 		}
 	}

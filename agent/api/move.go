@@ -41,7 +41,7 @@ func (s *Server) move(ctx context.Context, q *request) (any, error) {
 	before := s.plan(snap.CIB, time.Now())
 	m.from = m.where(before.Active)
 	if r.Node != "" {
-		if _, err := findNode(snap.CIB, r.Node); err != nil {
+		if _, err := s.findNode(ctx, snap.CIB, r.Node); err != nil {
 			return nil, err
 		}
 		if m.from == r.Node {

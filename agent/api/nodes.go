@@ -19,7 +19,7 @@ func nodeMode(attribute, value string) func(*Server, context.Context, *request) 
 		if err != nil {
 			return nil, err
 		}
-		node, err := findNode(snap.CIB, q.PathValue("node"))
+		node, err := s.findNode(ctx, snap.CIB, q.PathValue("node"))
 		if err != nil {
 			return nil, err
 		}
@@ -35,9 +35,16 @@ func nodeMode(attribute, value string) func(*Server, context.Context, *request) 
 	}
 }
 
-func findNode(c *cib.CIB, name string) (*cib.Node, error) {
+func (s *Server) findNode(ctx context.Context, c *cib.CIB, name string) (*cib.Node, error) {
 	if n := c.NodeByName(name); n != nil {
 		return n, nil
+	}
+	if live, err := s.backend.Live(ctx); err == nil {
+		for _, m := range live.Members {
+			if m.Name == name && m.Role == RoleWitness {
+				return nil, Errorf(CodeRefused, "", "%s is a witness: it votes, and runs nothing", name)
+			}
+		}
 	}
 	var names []string
 	for _, n := range c.Configuration.Nodes {
@@ -57,7 +64,7 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := findNode(snap.CIB, r.Node)
+	node, err := s.findNode(ctx, snap.CIB, r.Node)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,17 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 				"see that port 7947 is open between "+live.Coordinator+" and "+n.Name+", and the logs of pacelined on both")
 		}
 	}
+	for _, n := range st.Nodes {
+		if n.Role == RoleWitness && n.State == NodeOffline {
+			what, hint := "", "see whether "+n.Name+" has power and whether its network works"
+			if st.Quorum.Quorate {
+				what = ": without its vote the next node that is lost may take the quorum with it"
+			} else {
+				hint += "; if it is certain that no other part of the cluster runs: paceline cluster force-quorum"
+			}
+			add("witness-lost", SeverityWarning, n.Name, "the witness "+n.Name+" is not heard"+what, hint)
+		}
+	}
 	versions := map[string]bool{}
 	for _, n := range st.Nodes {
 		if n.Version != "" && n.Online {
@@ -70,6 +81,9 @@ func protection(st *Status) Protected {
 	if !st.Quorum.Quorate {
 		add("there is no quorum: %s", orElse(st.Quorum.Reason, "too few voters are heard"))
 	}
+	if st.Stale && st.Revision == 0 {
+		return Protected{Because: no} // this node has no copy of what is configured
+	}
 	no = append(no, st.Fencing.Blocked...)
 	switch {
 	case len(st.Fencing.Blocked) > 0: // said already, with its reason
@@ -92,7 +106,7 @@ func protection(st *Status) Protected {
 		add("a failed node is being fenced")
 	}
 	if able < 2 {
-		add("only %d node can run resources: nothing can take over", able)
+		add("%s can run resources: nothing can take over", map[int]string{0: "no node", 1: "only 1 node"}[able])
 	}
 	if st.Maintenance {
 		add("the cluster is in maintenance mode")

@@ -199,7 +199,7 @@ func (s *Server) cleanup(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	if r.Node != "" {
-		if _, err := findNode(snap.CIB, r.Node); err != nil {
+		if _, err := s.findNode(ctx, snap.CIB, r.Node); err != nil {
 			return nil, err
 		}
 	}

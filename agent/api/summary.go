@@ -116,8 +116,8 @@ func nodes(c *cib.CIB, live Live, p Plan) []Node {
 		out = append(out, node)
 	}
 	for _, m := range live.Members {
-		if seen[m.Name] || m.State != MemberAlive {
-			continue // gossip remembers for a while who was a member once
+		if lostWitness := m.Role == RoleWitness && m.State == MemberFailed; seen[m.Name] || m.State != MemberAlive && !lostWitness {
+			continue // gossip remembers for a while who was a member once; a witness is known from nowhere else
 		}
 		node := Node{Name: m.Name, ID: m.ID, Role: RoleMember}
 		node.fill(m)
@@ -161,12 +161,16 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 		if n.Incarnation == "" {
 			n.Incarnation = ns.Incarnation
 		}
-		if !known {
-			n.Online = member && online
+		if !known && (n.Role == RoleRemote || len(live.Members) == 0) {
+			n.Online = member && online // nobody else can tell
 		}
 	}
 	if member && known && m.State == MemberFailed {
-		n.Cause, n.Since = "it is not heard any more", m.Since // newer than what is committed
+		n.Cause, n.Since = notHeard, m.Since // newer than what is committed
+	}
+	unseen := live.Stale != "" && !n.Online && !known && n.Role != RoleRemote
+	if unseen && member {
+		n.Cause, n.Since = "this node has not heard it", time.Time{}
 	}
 	if n.Role == RoleWitness {
 		// A witness runs nothing, so nothing has to be known of it but whether it is heard.
@@ -175,13 +179,15 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 			n.State = NodeOnline
 		case m.State == MemberLeft:
 			n.State = NodeLeft
+		default:
+			n.Cause = notHeard
 		}
 		return
 	}
 	switch {
 	case fencePending(live, n.Name):
 		n.State = NodeUnclean
-	case ns == nil && alive, member && !(online && joined), alive && !member && !expected:
+	case ns == nil && alive, member && !(online && joined), alive && !member && !expected, member && unseen:
 		n.State = NodePending
 	case ns != nil && member && known && m.State == MemberFailed, planned == string(NodeUnclean):
 		n.State = NodeUnclean
@@ -201,6 +207,8 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 		n.State = NodeOnline
 	}
 }
+
+const notHeard = "it is not heard any more"
 
 func fencePending(live Live, node string) bool {
 	return slices.ContainsFunc(live.Fencing, func(f FencePending) bool { return f.Target == node && f.Action != "on" })

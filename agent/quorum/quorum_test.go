@@ -58,7 +58,7 @@ func TestReasons(t *testing.T) {
 		{Input{Self: "id0", Voters: voters(3, 0b1)}, "1 voter of 3 heard, 2 needed; not heard: n1 and n2"},
 		{Input{Self: "id0", Voters: voters(2, 1), Together: true}, "alone of two: n1 must be confirmed fenced"},
 		{Input{Self: "id0", Voters: voters(2, 1)}, "alone since this node started: it waits for n1"},
-		{Input{Self: "id0"}, "has not joined"},
+		{Input{Self: "id0"}, "no copy of the cluster"},
 	} {
 		if got := Judge(c.in).Reason; !strings.Contains(got, c.want) {
 			t.Errorf("got %q, want %q in it", got, c.want)

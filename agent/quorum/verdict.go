@@ -57,7 +57,7 @@ func Judge(in Input) Verdict {
 	v.Votes = len(heard)
 	switch {
 	case v.Total == 0:
-		v.Reason = "this node does not know the voters: it has not joined a cluster yet"
+		v.Reason = "this node does not know the voters: it has no copy of the cluster's state, and hears no coordinator yet"
 	case v.Votes >= v.Needed && in.Leader != "":
 		v.Quorate = true
 		v.Reason = fmt.Sprintf("%s of %d", plural(v.Votes, "voter"), v.Total)
