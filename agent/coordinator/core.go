@@ -99,7 +99,7 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 		c.elected(now, e)
 	case Viewed:
 		c.view = e.View
-		c.plans = 0
+		c.afresh()
 	case VotersAre:
 		c.votersAre(e)
 	case SessionUp:
@@ -107,7 +107,6 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 	case SessionDown:
 		c.sessionDown(now, e)
 	case Reported:
-		c.plans = 0
 		c.reported(now, e.Result)
 	case FenceReported:
 		c.fenceReported(now, e.Result)
@@ -115,7 +114,7 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 		c.committed(now, e)
 	case Changed:
 		c.adopt(e.Snapshot)
-		c.plans = 0
+		c.afresh()
 		c.replan(e.Why)
 	case FenceAsked:
 		c.fenceAsked(now, e)
@@ -208,6 +207,9 @@ func (c *Core) replan(why string) {
 		c.machine.Abort(why)
 	}
 }
+
+// afresh takes in that something new came from outside: what is planned for it does not wait for the calm.
+func (c *Core) afresh() { c.plans, c.calmTill = 0, time.Time{} }
 
 func (c *Core) say(level, text string, attrs ...any) {
 	c.effects = append(c.effects, Say{Level: level, Text: text, Attrs: attrs})

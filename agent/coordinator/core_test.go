@@ -631,3 +631,107 @@ func TestNodesKnowAnonymousInstancesWithoutTheirNumber(t *testing.T) {
 		t.Fatalf("history: %+v", st.Resources)
 	}
 }
+
+// A broken invariant in the scheduler must not take the daemon down, again and again: it is tried again with pauses, and
+// at once when something changed.
+func TestASchedulerThatPanicsIsTriedAgain(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	broken := 0
+	w.core.cfg.Plan = func(*cib.CIB, time.Time) *scheduler.Result { broken++; panic("an invariant") }
+	w.said = nil
+	w.step(Changed{Snapshot: w.snap, Why: "a test"})
+	if broken != 1 || len(w.said) == 0 || !strings.Contains(w.said[0], "scheduler") {
+		t.Fatalf("planned %d times; people are told %q", broken, w.said)
+	}
+	if w.core.Progress().Idle {
+		t.Fatal("nothing is said to be left to do")
+	}
+	w.sleep(calmPause + time.Second)
+	if broken != 2 {
+		t.Fatalf("planned %d times", broken)
+	}
+	w.core.cfg.Plan = w.plan
+	w.next(op(1, "start", "web", "b"))
+	if len(w.sent) != 1 {
+		t.Fatal("a change that mends it waits")
+	}
+	// A graph that is none is the same kind of fault.
+	w.answer("web", 1, 0, cib.OpDone)
+	w.next(op(1, "start", "web", "b", 2))
+	w.next(&transition.Action{ID: 1, Kind: transition.KindCluster, Operation: "dance", Node: "b"})
+	w.sleep(time.Millisecond)
+	if p := w.core.Progress(); p.Graph != 0 {
+		t.Fatalf("a transition hangs: %+v", p)
+	}
+}
+
+// However long the commit of a time-out takes, it is asked for once, and it comes after what is known of the resource.
+func TestATimeoutIsRecordedOnce(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.answer("web", 41, 0, cib.OpDone)
+	w.next(op(1, "stop", "web", "b"))
+	w.hold, w.log = true, nil
+	w.sleep(29 * time.Second)
+	w.now = w.now.Add(2 * time.Second)
+	for range 5 {
+		w.step(Tick{})
+		w.now = w.now.Add(time.Millisecond)
+	}
+	if len(w.held) != 1 {
+		t.Fatalf("asked for:\n%s", strings.Join(w.log, "\n"))
+	}
+	if !w.wake.IsZero() && !w.wake.After(w.now) {
+		t.Fatal("the Core asks to be woken again and again")
+	}
+	w.hold = false
+	w.release()
+	for _, o := range w.state("b").Resources[0].Ops {
+		if o.Operation == "stop" && o.CallID != "41" {
+			t.Errorf("the failed stop is replayed before the start that it was to end: %+v", o)
+		}
+	}
+}
+
+// A cluster that plans in circles with operations that end well must not do so at full speed either.
+func TestCirclesOfOperationsAreSlowedDown(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	call := int64(0)
+	w.core.cfg.Plan = func(*cib.CIB, time.Time) *scheduler.Result {
+		return &scheduler.Result{Graph: &transition.Graph{Actions: []*transition.Action{op(1, "monitor", "web", "b")}}}
+	}
+	w.step(Changed{Snapshot: w.snap, Why: "a test"})
+	answered := 0
+	for len(w.sent) > answered && answered < 1000 {
+		answered, call = len(w.sent), call+1
+		w.answer("web", call, 0, cib.OpDone)
+	}
+	if answered > 2*calmAfter {
+		t.Fatalf("%d transitions without a pause", answered)
+	}
+	w.status("b", membership.Failed) // what is new does not wait
+	if w.core.calmTill.After(w.now) {
+		t.Fatal("the loss of a node waits")
+	}
+}
+
+// Time passes for the rest of the cluster, too, while a fencing can not succeed.
+func TestABlockedFencingDoesNotHoldUpTheClock(t *testing.T) {
+	w := newWorld(t, "a", "b", "c") // no device at all
+	w.status("c", membership.Failed)
+	w.core.cfg.Plan = func(*cib.CIB, time.Time) *scheduler.Result {
+		w.plans++
+		return &scheduler.Result{Recheck: w.now.Add(time.Minute), Graph: &transition.Graph{Actions: []*transition.Action{
+			{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"}, op(2, "start", "web", "b", 1),
+		}}}
+	}
+	w.step(Changed{Snapshot: w.snap, Why: "a test"})
+	w.plans = 0
+	w.sleep(61 * time.Second)
+	if w.plans != 1 || len(w.sent) != 0 {
+		t.Fatalf("planned %d times after the time of the recheck, sent %v", w.plans, w.sent)
+	}
+	if p := w.core.Progress(); len(p.Fences) != 1 {
+		t.Fatalf("the fencing was given up: %+v", p)
+	}
+}

@@ -121,7 +121,7 @@ func (c *Core) nodeCommit(id, why string, batch []cib.Change) {
 	c.commit(cib.Change{Batch: batch}, func(now time.Time, err error) {
 		delete(c.busy, key)
 		if err == nil {
-			c.plans = 0
+			c.afresh()
 			c.replan(why)
 			c.say("info", why)
 		}
@@ -281,7 +281,7 @@ func (c *Core) sessionUp(now time.Time, e SessionUp) {
 	s := c.session(e.Node)
 	s.opening, s.up, s.why = false, true, ""
 	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
-	c.plans = 0
+	c.afresh()
 	c.dropStalePending(e)
 }
 

@@ -2,11 +2,13 @@ package coordinator
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/scheduler"
 	"paceline/agent/transition"
 	"paceline/resources"
 )
@@ -19,6 +21,13 @@ func (c *Core) advance(now time.Time) {
 	if c.machine != nil {
 		c.expire(now)
 		c.issue(now)
+		if c.held() && !c.recheck.IsZero() {
+			if now.Before(c.recheck) {
+				c.wakeAt(c.recheck)
+			} else {
+				c.replan("time passed")
+			}
+		}
 		if !c.machine.Settled() {
 			c.wakeAt(c.machine.Deadline())
 			return
@@ -39,6 +48,12 @@ func (c *Core) advance(now time.Time) {
 	c.schedule(now)
 }
 
+// held reports whether nothing but fencings keeps the transition from its end: that can last, and time passes meanwhile.
+func (c *Core) held() bool {
+	m := c.machine
+	return !m.Settled() && len(m.Flying(transition.KindResource)) == 0 && len(m.Flying(transition.KindCluster)) == 0
+}
+
 // sessionsSettled reports that every node that is committed as online has a session: orders would reach it.
 func (c *Core) sessionsSettled() bool {
 	for _, st := range c.snap.CIB.Status.Nodes {
@@ -56,7 +71,14 @@ func (c *Core) schedule(now time.Time) {
 		why = "time passed"
 	}
 	c.dirty = ""
-	c.plan, c.planned = c.cfg.Plan(c.snap.CIB, now), c.snap.Revision
+	plan, m, broken := c.makePlan(now)
+	if broken != "" {
+		c.dirty, c.calmTill = why, now.Add(calmPause)
+		c.say("error", "the scheduler broke: nothing is done until it is tried again", "revision", c.snap.Revision, "pause", calmPause, "cause", broken)
+		c.wakeAt(c.calmTill)
+		return
+	}
+	c.plan, c.planned = plan, c.snap.Revision
 	c.recheck = c.plan.Recheck
 	if !c.recheck.IsZero() && !c.recheck.After(now) {
 		c.recheck = now.Add(time.Second)
@@ -74,15 +96,33 @@ func (c *Core) schedule(now time.Time) {
 		c.calmTill, c.plans = now.Add(calmPause), 0
 		c.say("warn", "the cluster plans in circles; it waits before it goes on", "pause", calmPause, "cause", why)
 	}
-	c.graphs++
-	m, err := transition.NewMachine(c.plan.Graph, c.term, c.snap.Revision, c.graphs, c.limits())
-	if err != nil {
-		panic("coordinator: the scheduler's graph is none: " + err.Error())
-	}
 	c.machine = m
 	c.say("info", "a transition starts", "graph", c.graphs, "rev", c.snap.Revision, "actions", c.plan.Graph.Real(), "cause", why)
 	c.issue(now)
 	c.wakeAt(m.Deadline())
+	if m.Settled() {
+		c.wakeAt(now) // it ended in the act: nothing else would happen that ends it
+	}
+}
+
+// makePlan plans, and outlives a broken invariant in the scheduler: the daemon would start again, be elected again and
+// plan the same again, and nobody would be told why. Status plans by itself and shows the fault to people.
+func (c *Core) makePlan(now time.Time) (plan *scheduler.Result, m *transition.Machine, broken string) {
+	defer func() {
+		if r := recover(); r != nil {
+			broken = fmt.Sprintf("%v\n%s", r, debug.Stack())
+		}
+	}()
+	plan = c.cfg.Plan(c.snap.CIB, now)
+	if plan.Graph.Real() == 0 {
+		return plan, nil, ""
+	}
+	c.graphs++
+	m, err := transition.NewMachine(plan.Graph, c.term, c.snap.Revision, c.graphs, c.limits())
+	if err != nil {
+		return nil, nil, err.Error()
+	}
+	return plan, m, ""
 }
 
 func (c *Core) limits() transition.Limits {
@@ -117,6 +157,7 @@ func (c *Core) finish() {
 func (c *Core) issue(now time.Time) {
 	for again := true; again && c.machine != nil; {
 		again = false
+		m := c.machine
 		var intents []cib.Change
 		var after []transition.Order
 		for _, o := range c.machine.Ready(now) {
@@ -141,8 +182,8 @@ func (c *Core) issue(now time.Time) {
 				for _, o := range after {
 					if err == nil {
 						c.send(o)
-					} else if c.machine != nil {
-						c.machine.Fail(o.Action.ID)
+					} else {
+						m.Fail(o.Action.ID)
 					}
 				}
 			})
@@ -226,10 +267,26 @@ func (c *Core) clusterAction(now time.Time, a *transition.Action) {
 	case "clear_failcount":
 		c.commit(cib.Change{Batch: clearFailures(st, a.Resource)}, done)
 	case "lrm_delete":
-		c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: a.Resource}}, done)
+		c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: c.inHistory(st, a.Resource)}}, done)
 	default:
-		panic("coordinator: unknown cluster action " + a.Operation)
+		c.say("error", "nobody knows how to do what the plan asks for", "op", a.Operation, "node", a.Node)
+		m.Fail(a.ID)
 	}
+}
+
+// inHistory is the name under which a node's history has an instance, for actions that do not say whose instance it is.
+func (c *Core) inHistory(st *cib.NodeState, resource string) string {
+	base, _, _ := strings.Cut(resource, ":")
+	name := resource
+	for _, h := range st.Resources {
+		switch h.ID {
+		case resource:
+			return resource
+		case base:
+			name = base
+		}
+	}
+	return name
 }
 
 // clearFailures deletes the fail counts of a resource on a node, of all its operations.
@@ -258,10 +315,27 @@ func (c *Core) expire(now time.Time) {
 		c.say("error", "no result came in time", "res", a.Resource, "op", a.Operation, "node", a.Node)
 		c.record(now, transition.Result{
 			Numbers: transition.Numbers{Term: c.term, Revision: c.snap.Revision, Graph: c.machine.Numbers().Graph, Action: a.ID},
-			Node:    a.Node, Resource: a.Resource, Operation: a.Operation, IntervalMS: a.IntervalMS,
-			RC: int(resources.GenericError), Status: cib.OpTimeout, TargetRC: a.TargetRC, Agent: a.Agent,
+			Node:    a.Node, Resource: historyName(a.Resource, a.Meta), Operation: a.Operation, IntervalMS: a.IntervalMS,
+			CallID: c.newestCall(a.Node, historyName(a.Resource, a.Meta)),
+			RC:     int(resources.GenericError), Status: cib.OpTimeout, TargetRC: a.TargetRC, Agent: a.Agent,
 			ExitReason: fmt.Sprintf("the node gave no result within %v", a.Budget()+transition.Grace),
 			StartedMS:  now.Add(-a.Budget()).UnixMilli(), Digest: a.Digest, RestartDigest: a.RestartDigest,
 		}, a)
 	}
+}
+
+// newestCall is the number of the newest operation that is recorded of a resource on a node. A time-out that the
+// coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
+func (c *Core) newestCall(node, resource string) int64 {
+	var newest int64
+	if st := c.stateByName(node); st != nil {
+		for _, h := range st.Resources {
+			for _, op := range h.Ops {
+				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && h.ID == resource {
+					newest = max(newest, id)
+				}
+			}
+		}
+	}
+	return newest
 }

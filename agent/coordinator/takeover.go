@@ -123,9 +123,11 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 		t.taking = false
 		if e.Err != nil {
 			t.say("error", "the takeover failed", "err", e.Err)
-			t.wakes = append(t.wakes, now.Add(fenceRetryMin))
-		} else {
-			t.fence = nil
+			if t.fence != nil {
+				t.fence.notBefore = now.Add(fenceRetryMin)
+			}
+		} else { // the next look at the voters says so, too; until then the peer is not to be fenced again
+			t.fence, t.together = nil, false
 		}
 	}
 	t.decide(now)
@@ -234,6 +236,12 @@ func (t *Takeover) ended(now time.Time, f *fence, d fencing.Done) {
 		f.detail, f.blocked = d.Detail, d.Blocked
 		f.notBefore = now.Add(min(fenceRetryMin<<min(f.attempt-1, 6), fenceRetryMax))
 		t.say("error", "a fencing failed", "node", f.target, "attempt", f.attempt, "cause", d.Detail)
+		return
+	}
+	if v := t.Verdict(); t.leader != "" || v.Takeover == "" || t.nodeByID(v.Takeover) != f.target {
+		// Fenced, yes, but not in time: the pair goes on, or the peer has started again since and may lead by now.
+		t.say("warn", "the other voter was fenced and is back: there is nothing to take over", "node", f.target, "device", d.Device)
+		t.fence = nil
 		return
 	}
 	t.takeOver(now, cib.FenceEvent{

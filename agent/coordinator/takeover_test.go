@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -163,5 +164,48 @@ func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
 	both.together("id-b")
 	if d := both.fences[0].Order.Delay; d != 2*time.Second {
 		t.Error("what is configured should rule, and no more:", d)
+	}
+}
+
+// A fencing that succeeds when the pair has found together again, or after the peer is back from it, takes nothing over.
+func TestASuccessThatComesTooLateTakesNothingOver(t *testing.T) {
+	for name, back := range map[string]func(*pair){
+		"a leader is elected": func(p *pair) { p.peer(membership.Alive); p.leader("id-b") },
+		"the peer is heard":   func(p *pair) { p.peer(membership.Alive) },
+	} {
+		p := newPair(t, device(&cib.CIB{}))
+		p.together("id-a")
+		back(p)
+		p.fenced(true)
+		if len(p.takes) != 0 {
+			t.Errorf("%s: took over: %+v", name, p.takes)
+		}
+	}
+}
+
+func TestATakeoverFencesOnce(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	p.fenced(true)
+	p.step(TakenOver{})
+	p.step(Tick{})
+	if len(p.fences) != 1 {
+		t.Fatalf("the peer that was taken over from is fenced again: %+v", p.fences)
+	}
+	// One that failed is tried again, with a pause.
+	p = newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	for range 3 {
+		p.fenced(true)
+		n := len(p.fences)
+		p.step(TakenOver{Err: errors.New("a test")})
+		if len(p.fences) != n {
+			t.Fatal("fenced again at once")
+		}
+		p.now = p.wake
+		p.step(Tick{})
+		if len(p.fences) != n+1 {
+			t.Fatal("given up")
+		}
 	}
 }

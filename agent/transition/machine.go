@@ -233,9 +233,14 @@ func (m *Machine) Aborted() string { return m.aborted }
 // Numbers returns term, revision and number of the transition.
 func (m *Machine) Numbers() Numbers { return m.numbers }
 
-// Expired returns the actions in flight whose deadline has passed, by ID. The caller makes a result of each.
+// Expired returns the actions in flight whose deadline has passed, by ID, and each only once: the caller makes a result of
+// it, and ends the action when that is committed.
 func (m *Machine) Expired(now time.Time) []*Action {
-	return m.flying(func(a *Action) bool { d, ok := m.deadline[a.ID]; return ok && !now.Before(d) })
+	out := m.flying(func(a *Action) bool { d, ok := m.deadline[a.ID]; return ok && !now.Before(d) })
+	for _, a := range out {
+		delete(m.deadline, a.ID)
+	}
+	return out
 }
 
 // OnNode returns the actions in flight that the node carries out, by ID: what is lost with it.
