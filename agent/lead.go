@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
@@ -40,6 +41,9 @@ func (n *node) leadLoop() {
 			end()
 			n.mu.Lock()
 			n.leader = l
+			if l.LeaderID != "" && l.LeaderID != n.d.id.ID {
+				n.fenced = nil // another has led since: what was confirmed before is not the newest that is known of the peer
+			}
 			n.mu.Unlock()
 			n.tellTakeover(n.leaderIs())
 			n.d.notify.poke()
@@ -58,12 +62,12 @@ func (n *node) leadLoop() {
 
 // lead coordinates for one term.
 func (n *node) lead(ctx context.Context, term uint64) {
-	barrier, cancel := context.WithTimeout(ctx, barrierTimeout)
-	err := n.store.Barrier(barrier)
-	cancel()
-	if err != nil {
-		n.log.Warn("the election could not be taken up", "term", term, "err", err)
-		return
+	for !n.caughtUp(ctx, term) {
+		select { // a leader that does not coordinate keeps everybody else from it, too
+		case <-ctx.Done():
+			return
+		case <-time.After(barrierPause):
+		}
 	}
 	out := &outside{n}
 	r := coordinator.NewRunner(coordinator.Config{
@@ -84,6 +88,17 @@ func (n *node) lead(ctx context.Context, term uint64) {
 	r.Run(ctx, coordinator.Elected{
 		Term: term, Snapshot: n.snapshot(), View: view, Voters: n.voterIDs(), Fenced: fenced,
 	})
+}
+
+// caughtUp waits, for a while, until everything that was committed before the election is applied here.
+func (n *node) caughtUp(ctx context.Context, term uint64) bool {
+	ctx, cancel := context.WithTimeout(ctx, barrierTimeout)
+	defer cancel()
+	err := n.store.Barrier(ctx)
+	if err != nil {
+		n.log.Warn("the election could not be taken up yet", "term", term, "err", err)
+	}
+	return err == nil
 }
 
 func (n *node) snapshot() coordinator.Snapshot {

@@ -14,6 +14,8 @@ const (
 	closeTimeout = 5 * time.Second
 	// barrierTimeout bounds how long a new leader takes to apply what was committed before it.
 	barrierTimeout = 10 * time.Second
+	// barrierPause spaces attempts of a new leader to do so.
+	barrierPause = 200 * time.Millisecond
 	// contactEvery is the pause between attempts to reach members while none is known.
 	contactEvery = 500 * time.Millisecond
 	// joinTimeout bounds a join from the command line: contact, admission, first contact by gossip.

@@ -221,6 +221,8 @@ func (r *Runner) open(ctx context.Context, e OpenSession) {
 	if ctx.Err() != nil {
 		r.mu.Unlock()
 		s.Close()
+		for range s.Events() { // whoever fills it waits for its reader
+		}
 		return
 	}
 	old := r.sessions[e.Node]
@@ -237,9 +239,19 @@ func (r *Runner) open(ctx context.Context, e OpenSession) {
 			}
 			break
 		}
-		r.Post(ctx, ev)
+		// What an older session still holds is not told: the node says again, in the session that follows, what was not
+		// acknowledged. So no result of an earlier boot is taken for one of the boot that has joined since.
+		if r.current(e.Node, live) {
+			r.Post(ctx, ev)
+		}
 	}
 	s.Close()
+}
+
+func (r *Runner) current(node string, s *liveSession) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sessions[node] == s
 }
 
 // drop forgets a session and closes it. With s given it does so only if s is still the node's session.
