@@ -632,6 +632,27 @@ func TestNodesKnowAnonymousInstancesWithoutTheirNumber(t *testing.T) {
 	}
 }
 
+// Agents learn from meta attributes what they are notified of.
+func TestANotificationTellsItsListsToTheAgent(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	n := op(1, "notify", "web:1", "b")
+	n.Notify, n.Meta = "pre-start", map[string]string{"globally_unique": "false"}
+	n.NotifyLists = map[string]any{"start": [][]string{{"web:0", "a"}, {"web:2", "c"}}, "promoted": [][]string{{"web:1", "b"}}, "inactive": []string{"web:0"}}
+	w.next(n)
+	meta := w.sent[0].Order.Action.Meta
+	for k, want := range map[string]string{
+		"notify_type": "pre", "notify_operation": "start", "notify_start_resource": "web:0 web:2", "notify_start_uname": "a c",
+		"notify_promoted_uname": "b", "notify_master_resource": "web:1", "notify_inactive_resource": "web:0", "notify_stop_uname": "",
+	} {
+		if got, ok := meta[k]; got != want || !ok {
+			t.Errorf("%s: %q, want %q", k, got, want)
+		}
+	}
+	if len(n.Meta) != 1 {
+		t.Error("the plan was changed")
+	}
+}
+
 // A broken invariant in the scheduler must not take the daemon down, again and again: it is tried again with pauses, and
 // at once when something changed.
 func TestASchedulerThatPanicsIsTriedAgain(t *testing.T) {

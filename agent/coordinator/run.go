@@ -192,11 +192,12 @@ func (c *Core) issue(now time.Time) {
 }
 
 func (c *Core) send(o transition.Order) {
-	if name := historyName(o.Action.Resource, o.Action.Meta); name != o.Action.Resource {
-		a := *o.Action
-		a.Resource = name
-		o.Action = &a
+	a := *o.Action
+	a.Resource = historyName(a.Resource, a.Meta)
+	if a.Operation == resources.Notify {
+		a.Meta = notifyMeta(&a)
 	}
+	o.Action = &a
 	c.effects = append(c.effects, Send{Node: o.Action.Executor(), Order: o})
 }
 
