@@ -653,6 +653,20 @@ func TestANotificationTellsItsListsToTheAgent(t *testing.T) {
 	}
 }
 
+// An agent that can not take a notification, or fails in it, keeps nobody from starting.
+func TestAFailedNotificationHoldsNothingUp(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	n := op(1, "notify", "web:1", "b")
+	n.Meta = map[string]string{"globally_unique": "false"}
+	w.next(n, op(2, "start", "db", "a", 1))
+	w.log = nil
+	w.answer("web", 4, 3, cib.OpDone)
+	w.expectLog("commit record db_last_0", "send start db a")
+	if len(w.acks) != 1 {
+		t.Fatal("the node keeps the result for ever")
+	}
+}
+
 // A broken invariant in the scheduler must not take the daemon down, again and again: it is tried again with pauses, and
 // at once when something changed.
 func TestASchedulerThatPanicsIsTriedAgain(t *testing.T) {

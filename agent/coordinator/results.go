@@ -102,7 +102,7 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		return
 	}
 	good := succeeded(r)
-	c.commit(cib.Change{Batch: c.resultChanges(now, st, r, good)}, func(now time.Time, err error) {
+	recorded := func(_ time.Time, err error) {
 		if err != nil {
 			if action != nil {
 				m.Fail(action.ID)
@@ -114,7 +114,9 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		}
 		text := describe(r)
 		switch {
-		case action != nil && good:
+		case action != nil && (good || r.Operation == resources.Notify):
+			// A notification asks for nothing. If one that failed held up what comes after it, the next plan would ask for the
+			// same again: many agents answer that they do not know the operation.
 			m.Confirm(action.ID)
 		case action != nil:
 			m.Fail(action.ID)
@@ -131,7 +133,13 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		default:
 			c.say("warn", text, "node", r.Node, "res", r.Resource, "op", r.Operation, "rc", r.RC, "reason", r.ExitReason)
 		}
-	})
+	}
+	changes := c.resultChanges(now, st, r, good)
+	if len(changes) == 0 { // of a notification nothing is kept
+		recorded(now, nil)
+		return
+	}
+	c.commit(cib.Change{Batch: changes}, recorded)
 }
 
 // succeeded reports whether the result is what was expected.
