@@ -257,7 +257,7 @@ func (n *node) apply(ctx context.Context, cmd api.Command) (api.Applied, error) 
 	var conflict *store.Conflict
 	switch {
 	case errors.As(err, &conflict):
-		return api.Applied{}, api.Errorf(api.CodeConflict, "commit", "%v", err).WithHint("look at what changed (paceline configure commit-history) and try again")
+		return api.Applied{}, api.Errorf(api.CodeConflict, "", "%v", conflict).WithHint("look at what changed (paceline configure commit-history) and try again")
 	case errors.Is(err, store.ErrNotLeader):
 		return api.Applied{}, api.Errorf(api.CodeNoCoordinator, "commit", "%v", err)
 	case err != nil:
