@@ -667,6 +667,15 @@ func TestAFailedNotificationHoldsNothingUp(t *testing.T) {
 	}
 }
 
+func TestFailuresThatAreNotThereAreCleared(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(&transition.Action{ID: 1, Kind: transition.KindCluster, Operation: "clear_failcount", Resource: "web", Node: "b"}, op(2, "start", "db", "a", 1))
+	w.sleep(time.Millisecond)
+	if len(w.sent) != 1 {
+		t.Fatal("what comes after it is held up")
+	}
+}
+
 // A broken invariant in the scheduler must not take the daemon down, again and again: it is tried again with pauses, and
 // at once when something changed.
 func TestASchedulerThatPanicsIsTriedAgain(t *testing.T) {

@@ -166,6 +166,7 @@ func (c *Core) issue(now time.Time) {
 				c.fenceOrdered(now, o.Action)
 			case o.Action.Kind == transition.KindCluster:
 				c.clusterAction(now, o.Action)
+				again = true // there may have been nothing to do
 			case !c.isUp(o.Action.Executor()):
 				c.machine.Fail(o.Action.ID)
 				c.replan("there is no session to " + o.Action.Executor())
@@ -266,7 +267,12 @@ func (c *Core) clusterAction(now time.Time, a *transition.Action) {
 			ID: st.ID, Uname: st.Uname, Join: "down", Expected: "down", CRMD: "offline", Since: now.UnixMilli(), Cause: "left in good order",
 		}}, done)
 	case "clear_failcount":
-		c.commit(cib.Change{Batch: clearFailures(st, a.Resource)}, done)
+		changes := clearFailures(st, a.Resource)
+		if len(changes) == 0 {
+			m.Confirm(a.ID)
+			return
+		}
+		c.commit(cib.Change{Batch: changes}, done)
 	case "lrm_delete":
 		c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: c.inHistory(st, a.Resource)}}, done)
 	default:
