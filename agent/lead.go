@@ -69,7 +69,7 @@ func (n *node) lead(ctx context.Context, term uint64) {
 		case <-time.After(barrierPause):
 		}
 	}
-	out := &outside{n}
+	out := &outside{n, term}
 	r := coordinator.NewRunner(coordinator.Config{
 		Self: n.file.Node, SelfID: n.d.id.ID, Timing: n.profile.timing, Plan: scheduler.Plan, Rand: n.rand(),
 	}, out, n.log, n.d.notify.poke)
@@ -117,10 +117,13 @@ func (n *node) voterIDs() []string {
 }
 
 // outside is what the coordinator acts through.
-type outside struct{ n *node }
+type outside struct {
+	n    *node
+	term uint64 // commits of another are refused
+}
 
 func (o *outside) Apply(ctx context.Context, ch cib.Change) (coordinator.Snapshot, error) {
-	if _, err := o.n.store.Apply(ctx, store.Command{Change: ch, User: "coordinator"}); err != nil {
+	if _, err := o.n.store.Apply(ctx, store.Command{Change: ch, User: "coordinator", Term: o.term}); err != nil {
 		return coordinator.Snapshot{}, err
 	}
 	return o.n.snapshot(), nil

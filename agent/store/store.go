@@ -61,6 +61,9 @@ type Command struct {
 	BaseRevision uint64
 	User         string
 	Message      string
+	// Term, if not 0, is the term that the command was decided in: a leader of another term refuses it as not the leader. A
+	// coordinator that lost its leadership, and does not know it yet, commits nothing in the name of the next.
+	Term uint64
 	// RequestID makes a repetition of the command harmless: the first of the same id counts, among the last RequestsMax.
 	RequestID string
 }
@@ -290,10 +293,11 @@ func (s *Store) Apply(ctx context.Context, c Command) (Applied, error) {
 	}
 	var out outcome // written before the operation ends, read only when it has
 	err = s.operate(ctx, what, func(r *run, bound time.Duration) error {
-		if r.raft.Load().State() != raft.Leader {
+		node := r.raft.Load()
+		if node.State() != raft.Leader || c.Term != 0 && node.CurrentTerm() != c.Term {
 			return raft.ErrNotLeader
 		}
-		future := r.raft.Load().Apply(data, bound)
+		future := node.Apply(data, bound)
 		if err := future.Error(); err != nil {
 			return err
 		}

@@ -25,6 +25,27 @@ func bubble(t *testing.T, test func(t *testing.T, l *lab)) {
 	})
 }
 
+// A coordinator of an earlier term commits nothing, even if its node leads again.
+func TestACommandOfAnotherTermIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		n := l.form("a")
+		n.commit("batch-limit", "10")
+		term := n.Snapshot().Term
+		if _, err := n.try(Command{Change: option("batch-limit", "11"), Term: term}); err != nil {
+			t.Fatal("a command of the present term:", err)
+		}
+		n.kill()
+		n.start(false)
+		l.awaitLeader("a")
+		if _, err := n.try(Command{Change: option("batch-limit", "12"), Term: term}); !errors.Is(err, ErrNotLeader) {
+			t.Fatalf("a command of term %d was taken in another: %v", term, err)
+		}
+		if got := n.option("batch-limit"); got != "11" {
+			t.Fatalf("batch-limit is %q", got)
+		}
+	})
+}
+
 func TestOneVoterCommitsAndRemembers(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		n := l.form("a")
