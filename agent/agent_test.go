@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -508,5 +509,25 @@ func TestLeavingForGood(t *testing.T) {
 	s.await(s.other(st.Coordinator), "two again", func(st *api.Status) bool { return online(st) == 2 && st.Quorum.Total == 2 && where(st, "web") != "" })
 	if len(s.fenced) != 0 {
 		t.Fatal("fenced who left in good order:", s.fenced)
+	}
+}
+
+// Nothing hangs: a confirmation that can not help is answered at once, and not after the time-out of a fencing.
+func TestAWordThatGivesNoQuorumIsRefused(t *testing.T) {
+	canListen(t)
+	s := newSite(t, "a", "b", "c")
+	s.form("a", "b", "c")
+	s.await("a", "three voters", func(st *api.Status) bool { return online(st) == 3 && st.Quorum.Total == 3 })
+	s.cut("b")
+	s.cut("c")
+	s.await("a", "the lone one to say that it has no quorum", func(st *api.Status) bool {
+		return st.Stale && st.Quorum.Votes == 1 && st.Quorum.Total == 3
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := s.nodes["a"].client.Fence(ctx, api.FenceRequest{Node: "b", Confirmed: true, Yes: true})
+	var refused *api.Error
+	if !errors.As(err, &refused) || refused.Code != api.CodeRefused && refused.Code != api.CodeNoCoordinator {
+		t.Fatalf("got %v", err)
 	}
 }

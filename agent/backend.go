@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -100,12 +101,7 @@ func (n *node) isLeader() bool {
 }
 
 func (n *node) isVoter() bool {
-	for _, id := range n.voterIDs() {
-		if id == n.d.id.ID {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(n.voterIDs(), n.d.id.ID)
 }
 
 func (n *node) role() string {
@@ -328,6 +324,10 @@ func (b backend) Fence(ctx context.Context, req api.FenceRequest) (api.FenceRepl
 	began := time.Now()
 	if r == nil {
 		if req.Confirmed { // alone of two: the person's word is what it waits for
+			if why := n.wordUseless(req.Node); why != "" {
+				return api.FenceReply{}, api.Errorf(api.CodeRefused, "confirm that "+req.Node+" is off", "%s", why).
+					WithHint("paceline status says what this node waits for; paceline cluster force-quorum is the last resort")
+			}
 			n.tellTakeover(coordinator.FenceConfirmed{Target: req.Node, Origin: origin})
 			return n.waitFence(ctx, req, fencing.Off, began)
 		}
@@ -340,6 +340,21 @@ func (b backend) Fence(ctx context.Context, req api.FenceRequest) (api.FenceRepl
 		r.Post(ctx, coordinator.FenceAsked{Target: req.Node, Action: action, Origin: origin})
 	}
 	return n.waitFence(ctx, req, action, began)
+}
+
+// wordUseless says why a person's confirmation changes nothing while nobody coordinates; "" if it does.
+func (n *node) wordUseless(target string) string {
+	n.mu.Lock()
+	total := n.verdict.verdict.Total
+	n.mu.Unlock()
+	m, known := n.currentView().Member(target)
+	switch {
+	case known && m.Status == membership.Alive:
+		return target + " is heard right now"
+	case total != 2:
+		return fmt.Sprintf("there is no coordinator, and one death confirmed gives none: there are %d voters (%s)", total, n.verdictText())
+	}
+	return ""
 }
 
 // waitFence waits for the end of a fencing that began not before since to be committed; of a confirmation, for its own.

@@ -129,39 +129,6 @@ func LoadFile(path string) (File, error) {
 	return f, nil
 }
 
-// writeJSON replaces a file as a whole, and has it on disk before it returns.
-func writeJSON(path string, mode fs.FileMode, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeFile(path, mode, append(data, '\n'))
-}
-
-func writeFile(path string, mode fs.FileMode, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err = f.Write(data); err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
-}
-
 // identity is who this daemon is.
 type identity struct {
 	ID          string // of the node: kept in the data directory

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -283,7 +284,7 @@ func (n *node) rememberPeers(v membership.View) {
 			addrs = append(addrs, net.JoinHostPort(m.Addr, strconv.Itoa(int(m.Port))))
 		}
 	}
-	if len(addrs) == 0 || equal(addrs, n.recallPeers()) {
+	if len(addrs) == 0 || slices.Equal(addrs, n.recallPeers()) {
 		return
 	}
 	if err := writeJSON(n.peersPath(), 0o640, addrs); err != nil {

@@ -95,7 +95,7 @@ func (n *node) takeoverEffect(e coordinator.Effect, timer *time.Timer) {
 			timer.Reset(max(time.Until(e.At), time.Millisecond))
 		}
 	case coordinator.Say:
-		n.log.Log(n.ctx, logLevel(e.Level), e.Text, e.Attrs...)
+		e.Log(n.ctx, n.log)
 	}
 }
 

@@ -164,7 +164,7 @@ func (r *Runner) step(ctx context.Context, timer *time.Timer, ev Event) {
 		case Wake:
 			timer.Reset(wait(now, e.At))
 		case Say:
-			r.log.Log(ctx, level(e.Level), e.Text, e.Attrs...)
+			e.Log(ctx, r.log)
 		}
 	}
 	r.changed()
@@ -178,16 +178,13 @@ func wait(now, at time.Time) time.Duration {
 	return max(at.Sub(now), time.Millisecond)
 }
 
-func level(name string) slog.Level {
-	switch name {
-	case "debug":
-		return slog.LevelDebug
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
+// Log writes what is to be said as one line of the log. A level that has no name counts as info.
+func (s Say) Log(ctx context.Context, log *slog.Logger) {
+	var level slog.Level
+	if level.UnmarshalText([]byte(s.Level)) != nil {
+		level = slog.LevelInfo
 	}
-	return slog.LevelInfo
+	log.Log(ctx, level, s.Text, s.Attrs...)
 }
 
 // with does something with a node's session. Sending must not hold up the loop: sessions queue by themselves; one that
