@@ -15,15 +15,6 @@ func TestBaseID(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"web", "webserver", "vip", "db"}
-	for in, want := range map[string]string{"webservr": "webserver", "wed": "web", "vpi": "vip", "x": "", "storage": ""} {
-		if got := nearest(in, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 // What counts as a failure is what people are told; the rest is how operations normally end.
 func TestFailed(t *testing.T) {
 	for _, c := range []struct {

@@ -43,7 +43,7 @@ func findResource(c *cib.Configuration, id string) (target, error) {
 	}
 	if !walk(c.Resources, nil) {
 		e := Errorf(CodeNotFound, "", "there is no resource %q", id)
-		if near := nearest(id, resourceIDs(c)); near != "" {
+		if near := cib.Near(id, resourceIDs(c)); near != "" {
 			return t, e.WithHint("did you mean %s? `paceline status` lists them all", near)
 		}
 		return t, e.WithHint("`paceline status` lists them")
@@ -273,36 +273,4 @@ func inHistory(c *cib.CIB, id string) bool {
 		}
 	}
 	return false
-}
-
-// nearest returns the name that differs least from a wrong one, if it is near enough to be meant.
-func nearest(wrong string, names []string) string {
-	best, bestD := "", 3
-	for _, n := range names {
-		if d := distance(wrong, n); d < bestD && d < len(n) {
-			best, bestD = n, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to add, drop or replace between two names (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
