@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"paceline/resources"
 	"paceline/resources/procfs"
 )
 
@@ -23,7 +24,7 @@ type notes struct {
 
 type note struct {
 	Operation string    `json:"operation"`
-	Root      procfs.ID `json:"root"`
+	Root      procfs.ID `json:"root"` // zero until the process is known
 	Mark      string    `json:"mark"`
 }
 
@@ -60,7 +61,19 @@ func (n *notes) settle(ctx context.Context, resource string) error {
 	}
 	defer os.Remove(file)
 	var old note
-	if json.Unmarshal(b, &old) != nil || !old.Root.Alive() {
+	if json.Unmarshal(b, &old) != nil {
+		return nil // written whole or not at all: this is none of ours
+	}
+	if old.Root.PID == 0 { // the daemon was gone before it knew the process
+		found, err := procfs.Marked(old.Mark)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			old.Root = found[0].ID
+		}
+	}
+	if !old.Root.Alive() {
 		return nil
 	}
 	if err := old.Root.Wait(ctx); err == nil {
@@ -76,15 +89,46 @@ func (n *notes) settle(ctx context.Context, resource string) error {
 	return fmt.Errorf("the %s that an earlier daemon began did not end and was killed%s", old.Operation, what)
 }
 
-// begin notes an operation, and returns how to forget it. Failing to write costs only that protection.
-func (n *notes) begin(resource, operation string, t procfs.Tree) func() {
-	if n.dir == "" || operation == "meta-data" {
-		return func() {}
+// noted is the note of one operation. Failing to write it costs only the protection that it gives. The zero value does nothing.
+type noted struct {
+	file string
+	note note
+}
+
+// begin notes an operation that is about to begin. It is written before its process exists: a daemon that ends in between has
+// left the mark by which the next one finds the process.
+func (n *notes) begin(resource, operation, mark string) noted {
+	if n.dir == "" || operation == resources.MetaDataOp {
+		return noted{}
 	}
-	file := n.file(resource)
-	b, err := json.Marshal(note{Operation: operation, Root: t.Root, Mark: t.Mark})
-	if err != nil || os.WriteFile(file, b, 0o600) != nil {
-		return func() {}
+	d := noted{n.file(resource), note{Operation: operation, Mark: mark}}
+	d.write()
+	return d
+}
+
+// began completes the note with the process.
+func (d noted) began(root procfs.ID) {
+	if d.file != "" {
+		d.note.Root = root
+		d.write()
 	}
-	return func() { _ = os.Remove(file) }
+}
+
+// forget removes the note.
+func (d noted) forget() {
+	if d.file != "" {
+		_ = os.Remove(d.file)
+	}
+}
+
+// write replaces the file in one step, so that a reader sees the whole of a note or none.
+func (d noted) write() {
+	b, err := json.Marshal(d.note)
+	if err != nil {
+		return
+	}
+	fresh := d.file + ".new"
+	if os.WriteFile(fresh, b, 0o600) != nil || os.Rename(fresh, d.file) != nil {
+		_ = os.Remove(fresh)
+	}
 }

@@ -114,6 +114,8 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	}
 	mark := fmt.Sprintf("PACELINE_OPERATION=%s/%s/%d.%d.%d", strings.ReplaceAll(req.Resource, "\x00", ""), req.Operation,
 		os.Getpid(), r.counter.Add(1), time.Now().UnixNano())
+	noted := r.notes.begin(req.Resource, req.Operation, mark)
+	defer noted.forget()
 	group := r.cgroups.make()
 	defer r.cgroups.release(group)
 	cmd, streams, err := start(ctx, exec.Cmd{
@@ -134,8 +136,7 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	if p, err := procfs.Stat(cmd.Process.Pid); err == nil { // our child: not reaped yet, so it has an entry
 		tree.Root = p.ID
 	}
-	forget := r.notes.begin(req.Resource, req.Operation, tree)
-	defer forget()
+	noted.began(tree.Root)
 
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()

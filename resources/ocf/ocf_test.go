@@ -3,11 +3,14 @@ package ocf
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -285,7 +288,7 @@ func TestBackgroundKeepsPipes(t *testing.T) {
 
 // The next daemon waits for an operation that the one before left running.
 func TestEarlierDaemonsOperation(t *testing.T) {
-	r := agents(t, map[string]string{"slow": "#!/bin/sh\n[ -p $OCF_RESKEY_gate ] && read x <$OCF_RESKEY_gate\necho $1 >>$OCF_RESKEY_log\n"})
+	r := agents(t, map[string]string{"slow": "#!/bin/sh\n[ -p \"$OCF_RESKEY_gate\" ] && read x <$OCF_RESKEY_gate\necho $1 >>$OCF_RESKEY_log\n"})
 	dir := t.TempDir()
 	gate, log := filepath.Join(dir, "gate"), filepath.Join(dir, "log")
 	if err := unix.Mkfifo(gate, 0o600); err != nil {
@@ -313,6 +316,47 @@ func TestEarlierDaemonsOperation(t *testing.T) {
 	}
 	if b, _ := os.ReadFile(log); string(b) != "monitor\n" {
 		t.Errorf("log is %q", b)
+	}
+}
+
+// A daemon that was killed between the note and the process, or before it knew the process, leaves a note with a mark only.
+func TestNoteWithoutProcess(t *testing.T) {
+	r := agents(t, map[string]string{"note": "#!/bin/sh\nexit 0\n"})
+	const mark = "PACELINE_OPERATION=r1/start/of-an-earlier-daemon"
+	cmd := exec.Command("/bin/sleep", "551008")
+	cmd.Env = []string{mark}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.notes.begin("r1", "start", mark)
+	req := request("note", "monitor")
+	req.Timeout = 100 * time.Millisecond
+	if res := run(t, r, req); !res.TimedOut || !strings.Contains(res.Reason,
+		"the start that an earlier daemon began did not end and was killed while running \"/bin/sleep 551008") {
+		t.Errorf("got %+v", res)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the process was left to end by itself")
+	}
+	r.notes.begin("r2", "start", "PACELINE_OPERATION=r2/start/never-came-to-be")
+	req = request("note", "monitor")
+	req.Resource = "r2"
+	if res := run(t, r, req); res.Code != resources.OK {
+		t.Errorf("a note whose process never came to be: got %+v", res)
+	}
+}
+
+// The note of an operation is there before its process.
+func TestNoteComesFirst(t *testing.T) {
+	r := agents(t, map[string]string{"look": "#!/bin/sh\ncat $OCF_RESKEY_note\n"})
+	res := run(t, r, request("look", "start", "note", r.notes.file("r1")))
+	var n note
+	if err := json.Unmarshal([]byte(res.Output), &n); err != nil || n.Operation != "start" || !strings.HasPrefix(n.Mark, "PACELINE_OPERATION=r1/start/") {
+		t.Errorf("the agent found the note %+v, %v", res, err)
+	}
+	if exists(r.notes.file("r1")) {
+		t.Error("the note outlives the operation")
 	}
 }
 
