@@ -12,9 +12,10 @@ import (
 
 // command is one row of the table.
 type command struct {
-	path     string // "resource move"
-	short    string // one line, without a full stop
-	long     string // what it guarantees, when to use it
+	path     string   // "resource move"
+	aliases  []string // other names in the same level, as other shells have them ("migrate")
+	short    string   // one line, without a full stop
+	long     string   // what it guarantees, when to use it
 	args     []arg
 	flags    []flag
 	examples []string
@@ -30,7 +31,8 @@ type arg struct {
 	name     string
 	kind     argKind
 	optional bool
-	repeat   bool // the last may be given several times
+	repeat   bool     // the last may be given several times
+	values   []string // with argChoice: the words that may stand here; the command itself refuses others
 }
 
 // argKind says what an argument names, for completion.
@@ -42,8 +44,12 @@ const (
 	argResource
 	argFile
 	argRevision
-	argMethod // replace, update
-	argShell
+	argChoice // one of arg.values
+	argObject // any object of the configuration: resource, constraint, template, tag, node ...
+	argTicket
+	argAgent  // [CLASS:[PROVIDER:]]TYPE
+	argClass  // a class of agents, or CLASS:PROVIDER
+	argOption // a cluster option
 )
 
 // flag is one flag.
@@ -63,14 +69,6 @@ const (
 	flagDuration
 	flagWait // a duration that may be left out: --wait means --wait=DEF
 )
-
-// groups are the commands that only hold others, in the order of the help.
-var groups = []struct{ name, short string }{
-	{"cluster", "make, join and leave a cluster"},
-	{"configure", "read and change the configuration"},
-	{"node", "take nodes in and out of service"},
-	{"resource", "start, stop and move resources"},
-}
 
 // synopsis writes the arguments as help does: "RESOURCE [NODE]".
 func (c *command) synopsis() string {
@@ -124,25 +122,23 @@ func newApp(s Streams) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
 	}
-	level := map[string]*cli.Command{}
-	for _, g := range groups {
-		c := &cli.Command{Name: g.name, Usage: g.short, OnUsageError: app.OnUsageError, HideHelpCommand: true}
-		c.Action = func(ctx *cli.Context) error { return cli.ShowSubcommandHelp(ctx) }
-		level[g.name] = c
-	}
-	placed := map[string]bool{}
-	for i := range table {
-		row := &table[i]
-		group, name, nested := strings.Cut(row.path, " ")
-		if !nested {
-			app.Commands = append(app.Commands, row.command(s, row.path))
+	for _, l := range levels {
+		if len(l.commands) == 0 {
 			continue
 		}
-		if !placed[group] {
-			placed[group] = true
-			app.Commands = append(app.Commands, level[group])
+		if l.name == "" {
+			for i := range l.commands {
+				app.Commands = append(app.Commands, l.commands[i].command(s, l.commands[i].path))
+			}
+			continue
 		}
-		level[group].Subcommands = append(level[group].Subcommands, row.command(s, name))
+		c := &cli.Command{Name: l.name, Usage: l.short, OnUsageError: app.OnUsageError, HideHelpCommand: true}
+		c.Action = func(ctx *cli.Context) error { return cli.ShowSubcommandHelp(ctx) }
+		for i := range l.commands {
+			row := &l.commands[i]
+			c.Subcommands = append(c.Subcommands, row.command(s, strings.TrimPrefix(row.path, l.name+" ")))
+		}
+		app.Commands = append(app.Commands, c)
 	}
 	return app
 }
@@ -156,7 +152,7 @@ func (c *command) command(s Streams, name string) *cli.Command {
 		return m
 	}
 	out := &cli.Command{
-		Name: name, Usage: c.short, ArgsUsage: c.synopsis(), Description: c.description(),
+		Name: name, Aliases: c.aliases, Usage: c.short, ArgsUsage: c.synopsis(), Description: c.description(),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) },
 	}
 	for _, f := range c.flags {
@@ -248,9 +244,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	return out, nil
 }
 
-// find resolves a word to a command: its name, or a prefix of exactly one name.
+// find resolves a word to a command: its name or an alias, or a prefix of exactly one name, or of exactly one alias.
 func find(list []*cli.Command, path, word string) (*cli.Command, error) {
-	var near []*cli.Command
+	var near, byAlias []*cli.Command
 	var names []string
 	for _, c := range list {
 		if c.Name == word || slices.Contains(c.Aliases, word) {
@@ -260,6 +256,12 @@ func find(list []*cli.Command, path, word string) (*cli.Command, error) {
 			near = append(near, c)
 			names = append(names, c.Name)
 		}
+		if slices.ContainsFunc(c.Aliases, func(a string) bool { return strings.HasPrefix(a, word) }) {
+			byAlias = append(byAlias, c)
+		}
+	}
+	if len(near) == 0 && len(byAlias) == 1 {
+		return byAlias[0], nil
 	}
 	where := strings.TrimSpace("paceline " + path)
 	switch len(near) {

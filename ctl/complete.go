@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"paceline/agent/api"
+	"paceline/agent/cib"
 )
 
 // completeWait bounds the question to the daemon while a person holds the Tab key.
@@ -99,6 +100,13 @@ func candidates(ctx context.Context, app *cli.App, s Streams, before []string, l
 	if len(args) >= len(row.args) && !a.repeat {
 		return nil
 	}
+	if a.kind == argChoice {
+		var out []candidate
+		for _, v := range a.values {
+			out = append(out, candidate{word: v})
+		}
+		return out
+	}
 	ctx, cancel := context.WithTimeout(ctx, completeWait)
 	defer cancel()
 	return slices.DeleteFunc(argCandidates(ctx, s, a.kind), func(c candidate) bool { return slices.Contains(args, c.word) })
@@ -128,11 +136,7 @@ func flagCandidates(c *cli.Command) []candidate {
 // argCandidates lists what the cluster has of a kind; without an answer in time, nothing.
 func argCandidates(ctx context.Context, s Streams, kind argKind) []candidate {
 	switch kind {
-	case argMethod:
-		return []candidate{{"update", "add and replace objects"}, {"replace", "make the configuration exactly the file's"}}
-	case argShell:
-		return []candidate{{"bash", ""}, {"fish", ""}, {"zsh", ""}}
-	case argNode, argResource, argRevision:
+	case argNode, argResource, argRevision, argObject:
 	default:
 		return nil
 	}
@@ -148,6 +152,13 @@ func argCandidates(ctx context.Context, s Streams, kind argKind) []candidate {
 			out = append(out, candidate{fmt.Sprint(c.Revision), strings.TrimSpace(c.User + " " + c.Message)})
 		}
 		return out
+	}
+	if kind == argObject {
+		r, err := client.Configuration(ctx, 0)
+		if err != nil {
+			return nil
+		}
+		return objectCandidates(r.Configuration)
 	}
 	st, err := client.Status(ctx)
 	if err != nil {
@@ -171,5 +182,32 @@ func argCandidates(ctx context.Context, s Streams, kind argKind) []candidate {
 		}
 	}
 	walk(st.Resources)
+	return out
+}
+
+// objectCandidates are the objects of a configuration that have a name of their own.
+func objectCandidates(c *cib.Configuration) []candidate {
+	var out []candidate
+	for r := range c.Walk() {
+		out = append(out, candidate{r.ID, string(r.Kind)})
+	}
+	for _, t := range c.Templates {
+		out = append(out, candidate{t.ID, "template"})
+	}
+	for _, x := range c.Constraints {
+		out = append(out, candidate{x.ID(), "constraint"})
+	}
+	for _, n := range c.Nodes {
+		out = append(out, candidate{n.Uname, "node"})
+	}
+	for _, t := range c.Tags {
+		out = append(out, candidate{t.ID, "tag"})
+	}
+	for _, a := range c.Alerts {
+		out = append(out, candidate{a.ID, "alert"})
+	}
+	for _, r := range c.ACLs.Roles {
+		out = append(out, candidate{r.ID, "role"})
+	}
 	return out
 }

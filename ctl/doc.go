@@ -1,4 +1,4 @@
-// Package ctl is the command line of paceline. One table of commands (table.go) says everything about each: path, arguments,
+// Package ctl is the command line of paceline. One table of commands (table.go, a file per level) says everything about each: path, arguments,
 // flags, help, examples, completion and what it does; the application, its help and the shells' completions are made from
 // it.
 //

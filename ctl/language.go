@@ -162,7 +162,7 @@ func objectCommands() []command {
 			out = append(out, command{
 				path: "configure " + o.word, short: o.short, loose: true, flags: writes, examples: []string{o.example},
 				long: "One line of the crm language, committed by itself.",
-				args: []arg{{name: "WORD", kind: argResource, repeat: true}},
+				args: []arg{{name: "WORD", kind: argObject, repeat: true}},
 				run:  runObject(o.word, change),
 			})
 		}

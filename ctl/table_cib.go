@@ -1,0 +1,4 @@
+package ctl
+
+// cibCommands work on copies of the configuration.
+var cibCommands = []command{}

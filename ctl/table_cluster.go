@@ -1,0 +1,57 @@
+package ctl
+
+// clusterCommands make clusters and change who is in them.
+var clusterCommands = []command{
+	{
+		path: "cluster init", short: "make a cluster with this node as its first member", run: runInit,
+		long: "Makes the cluster's key and configuration, and prints a token with which the next node joins. Everything has a\n" +
+			"default: the host name, and the address that the default route leaves by.",
+		flags: []flag{
+			{name: "name", kind: flagText, def: "paceline", usage: "name of the `CLUSTER`"},
+			{name: "node", kind: flagText, def: "the host name", usage: "`NAME` of this node"},
+			{name: "address", kind: flagText, def: "of the default route", usage: "`ADDRESS` at which the others reach this node"},
+			{name: "profile", kind: flagText, def: "lan", usage: "time `PROFILE`: lan, fast or wan"},
+			{name: "gossip-port", kind: flagNumber, def: "7946", usage: "`PORT` of gossip, UDP and TCP"},
+			{name: "peer-port", kind: flagNumber, def: "7947", usage: "`PORT` of everything else, TCP"},
+			flagJSON,
+		},
+		examples: []string{"paceline cluster init --name shop --address 10.0.0.1"},
+	},
+	{
+		path: "cluster join", short: "make this node a member of the cluster that issued a token", run: runJoin,
+		long: "A token is a secret: give it as '-' to have it read from standard input, where no process list shows it.",
+		args: []arg{{name: "TOKEN"}},
+		flags: []flag{
+			{name: "node", kind: flagText, def: "the host name", usage: "`NAME` of this node"},
+			{name: "address", kind: flagText, def: "of the default route", usage: "`ADDRESS` at which the others reach this node"},
+			{name: "witness", usage: "give a vote, run no resources"},
+			{name: "gossip-port", kind: flagNumber, def: "7946", usage: "`PORT` of gossip, UDP and TCP"},
+			{name: "peer-port", kind: flagNumber, def: "7947", usage: "`PORT` of everything else, TCP"},
+			flagJSON,
+		},
+		examples: []string{"paceline cluster join PL1-...", "ssh node1 paceline cluster token | paceline cluster join -"},
+	},
+	{
+		path: "cluster token", short: "print a token with which a node can join", run: runToken,
+		flags:    []flag{{name: "expires", kind: flagDuration, def: "24h", usage: "`TIME` for which it is good"}, flagJSON},
+		examples: []string{"paceline cluster token --expires 1h"},
+	},
+	{
+		path: "cluster leave", short: "take a node out of the cluster for good", run: runLeave,
+		long: "Without NODE it is this one: its resources move away first, it gives its vote back, then it forgets the cluster.\n" +
+			"With NODE it removes another one that is not online.",
+		args: []arg{{name: "NODE", kind: argNode, optional: true}}, flags: []flag{flagYes, flagJSON},
+		examples: []string{"paceline cluster leave", "paceline cluster leave node3"},
+	},
+	{
+		path: "cluster force-quorum", short: "go on alone when the other voters are lost for good", run: runForceQuorum,
+		long: "The last resort. This node becomes the only voter, with what its disk holds. If any of the others still runs, services\n" +
+			"run twice and data is lost. A single lost peer of two needs less: 'node fence --confirmed'.",
+		flags:    []flag{{name: "yes", alias: "y", usage: "the others have no power, I have seen it"}, flagJSON},
+		examples: []string{"paceline cluster force-quorum"},
+	},
+	{
+		path: "cluster status", short: "show members, votes and connections", run: runClusterStatus,
+		flags: []flag{flagJSON}, examples: []string{"paceline cluster status"},
+	},
+}

@@ -1,0 +1,4 @@
+package ctl
+
+// raCommands look at resource agents.
+var raCommands = []command{}

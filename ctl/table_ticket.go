@@ -1,0 +1,4 @@
+package ctl
+
+// ticketCommands grant and revoke tickets.
+var ticketCommands = []command{}
