@@ -40,6 +40,12 @@ bench: build ## measure failover, recovery, election, moves and idle load in the
 	@$(GO) build -o bin/ ./integration/bench
 	@bin/bench -bin bin
 
+.PHONY: bench-scheduler
+bench-scheduler: ## measure planning for clusters of up to 10,000 resources, against crm_simulate where it is installed
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./ctl/paceline
+	@$(GO) build -o bin/bench-scheduler ./integration/bench/scheduler
+	@bin/bench-scheduler -bin bin
+
 .PHONY: lint
 lint: ## gofmt, vet, layers and tidiness; staticcheck where it is installed
 	@test -z "$$(gofmt -l agent ctl resources fencing integration)" || { gofmt -l agent ctl resources fencing integration; exit 1; }

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"paceline/integration/bench/report"
 	"paceline/integration/cluster"
 	"paceline/integration/lab"
 )
@@ -84,7 +85,11 @@ func run(ctx context.Context, b *bench, only, out string) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	return errors.Join(append(errs, os.WriteFile(out, []byte(b.out.String()), 0o644))...)
+	old, err := os.ReadFile(out)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(append(errs, err)...)
+	}
+	return errors.Join(append(errs, os.WriteFile(out, []byte(report.Merge(string(old), b.out.String())), 0o644))...)
 }
 
 // printf writes to the terminal and into the Markdown, which reads well on both.
