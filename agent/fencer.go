@@ -93,3 +93,16 @@ func (f *fencer) ask(ctx context.Context, req resources.Request) resources.Resul
 func (f *fencer) MetaData(ctx context.Context, a resources.Agent) ([]byte, error) {
 	return f.driver.MetaData(ctx, a.Type)
 }
+
+// Agents names the fence agents of this node, if the driver knows them.
+func (f *fencer) Agents(context.Context) ([]resources.Agent, error) {
+	l, ok := f.driver.(interface{ Agents() []string })
+	if !ok {
+		return nil, nil
+	}
+	var out []resources.Agent
+	for _, name := range l.Agents() {
+		out = append(out, resources.Agent{Class: "stonith", Type: name})
+	}
+	return out, nil
+}

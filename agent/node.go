@@ -22,6 +22,7 @@ import (
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 	"paceline/agent/store"
+	"paceline/resources"
 	"paceline/resources/builtin"
 )
 
@@ -33,13 +34,14 @@ type node struct {
 	profile profile
 	log     *slog.Logger
 
-	peer    *peer.Peer
-	store   *store.Store
-	members *membership.Membership
-	exec    *executor.Executor
-	fencer  *fencer
-	tokens  *tokens
-	trouble trouble // what other nodes say is wrong with them; heard while this node coordinates
+	peer     *peer.Peer
+	store    *store.Store
+	members  *membership.Membership
+	exec     *executor.Executor
+	registry *resources.Registry
+	fencer   *fencer
+	tokens   *tokens
+	trouble  trouble // what other nodes say is wrong with them; heard while this node coordinates
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -96,6 +98,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 		registry = builtin.Registry(builtin.Config{StateDir: d.opt.RunDir, Logger: n.log})
 	}
 	registry.RegisterClass("stonith", n.fencer)
+	n.registry = registry
 	n.exec, err = executor.New(executor.Config{
 		Node: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot,
 		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Logger: n.log,

@@ -89,6 +89,16 @@ func (c *Client) Explain(ctx context.Context, resource, node string) (*Explanati
 	return get[Explanation](ctx, c, "/v1/explain", url.Values{"resource": {resource}, "node": {node}})
 }
 
+// Agents names the agents of the node that is asked.
+func (c *Client) Agents(ctx context.Context) (*AgentsReply, error) {
+	return get[AgentsReply](ctx, c, "/v1/agents", nil)
+}
+
+// Agent describes an agent of the node that is asked. The name may be short: "IPaddr2", "heartbeat:IPaddr2".
+func (c *Client) Agent(ctx context.Context, name string) (*AgentReply, error) {
+	return get[AgentReply](ctx, c, "/v1/agent", url.Values{"agent": {name}})
+}
+
 // Wait returns when the cluster has settled at or after a revision, or after the time given.
 func (c *Client) Wait(ctx context.Context, revision uint64, d time.Duration) (*WaitReply, error) {
 	v := url.Values{"revision": {strconv.FormatUint(revision, 10)}, "wait": {d.String()}}

@@ -20,6 +20,8 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/history", limit: RequestMax, what: says("read the history"), answer: (*Server).history},
 	{method: "GET", path: "/v1/explain", limit: RequestMax, what: about("explain", "resource"), answer: (*Server).explain},
 	{method: "GET", path: "/v1/wait", limit: WaitDefault + RequestMax, what: says("wait for the cluster"), answer: (*Server).waitEndpoint},
+	{method: "GET", path: "/v1/agents", where: here, limit: RequestMax, what: says("list agents"), answer: (*Server).agents},
+	{method: "GET", path: "/v1/agent", where: here, limit: agentMax, what: about("describe agent", "agent"), answer: (*Server).agent},
 
 	{method: "POST", path: "/v1/configuration", limit: RequestMax, what: says("change the configuration"), answer: (*Server).change},
 	{method: "POST", path: "/v1/nodes/{node}/standby", limit: RequestMax, what: onNode("standby"), answer: nodeMode("standby", "on")},

@@ -702,3 +702,29 @@ func TestWritesAreNotRepeated(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Agents are found by their short names, in the order in which the crm language looks for them.
+func TestAgents(t *testing.T) {
+	client := serve(t, apitest.New("node1"))
+	list, err := client.Agents(t.Context())
+	if err != nil || list.Node != "node1" || !slices.Contains(list.Agents, "ocf:heartbeat:IPaddr2") {
+		t.Fatalf("agents %+v, %v", list, err)
+	}
+	for short, want := range map[string]string{
+		"IPaddr2": "ocf:heartbeat:IPaddr2", "heartbeat:Dummy": "ocf:heartbeat:Dummy", "ocf:heartbeat:Dummy": "ocf:heartbeat:Dummy",
+		"nginx": "systemd:nginx", "stonith:fence_test": "stonith:fence_test",
+	} {
+		a, err := client.Agent(t.Context(), short)
+		if err != nil || a.Name != want {
+			t.Errorf("%s is %+v, %v; want %s", short, a, err, want)
+		}
+	}
+	ip, err := client.Agent(t.Context(), "IPaddr2")
+	if err != nil || len(ip.Parameters) == 0 || ip.Parameters[0].Name != "ip" || !ip.Parameters[0].Required {
+		t.Errorf("IPaddr2 is %+v, %v; want the required ip first", ip, err)
+	}
+	_, err = client.Agent(t.Context(), "Nothing")
+	refused(t, err, api.CodeNotFound, "Nothing", "ra list")
+	_, err = client.Agent(t.Context(), "")
+	refused(t, err, api.CodeUsage, "no agent")
+}

@@ -390,3 +390,14 @@ func TestAnAgentWithoutMetaDataIsNotAskedEachTime(t *testing.T) {
 		t.Errorf("%d runs for three actions, want 4", n)
 	}
 }
+
+func TestAgentsAreListed(t *testing.T) {
+	a := newAgents(t)
+	a.write("fence_b", "plug", allActions, "")
+	a.write("fence_a", "plug", allActions, "")
+	a.write("fence_virtd", "plug", allActions, "")
+	os.WriteFile(filepath.Join(a.dir, "fence_text"), []byte("no program"), 0o644)
+	if got := strings.Join(a.driver().Agents(), " "); got != "fence_a fence_b" {
+		t.Errorf("agents %q, want fence_a fence_b", got)
+	}
+}

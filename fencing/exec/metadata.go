@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"paceline/fencing"
@@ -57,6 +58,32 @@ func ParseMetaData(raw []byte) (MetaData, error) {
 	}
 	return m, nil
 }
+
+// Agents names the agents in the driver's folders: executables called fence_*. Daemons and tools of the family that are
+// no agents are left out.
+func (d *Driver) Agents() []string {
+	var out []string
+	for _, dir := range d.path {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // a folder that is not there holds no agents
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if !strings.HasPrefix(name, "fence_") || slices.Contains(notAgents, name) {
+				continue
+			}
+			if _, err := d.find(name); err == nil {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// notAgents are programs whose names only look like agents'.
+var notAgents = []string{"fence_ack_manual", "fence_legacy", "fence_node", "fence_tool", "fence_virtd", "fence_watchdog", "fence_sanlockd"}
 
 // MetaData returns an agent's XML.
 func (d *Driver) MetaData(ctx context.Context, agent string) ([]byte, error) {
