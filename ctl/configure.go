@@ -11,6 +11,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/ctl/draft"
 )
 
 // loadTries bounds how often an update is merged again because somebody else committed in between.
@@ -58,7 +59,7 @@ func runRollback(in *invocation) error {
 		message = fmt.Sprintf("rollback to %d", rev)
 	}
 	return in.reconfigure(message, func(base *cib.Configuration) (*cib.Configuration, []string, error) {
-		next, notes := merge(base, old.Configuration, true)
+		next, notes := draft.Load(base, old.Configuration, true)
 		return next, notes, nil
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"paceline/agent/api"
 	"paceline/agent/cib"
 	"paceline/ctl/crm"
+	"paceline/ctl/draft"
 )
 
 // applyFile makes the configuration that loading a text leads to. The text is XML or the crm language, whichever it is. The
@@ -21,14 +22,14 @@ func applyFile(base *cib.Configuration, name string, text []byte, replace bool) 
 		if err != nil {
 			return nil, nil, err
 		}
-		next, more := merge(base, conf, replace)
+		next, more := draft.Load(base, conf, replace)
 		return next, append(notes, more...), nil
 	case replace:
 		conf, err := crm.Parse(string(text))
 		if err != nil {
 			return nil, nil, mistakes(name, err)
 		}
-		next, notes := merge(base, conf, true)
+		next, notes := draft.Load(base, conf, true)
 		return next, notes, nil
 	}
 	next, notes, err := crm.Update(base, string(text))
@@ -38,16 +39,14 @@ func applyFile(base *cib.Configuration, name string, text []byte, replace bool) 
 	return keepMembers(base, next, notes, name)
 }
 
-// keepMembers gives a configuration that was made of base the member nodes of base again, with the attributes it has now.
+// keepMembers gives a configuration that was made of base the member nodes of base again, and puts all notes into words.
 func keepMembers(base, next *cib.Configuration, notes []crm.Note, name string) (*cib.Configuration, []string, error) {
-	out := *next
 	var lines []string
 	for _, n := range notes {
 		lines = append(lines, name+": "+n.String())
 	}
-	nodes, more := mergeNodes(base.Nodes, next.Nodes, true)
-	out.Nodes = nodes
-	return &out, append(lines, more...), nil
+	out, more := draft.Members(base, next)
+	return out, append(lines, more...), nil
 }
 
 func isXML(text []byte) bool {
@@ -151,7 +150,7 @@ var edits = []object{
 	{"delete", "delete objects, and what refers to them", "paceline configure delete web"},
 	{"rename", "give an object another ID", "paceline configure rename web shop"},
 	{"modgroup", "add to a group, or take out of it", "paceline configure modgroup front add files before web"},
-	{"set", "set one value of an object", "paceline configure set web.interval 20s"},
+	{"set", "set one value of an object", "paceline configure set web.monitor.interval 20s"},
 }
 
 // objectCommands makes the rows of objects and edits.

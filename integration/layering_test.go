@@ -48,10 +48,11 @@ var layers = []layer{
 		"the composition: it wires the rooms together, and only the simulation is none of its business"},
 	{"agent/pacelined", []string{"agent", "agent/cib", "fencing/...", "resources/..."}, "main reads flags; what the daemon is, package agent says"},
 
-	{"ctl", []string{"agent/api", "agent/cib", "agent/scheduler", "agent/transition", "ctl/crm", "ctl/shell"},
+	{"ctl", []string{"agent/api", "agent/cib", "agent/scheduler", "agent/transition", "ctl/crm", "ctl/draft", "ctl/shell"},
 		"the command line reaches a cluster through the API alone: what it lacks is missing from the API"},
 	{"ctl/crm", []string{"agent/cib"}, "a language is a function of its text"},
-	{"ctl/shell", []string{"ctl/crm"}, "the shell edits lines; commands are handed to it"},
+	{"ctl/draft", []string{"agent/cib", "ctl/crm"}, "an editing session is a function of two configurations and what is typed"},
+	{"ctl/shell", []string{"ctl/crm", "ctl/draft"}, "the shell edits lines; commands are handed to it"},
 	{"ctl/paceline", []string{"ctl"}, "main runs the command table"},
 
 	{"integration", []string{"..."}, "tests and demonstrations of the whole may use all of it"},
@@ -113,6 +114,7 @@ var cores = []core{
 	{"fencing", "fencing.go", "the contract does nothing"},
 	{"fencing/manual", "", "a person's word needs no device"},
 	{"ctl/crm", "", "the same text gives the same configuration"},
+	{"ctl/draft", "", "the same words on the same configuration make the same session"},
 }
 
 // Imports that a core may not have. net/netip and net/url are arithmetic on text, and allowed.

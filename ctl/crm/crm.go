@@ -27,7 +27,8 @@ func Update(base *cib.Configuration, text string) (*cib.Configuration, []Note, e
 	return read(base, text, true)
 }
 
-// Add is Update that refuses an ID that is there already, as a line of an editing session does.
+// Add is Update that refuses an ID that is there already, as a line of an editing session does. A line about a known node adds to
+// the node also here.
 func Add(base *cib.Configuration, text string) (*cib.Configuration, []Note, error) {
 	return read(base, text, false)
 }

@@ -57,7 +57,7 @@ func (d *document) distinct(statements []*statement) Errors {
 		seen[space+a.id.text] = a.id
 		was := d.kindOf(space, a.id.text)
 		switch {
-		case was == "" || d.update && was == kindOf(a):
+		case was == "" || a.node != nil || d.update && was == kindOf(a): // a line about a node adds to it
 		case d.update:
 			errs = append(errs, a.id.errorf("%q is the ID of a %s: a %s cannot take its place", a.id.text, was, kindOf(a)))
 		default:

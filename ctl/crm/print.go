@@ -11,6 +11,12 @@ import (
 // that reading the text back keeps the order, which decides ties. Objects that the language cannot say, or that would come back
 // changed, are written as XML lines.
 func Print(c *cib.Configuration) string {
+	_, text := printed(c)
+	return text
+}
+
+// printed writes the configuration, and returns the printer that knows where the objects stand.
+func printed(c *cib.Configuration) (*printer, string) {
 	p := newPrinter(c)
 	text := p.all()
 	for range printTries {
@@ -19,7 +25,38 @@ func Print(c *cib.Configuration) string {
 		}
 		text = p.all()
 	}
-	return text
+	return p, text
+}
+
+// topologyKey is the key of the fencing levels that are one line together; as an ID it means all of them.
+const topologyKey = "fencing_topology"
+
+// Object is one object as Print writes it.
+type Object struct {
+	// Key tells objects apart: the ID of a resource, constraint, tag, role or alert; else with the keyword before it ("node alpha",
+	// "property cib-bootstrap-options", "acl_target ann"). All levels of fencing that the language can say are "fencing_topology".
+	Key  string
+	Text string // its lines, the last with its end
+}
+
+// Objects returns the parts of the text that Print writes, in their order.
+func Objects(c *cib.Configuration) []Object {
+	p, text := printed(c)
+	lines := strings.SplitAfter(text, "\n")
+	var list []Object
+	for i, s := range p.starts {
+		end := p.lines
+		if i+1 < len(p.starts) {
+			end = p.starts[i+1].line - 1
+		}
+		part := strings.Join(lines[s.line-1:end], "")
+		if n := len(list); n > 0 && list[n-1].Key == s.key { // levels of one target as XML, one a line
+			list[n-1].Text += part
+			continue
+		}
+		list = append(list, Object{s.key, part})
+	}
+	return list
 }
 
 // learn reads a text back, and notes the objects that came back changed or not at all. It reports whether there are new ones. A

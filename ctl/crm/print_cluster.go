@@ -49,7 +49,7 @@ func (p *printer) topology() {
 		parts = append(parts, text)
 	}
 	if len(parts) > 1 {
-		p.write("", strings.Join(parts, " \\\n\t"))
+		p.write(topologyKey, strings.Join(parts, " \\\n\t"))
 	}
 }
 

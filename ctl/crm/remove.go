@@ -32,7 +32,7 @@ func (d *document) remove(w word) *Error {
 	c.ACLs.Targets = slices.DeleteFunc(c.ACLs.Targets, func(t cib.ACLTarget) bool { return t.ID == id })
 	c.ACLs.Groups = slices.DeleteFunc(c.ACLs.Groups, func(t cib.ACLTarget) bool { return t.ID == id })
 	c.Alerts = slices.DeleteFunc(c.Alerts, func(a cib.Alert) bool { return a.ID == id })
-	if id == "fencing_topology" {
+	if id == topologyKey {
 		c.Topology = nil
 	}
 	if err := d.removeRole(w); err != nil {

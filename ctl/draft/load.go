@@ -1,4 +1,4 @@
-package ctl
+package draft
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"paceline/agent/cib"
 )
 
-// merge makes the configuration that loading a file leads to. With replace it is the file's; else what the file has is
+// Load makes the configuration that loading a file leads to. With replace it is the file's; else what the file has is
 // added, objects of the same ID are replaced in their place, and sets of options are merged. Member nodes are the cluster's
 // own in both cases: the file can give them attributes, but neither make nor drop one. What it leaves out is said.
-func merge(base, file *cib.Configuration, replace bool) (*cib.Configuration, []string) {
-	nodes, notes := mergeNodes(base.Nodes, file.Nodes, replace)
+func Load(base, file *cib.Configuration, replace bool) (*cib.Configuration, []string) {
+	nodes, notes := loadNodes(base.Nodes, file.Nodes, replace)
 	if replace {
 		out := *file
 		out.Nodes = nodes
@@ -19,23 +19,23 @@ func merge(base, file *cib.Configuration, replace bool) (*cib.Configuration, []s
 	}
 	out := *base
 	out.Nodes = nodes
-	out.Options = mergeSets(base.Options, file.Options)
-	out.RscDefaults = mergeSets(base.RscDefaults, file.RscDefaults)
-	out.OpDefaults = mergeSets(base.OpDefaults, file.OpDefaults)
-	out.Resources = mergeResources(base.Resources, file.Resources)
-	out.Templates = mergeByID(base.Templates, file.Templates, func(r *cib.Resource) string { return r.ID })
-	out.Constraints = mergeByID(base.Constraints, file.Constraints, (*cib.Constraint).ID)
-	out.Topology = mergeByID(base.Topology, file.Topology, func(l cib.FencingLevel) string { return l.ID })
-	out.Tags = mergeByID(base.Tags, file.Tags, func(t cib.Tag) string { return t.ID })
-	out.ACLs.Roles = mergeByID(base.ACLs.Roles, file.ACLs.Roles, func(r cib.ACLRole) string { return r.ID })
-	out.ACLs.Targets = mergeByID(base.ACLs.Targets, file.ACLs.Targets, func(t cib.ACLTarget) string { return t.ID })
-	out.ACLs.Groups = mergeByID(base.ACLs.Groups, file.ACLs.Groups, func(t cib.ACLTarget) string { return t.ID })
-	out.Alerts = mergeByID(base.Alerts, file.Alerts, func(a cib.Alert) string { return a.ID })
+	out.Options = loadSets(base.Options, file.Options)
+	out.RscDefaults = loadSets(base.RscDefaults, file.RscDefaults)
+	out.OpDefaults = loadSets(base.OpDefaults, file.OpDefaults)
+	out.Resources = loadResources(base.Resources, file.Resources)
+	out.Templates = loadByID(base.Templates, file.Templates, func(r *cib.Resource) string { return r.ID })
+	out.Constraints = loadByID(base.Constraints, file.Constraints, (*cib.Constraint).ID)
+	out.Topology = loadByID(base.Topology, file.Topology, func(l cib.FencingLevel) string { return l.ID })
+	out.Tags = loadByID(base.Tags, file.Tags, func(t cib.Tag) string { return t.ID })
+	out.ACLs.Roles = loadByID(base.ACLs.Roles, file.ACLs.Roles, func(r cib.ACLRole) string { return r.ID })
+	out.ACLs.Targets = loadByID(base.ACLs.Targets, file.ACLs.Targets, func(t cib.ACLTarget) string { return t.ID })
+	out.ACLs.Groups = loadByID(base.ACLs.Groups, file.ACLs.Groups, func(t cib.ACLTarget) string { return t.ID })
+	out.Alerts = loadByID(base.Alerts, file.Alerts, func(a cib.Alert) string { return a.ID })
 	return &out, notes
 }
 
-// mergeByID replaces in place what has the same ID, and appends the rest.
-func mergeByID[T any](base, file []T, id func(T) string) []T {
+// loadByID replaces in place what has the same ID, and appends the rest.
+func loadByID[T any](base, file []T, id func(T) string) []T {
 	out := slices.Clone(base)
 	for _, f := range file {
 		i := slices.IndexFunc(out, func(b T) bool { return id(b) == id(f) })
@@ -48,8 +48,8 @@ func mergeByID[T any](base, file []T, id func(T) string) []T {
 	return out
 }
 
-// mergeSets merges pairs into the sets of the same ID; an option has one value, under whichever of its names.
-func mergeSets(base, file []cib.NVSet) []cib.NVSet {
+// loadSets merges pairs into the sets of the same ID; an option has one value, under whichever of its names.
+func loadSets(base, file []cib.NVSet) []cib.NVSet {
 	out := slices.Clone(base)
 	for _, f := range file {
 		i := slices.IndexFunc(out, func(b cib.NVSet) bool { return b.ID == f.ID })
@@ -80,9 +80,9 @@ func mergeSets(base, file []cib.NVSet) []cib.NVSet {
 	return out
 }
 
-// mergeResources replaces resources where they are, be it inside a collection, and takes members of a new or replaced
+// loadResources replaces resources where they are, be it inside a collection, and takes members of a new or replaced
 // collection away from where they were.
-func mergeResources(base, file []*cib.Resource) []*cib.Resource {
+func loadResources(base, file []*cib.Resource) []*cib.Resource {
 	incoming := map[string]*cib.Resource{} // top level of the file
 	inside := map[string]bool{}            // members of its collections
 	for _, f := range file {
@@ -133,9 +133,9 @@ func membersOf(r *cib.Resource) []string {
 	return out
 }
 
-// mergeNodes keeps the members of the cluster, with their identities, and gives them the file's attributes by name. Other
+// loadNodes keeps the members of the cluster, with their identities, and gives them the file's attributes by name. Other
 // kinds of nodes (remote, ping) come from the file.
-func mergeNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
+func loadNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
 	out := slices.Clone(base)
 	if replace {
 		out = slices.DeleteFunc(out, func(n *cib.Node) bool { return !memberNode(n) })
@@ -170,6 +170,24 @@ func mergeNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
 		}
 	}
 	return out, notes
+}
+
+// Members gives a configuration that was made of base the member nodes of base again, with the attributes it has now: nodes join
+// and leave the cluster, and no text makes or drops one. What it leaves out is said.
+func Members(base, next *cib.Configuration) (*cib.Configuration, []string) {
+	given := slices.Clone(next.Nodes)
+	var stay []string
+	for _, n := range base.Nodes {
+		if memberNode(n) && next.NodeByName(n.Uname) == nil {
+			given = append(given, n)
+			stay = append(stay, fmt.Sprintf("node %s is a member of the cluster and stays; `paceline cluster leave %s` takes it out", n.Uname, n.Uname))
+		}
+	}
+	nodes, notes := loadNodes(base.Nodes, given, true)
+	notes = append(notes, stay...)
+	out := *next
+	out.Nodes = nodes
+	return &out, notes
 }
 
 func memberNode(n *cib.Node) bool { return n.Type == "" || n.Type == cib.NodeMember }

@@ -1,0 +1,9 @@
+package draft
+
+const (
+	// undoMax bounds the steps that a session remembers: each keeps a configuration, and nobody goes back further by steps.
+	undoMax = 100
+
+	// conflictsMax bounds the conflicts of one merge: more means that one side has replaced everything.
+	conflictsMax = 100
+)
