@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/transition"
 )
 
 // failures is how often an instance has failed on a node and when it did last.
@@ -150,7 +151,7 @@ func hasFailAttrs(n *node) bool {
 }
 
 func (w *world) applyThreshold(r *rsc, n *node) {
-	if r.threshold == 0 || r.removed || w.clearWhy(r, n) != "" {
+	if r.threshold == 0 || r.removed || w.failedOtherwise(r, n) {
 		return
 	}
 	f := w.effective(r, n)
@@ -180,4 +181,52 @@ func (w *world) banFailed(r *rsc, n *node, why string) {
 	}
 	target.bannedFor[n] = true
 	target.spread(n, banned)
+}
+
+// clearFailures forgets the failures of an instance on a node where they mean nothing any more.
+func (w *world) clearFailures(r *rsc, n *node) {
+	why := w.clearWhy(r, n)
+	if why == "" {
+		return
+	}
+	a := w.actionVariant(r, "clear_failcount", n, 0, "")
+	a.kind = transition.KindCluster
+	a.runnable = true
+	w.needOp(a, why)
+}
+
+// clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
+func (w *world) clearWhy(r *rsc, n *node) string {
+	if !r.knownOn(n) {
+		return ""
+	}
+	if w.failedOtherwise(r, n) {
+		return "the parameters of " + r.id + " have changed since it failed"
+	}
+	if !hasFailAttrs(n) || rawFailures(r, n, "", 0).count == 0 {
+		return ""
+	}
+	if w.effective(r, n).count == 0 {
+		return fmt.Sprintf("the failures of %s on %s have expired", r.id, n.name)
+	}
+	if r.changedOn[n] {
+		return "the definition of " + r.id + " has changed"
+	}
+	return ""
+}
+
+// failedOtherwise tells whether an instance failed on a node with other parameters than it has now: such a failure does
+// not count, while one of an instance that was only redefined later does until it is cleared.
+func (w *world) failedOtherwise(r *rsc, n *node) bool {
+	for _, k := range r.hist {
+		if k.node != n || k.op.OpDigest == "" || !strings.HasSuffix(k.op.ID, "_last_failure_0") ||
+			k.task != taskStart && k.task != taskMonitor {
+			continue
+		}
+		now := w.digestParams(r, n, k.task, k.interval)
+		if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
+			return true
+		}
+	}
+	return false
 }

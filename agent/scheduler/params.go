@@ -1,11 +1,9 @@
 package scheduler
 
 import (
-	"fmt"
 	"strings"
 
 	"paceline/agent/cib"
-	"paceline/agent/transition"
 )
 
 // checkParameters finds what runs with other parameters, or by another agent, than it is configured with now.
@@ -36,10 +34,10 @@ func (r *rsc) noteAgent(n *node, a cib.Agent) {
 // checkOn compares the digests of what runs on a node with those of the configuration.
 func (w *world) checkOn(r *rsc, n *node) {
 	for _, k := range sinceStop(r, n) {
-		if k.op.OpDigest == "" || k.failed && k.task != taskMonitor {
-			continue
-		}
 		switch {
+		case k.interval > 0 && r.op(k.task, k.interval) == nil:
+			r.redefined(n)
+		case k.op.OpDigest == "" || k.failed && k.task != taskMonitor:
 		case k.interval > 0:
 			w.checkRecurring(r, n, k)
 		case k.task == taskStart, k.task == taskPromote, k.task == taskMigrateFrom, k.probe() && k.rc != rcNotRunning:
@@ -65,12 +63,9 @@ func sinceStop(r *rsc, n *node) []*record {
 }
 
 func (w *world) checkRecurring(r *rsc, n *node, k *record) {
-	op := r.op(k.task, k.interval)
-	if op == nil {
-		return
-	}
 	now := w.digestParams(r, n, k.task, k.interval)
 	if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
+		r.redefined(n)
 		if r.reschedule == nil {
 			r.reschedule = map[*node]map[int64]bool{}
 		}
@@ -86,6 +81,7 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 	if digest(now) == k.op.OpDigest || sameButSecrets(now, k.op) {
 		return
 	}
+	r.redefined(n)
 	// Only an agent that listed what forces a restart can be asked to reload the rest.
 	if k.op.RestartDigest != "" && k.op.ForceRestart != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
 		if r.reloadOn == nil {
@@ -95,6 +91,10 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 		return
 	}
 	r.restart, r.restartWhy = true, "its parameters were changed"
+}
+
+// redefined notes that something in the history on a node was done with another definition than the present one.
+func (r *rsc) redefined(n *node) {
 	if r.changedOn == nil {
 		r.changedOn = map[*node]bool{}
 	}
@@ -147,12 +147,7 @@ func (w *world) actForget(r *rsc) {
 		if !n.online || n.unclean {
 			continue
 		}
-		if why := w.clearWhy(r, n); why != "" {
-			a := w.actionVariant(r, "clear_failcount", n, 0, "")
-			a.kind = transition.KindCluster
-			a.runnable = true
-			a.require(why)
-		}
+		w.clearFailures(r, n)
 	}
 	for _, n := range r.otherAgent {
 		if r.next == roleStopped && r.isRunningOn(n) {
@@ -163,7 +158,6 @@ func (w *world) actForget(r *rsc) {
 	if r.removed && w.opts.stopRemoved {
 		w.forgetRemoved(r)
 	}
-
 }
 
 // knownOn tells whether there is history of this very instance on a node.
@@ -174,46 +168,6 @@ func (r *rsc) knownOn(n *node) bool {
 		}
 	}
 	return false
-}
-
-// clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
-func (w *world) clearWhy(r *rsc, n *node) string {
-	if !r.knownOn(n) {
-		return ""
-	}
-	for _, k := range r.hist {
-		if k.node == n && strings.HasSuffix(k.op.ID, "_last_failure_0") && k.op.OpDigest != "" &&
-			(k.task == taskStart || k.task == taskMonitor) && k.interval == 0 {
-			now := w.digestParams(r, n, k.task, k.interval)
-			if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
-				return "the parameters of " + r.id + " have changed since it failed"
-			}
-		}
-	}
-	if !hasFailAttrs(n) {
-		return ""
-	}
-	raw := rawFailures(r, n, "", 0)
-	if raw.count == 0 {
-		return ""
-	}
-	if w.effective(r, n).count == 0 {
-		return fmt.Sprintf("the failures of %s on %s have expired", r.id, n.name)
-	}
-	for _, k := range r.hist {
-		if k.node != n {
-			continue
-		}
-		if k.failed && k.interval > 0 && r.op(k.task, k.interval) == nil {
-			return "the operation that failed is no longer configured"
-		}
-		if k.interval == 0 && (k.task == taskStart || k.task == taskMonitor) && k.op.OpDigest != "" {
-			if digest(w.digestParams(r, n, k.task, k.interval)) != k.op.OpDigest {
-				return "the parameters of " + r.id + " have changed since it failed"
-			}
-		}
-	}
-	return ""
 }
 
 // forget deletes the history of an instance on a node.

@@ -284,10 +284,16 @@ func (s *story) fail(id, node, op, rc string) {
 		h = &cib.ResourceHistory{ID: id, Agent: primitive(id).Agent}
 		n.Resources = append(n.Resources, h)
 	}
+	digest := "" // the operation that failed had the parameters that it had before
+	for _, o := range h.Ops {
+		if o.Operation == name && o.IntervalMS == interval {
+			digest = o.OpDigest
+		}
+	}
 	drop(h, func(o *cib.OpRecord) bool { return o.ID == id+"_last_failure_0" })
 	at := strconv.FormatInt(s.now.Unix(), 10)
 	h.Ops = append(h.Ops, &cib.OpRecord{ID: id + "_last_failure_0", Operation: name, IntervalMS: interval, RC: rc, OpStatus: "0",
-		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: at})
+		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: at, OpDigest: digest})
 	attr := id + "#" + name + "_" + interval
 	count := "1"
 	if name == "start" {
