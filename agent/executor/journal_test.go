@@ -251,11 +251,11 @@ func TestRotationKeepsWhatIsNeeded(t *testing.T) {
 
 func TestRedactedHasNoParameters(t *testing.T) {
 	x := action("a", resources.Start)
-	x.Params = map[string]string{"password": "s3cret"}
+	x.Params, x.Args = map[string]string{"password": "s3cret"}, map[string]string{"1": "s3cret"}
 	s := &State{Active: []Active{{Resource: "a", Action: x}}, Recurring: []Recurring{{Action: x}}, Open: []Open{{Action: x}}}
 	e := Entry{Kind: KindCheckpoint, Action: x, State: s}
 	r := e.Redacted()
-	for _, a := range []any{r.Action.Params, r.State.Active[0].Action.Params, r.State.Recurring[0].Action.Params, r.State.Open[0].Action.Params} {
+	for _, a := range []any{r.Action.Params, r.Action.Args, r.State.Active[0].Action.Params, r.State.Recurring[0].Action.Params, r.State.Open[0].Action.Params} {
 		if fmt.Sprint(a) != "map[]" {
 			t.Errorf("%v", a)
 		}

@@ -161,10 +161,15 @@ func (e *Executor) request(j *job) resources.Request {
 	if node == "" {
 		node = e.cfg.Node
 	}
+	params := maps.Clone(a.Params)
+	if len(a.Args) > 0 {
+		params = maps.Clone(a.Args)
+		maps.Copy(params, a.Params)
+	}
 	return resources.Request{
 		Agent: agentOf(a), Resource: a.Resource, Operation: a.Operation,
 		Interval: time.Duration(a.IntervalMS) * time.Millisecond, Timeout: timeout,
-		Params: maps.Clone(a.Params), Meta: maps.Clone(a.Meta), Node: node,
+		Params: params, Meta: maps.Clone(a.Meta), Node: node,
 	}
 }
 

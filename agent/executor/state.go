@@ -87,11 +87,11 @@ type FenceLine struct {
 // Redacted returns the entry without parameters of resources, for reports.
 func (e Entry) Redacted() Entry {
 	strip := func(a *transition.Action) *transition.Action {
-		if a == nil || a.Params == nil {
+		if a == nil || a.Params == nil && a.Args == nil {
 			return a
 		}
 		b := *a
-		b.Params = nil
+		b.Params, b.Args = nil, nil
 		return &b
 	}
 	e.Action = strip(e.Action)

@@ -232,6 +232,7 @@ func (w *world) fillOperation(t *transition.Action, a *action) {
 		}
 	}
 	w.bundleParams(t, a)
+	splitArgs(t)
 	t.Digest = digest(w.digestParams(r, a.node, task, a.interval))
 	if a.interval == 0 {
 		t.RestartDigest = t.Digest
@@ -252,6 +253,20 @@ func (w *world) fillOperation(t *transition.Action, a *action) {
 	t.Notify, t.NotifyLists = a.notify, a.notifyLists
 	t.Router = w.routerOf(a)
 	t.Priority = r.uber().priority
+}
+
+// splitArgs tells arguments by position from named parameters: no name begins with a digit.
+func splitArgs(t *transition.Action) {
+	for name, v := range t.Params {
+		if name[0] < '0' || name[0] > '9' {
+			continue
+		}
+		if t.Args == nil {
+			t.Args = map[string]string{}
+		}
+		t.Args[name] = v
+		delete(t.Params, name)
+	}
 }
 
 // cloneMetaOf adds what agents of clones are told.

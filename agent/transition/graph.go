@@ -35,7 +35,10 @@ type Action struct {
 	TargetRC     int       `json:"target_rc,omitempty"` // the OCF exit code that is expected
 	Agent        cib.Agent `json:"agent,omitzero"`
 	// Params are the resource's instance attributes after rules; Meta the CRM_meta_* values without their prefix.
-	Params      map[string]string `json:"params,omitempty"`
+	Params map[string]string `json:"params,omitempty"`
+	// Args are instance attributes whose name is a number: arguments by position, in the way of old agents. They are told
+	// apart from what an agent's metadata can name; the agent is given both.
+	Args        map[string]string `json:"args,omitempty"`
 	Meta        map[string]string `json:"meta,omitempty"`
 	Notify      string            `json:"notify,omitempty"` // pre-start, post-start, ...
 	NotifyLists map[string]any    `json:"notify_lists,omitempty"`
