@@ -224,40 +224,45 @@ func (w *world) uniqueInstance(c, leaf *rsc, number int) *rsc {
 	return w.byRsc[id]
 }
 
-// anonymousInstance gives history on a node to an instance: the one already there, else the first that is free.
+// anonymousInstance gives history on a node to an instance: the one already there, else the first that is free. A second
+// history of the same thing on a node where an instance is active gets an instance of its own, one too many: only a clone
+// that was globally unique once leaves such, and each number was a resource of its own.
 func (w *world) anonymousInstance(c, leaf *rsc, n *node, records []*record) *rsc {
 	var free *rsc
+search:
 	for _, kid := range c.kids {
 		l := leafOf(kid, leaf.base)
-		if l == nil {
-			continue
-		}
-		if kid.claimed == n {
-			if l.isRunningOn(n) && everActive(records) {
-				continue // a second history of the same thing on one node: one too many is there
-			}
+		switch {
+		case l == nil:
+		case kid.claimed == n && !l.isRunningOn(n):
 			return l
-		}
-		if kid.claimed == nil && free == nil {
+		case kid.claimed == n:
+			free = nil
+			break search
+		case kid.claimed == nil && free == nil:
 			free = kid
 		}
 	}
-	if !everActive(records) {
-		// Nothing but "not running" is known: that is true of whichever instance would come here.
-		if free != nil {
-			return leafOf(free, leaf.base)
-		}
+	if free == nil {
+		free = w.addFiller(c)
 	}
 	if free == nil {
-		free = w.addInstance(c)
-		if free == nil {
-			return nil
-		}
-		free.filler = true
-		free.leaves(func(l *rsc) { l.filler = true })
+		return nil // its name is taken; the problem has been noted
 	}
-	free.claimed = n
+	if everActive(records) {
+		free.claimed = n
+	} // nothing but "not running" is true of whichever instance would come here
 	return leafOf(free, leaf.base)
+}
+
+// addFiller adds an instance for history beyond clone-max; nil if its name is taken.
+func (w *world) addFiller(c *rsc) *rsc {
+	kid := w.addInstance(c)
+	if kid != nil {
+		kid.filler = true
+		kid.leaves(func(l *rsc) { l.filler = true })
+	}
+	return kid
 }
 
 // everActive tells whether anything in the history may mean that the instance is active.

@@ -238,10 +238,7 @@ func (w *world) notifyLists(r *rsc) map[string]any {
 	}
 	var nodes []string
 	for _, n := range w.nodes {
-		if n.kind == kindPing || n.kind == kindGuest && !n.wasOnline {
-			continue
-		}
-		if r.scores[n.idx] != absent || n.bundle {
+		if w.mayHold(r, n) {
 			nodes = append(nodes, n.name)
 		}
 	}
@@ -250,4 +247,16 @@ func (w *world) notifyLists(r *rsc) map[string]any {
 		out["available_nodes"] = nodes
 	}
 	return out
+}
+
+// mayHold tells whether instances of a clone could ever be on a node: it is not left out of their placement. Nothing but
+// its own contents ever is in the container of a bundle.
+func (w *world) mayHold(r *rsc, n *node) bool {
+	switch {
+	case n.kind == kindPing:
+		return false
+	case n.bundle:
+		return n.conn != nil && n.conn.uber() == r.uber()
+	}
+	return r.scores[n.idx] != absent && (!r.exclusive || r.discover[n] == "exclusive")
 }

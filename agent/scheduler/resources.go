@@ -361,7 +361,7 @@ func (w *world) unpackClone(r *rsc) {
 	k := &cloneSpec{}
 	r.clone = k
 	k.promotable = w.clonePromotable(r)
-	k.max = min(cloneNodesMax, w.cloneMeta(r, max(1, len(w.nodes)), "clone-max"))
+	k.max = min(cloneNodesMax, w.cloneMeta(r, w.nodesSoFar(), "clone-max"))
 	k.nodeMax = w.cloneMeta(r, 1, "clone-node-max")
 	k.unique = w.flag(r, "globally-unique", k.nodeMax > 1)
 	if !k.unique && k.nodeMax > 1 {
@@ -387,6 +387,18 @@ func (w *world) unpackClone(r *rsc) {
 	if k.max == 0 {
 		w.addInstance(r).filler = true // so that what is active can be stopped
 	}
+}
+
+// nodesSoFar counts the nodes that a clone has one instance for by default: those of the bundles that come later in the
+// document are not among them.
+func (w *world) nodesSoFar() int {
+	count := 0
+	for _, n := range w.nodes {
+		if !n.bundle || n.conn != nil {
+			count++
+		}
+	}
+	return max(1, count)
 }
 
 // addInstance gives a clone one more instance.

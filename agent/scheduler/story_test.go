@@ -3,8 +3,10 @@ package scheduler
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -23,14 +25,17 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	option NAME VALUE     a cluster option
 //	primitive ID k=v ...  op.NAME=INTERVAL adds an operation, type=T an agent, the rest are meta attributes
 //	group ID a b ...      and clone ID a k=v ... take what was made before
+//	discover R NODE MODE  a location that says where to probe
 //	locate R NODE SCORE, colocate R WITH SCORE, order FIRST THEN [KIND]
 //	meta R k=v            changes a meta attribute; param R k=v a parameter
 //	fail R NODE OP RC     an operation failed (and its fail count rises)
+//	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
 //	score NODE R N        a promotion score
 //	quorum yes|no, after DURATION
 //	run                   plans and applies until nothing is left to do
 //	plan                  shows the plan, and applies nothing; then applies it: do
+//	details               shows the parameters and notification lists of the plan's actions
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
 	if err != nil || len(files) == 0 {
@@ -115,6 +120,9 @@ func (s *story) command(line string) error {
 	case "locate":
 		conf.Constraints = append(conf.Constraints, &cib.Constraint{Location: &cib.Location{ID: "l-" + f[1] + "-" + f[2],
 			Resource: f[1], Node: f[2], Score: f[3]}})
+	case "discover":
+		conf.Constraints = append(conf.Constraints, &cib.Constraint{Location: &cib.Location{ID: "d-" + f[1] + "-" + f[2],
+			Resource: f[1], Node: f[2], Score: "0", Discovery: f[3]}})
 	case "colocate":
 		k := &cib.Colocation{ID: "c-" + f[1] + "-" + f[2], Resource: f[1], With: f[2], Score: f[3]}
 		if with, role, ok := strings.Cut(f[2], ":"); ok {
@@ -146,6 +154,8 @@ func (s *story) event(f []string) error {
 	switch f[0] {
 	case "fail":
 		s.fail(f[1], f[2], f[3], f[4])
+	case "history":
+		s.history(f[1], f[2], f[3], f[4])
 	case "lose":
 		n := s.c.NodeState(f[1])
 		n.InCCM, n.CRMD, n.Join = "false", "offline", "down"
@@ -175,6 +185,8 @@ func (s *story) event(f []string) error {
 		return s.run()
 	case "plan":
 		s.show(Plan(s.c, s.now))
+	case "details":
+		s.details(Plan(s.c, s.now))
 	case "do":
 		applyAll(s.c, Plan(s.c, s.now))
 	default:
@@ -262,45 +274,77 @@ func (s *story) transient(node, name, value string) {
 	setPair(&n.Attributes[0], name, value)
 }
 
-// fail records that an operation (NAME or NAME:INTERVAL_MS) failed.
+// fail records that an operation failed.
 func (s *story) fail(id, node, op, rc string) {
+	h := s.historyOf(id, node)
+	drop(h, func(o *cib.OpRecord) bool { return o.ID == id+"_last_failure_0" })
+	o := s.history(id, node, op, rc)
+	for _, before := range h.Ops {
+		if before != o && before.Operation == o.Operation && before.IntervalMS == o.IntervalMS {
+			o.OpDigest = before.OpDigest // it had the parameters that it had before
+		}
+	}
+	o.ID, o.LastRCChange = id+"_last_failure_0", strconv.FormatInt(s.now.Unix(), 10)
+	attr := id + "#" + o.Operation + "_" + o.IntervalMS
+	count := "1"
+	if o.Operation == "start" {
+		count = "INFINITY"
+	}
+	s.transient(node, "fail-count-"+attr, count)
+	s.transient(node, "last-failure-"+attr, o.LastRCChange)
+}
+
+func (s *story) historyOf(id, node string) *cib.ResourceHistory {
+	n := s.c.NodeState(node)
+	for _, h := range n.Resources {
+		if h.ID == id {
+			return h
+		}
+	}
+	h := &cib.ResourceHistory{ID: id, Agent: primitive(id).Agent}
+	n.Resources = append(n.Resources, h)
+	return h
+}
+
+// history records the end of an operation.
+func (s *story) history(id, node, op, rc string) *cib.OpRecord {
 	name, interval, ok := strings.Cut(op, ":")
 	if !ok {
 		interval = "0"
 	}
-	n := s.c.NodeState(node)
 	last := 0
-	var h *cib.ResourceHistory
-	for _, r := range n.Resources {
+	for _, r := range s.c.NodeState(node).Resources {
 		for _, o := range r.Ops {
 			call, _ := strconv.Atoi(o.CallID)
 			last = max(last, call)
 		}
-		if r.ID == id {
-			h = r
+	}
+	h := s.historyOf(id, node)
+	o := &cib.OpRecord{ID: id + "_" + name + "_" + interval, Operation: name, IntervalMS: interval, RC: rc, OpStatus: "0",
+		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: "1"}
+	h.Ops = append(h.Ops, o)
+	return o
+}
+
+// details writes what is told to the agents.
+func (s *story) details(p *Result) {
+	for _, a := range p.Graph.Actions {
+		if a.Kind == transition.KindPseudo {
+			continue
+		}
+		fmt.Fprintln(&s.out, showAction(a))
+		for _, m := range []struct {
+			name string
+			of   map[string]string
+		}{{"param", a.Params}, {"arg", a.Args}} {
+			for _, k := range slices.Sorted(maps.Keys(m.of)) {
+				fmt.Fprintf(&s.out, "    %s %s=%s\n", m.name, k, m.of[k])
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(a.NotifyLists)) {
+			fmt.Fprintf(&s.out, "    %s %v\n", k, a.NotifyLists[k])
 		}
 	}
-	if h == nil {
-		h = &cib.ResourceHistory{ID: id, Agent: primitive(id).Agent}
-		n.Resources = append(n.Resources, h)
-	}
-	digest := "" // the operation that failed had the parameters that it had before
-	for _, o := range h.Ops {
-		if o.Operation == name && o.IntervalMS == interval {
-			digest = o.OpDigest
-		}
-	}
-	drop(h, func(o *cib.OpRecord) bool { return o.ID == id+"_last_failure_0" })
-	at := strconv.FormatInt(s.now.Unix(), 10)
-	h.Ops = append(h.Ops, &cib.OpRecord{ID: id + "_last_failure_0", Operation: name, IntervalMS: interval, RC: rc, OpStatus: "0",
-		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: at, OpDigest: digest})
-	attr := id + "#" + name + "_" + interval
-	count := "1"
-	if name == "start" {
-		count = "INFINITY"
-	}
-	s.transient(node, "fail-count-"+attr, count)
-	s.transient(node, "last-failure-"+attr, at)
 }
 
 // show writes a plan: its real actions with their order and reasons, what is blocked, and what is said of resources.
