@@ -1,12 +1,12 @@
 package coordinator
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/membership"
+	"paceline/agent/outcome"
 	"paceline/agent/transition"
 	"paceline/fencing"
 	"paceline/fencing/manual"
@@ -165,7 +165,7 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "failed",
 		Detail: d.Detail, Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	}
-	ev.Detail = bounded(ev.Detail)
+	ev.Detail = outcome.Bounded(ev.Detail)
 	if d.OK {
 		ev.State = "ok"
 		c.fenceDone(now, f, ev)
@@ -190,7 +190,7 @@ func (c *Core) fenceDone(now time.Time, f *fence, ev cib.FenceEvent) {
 		c.fencedAt[f.target] = fenced{boot: st.Boot, at: now}
 	}
 	batch := []cib.Change{{RecordFence: &cib.RecordFence{Event: ev}}}
-	batch = append(batch, c.fencedChanges(now, f.target, f.action)...)
+	batch = append(batch, outcome.Fenced(c.stateByName(f.target), f.action, now)...)
 	if f.action != fencing.On {
 		c.dropSession(now, f.target, "the node was fenced")
 	}
@@ -211,21 +211,6 @@ func (c *Core) fenceDone(now time.Time, f *fence, ev cib.FenceEvent) {
 			c.replan(ev.Target + " was fenced")
 		}
 	})
-}
-
-// fencedChanges are what a confirmed fencing means: nothing that was known of the node holds any more, and it is down.
-func (c *Core) fencedChanges(now time.Time, target, action string) []cib.Change {
-	st := c.stateByName(target)
-	if st == nil || action == fencing.On {
-		return nil
-	}
-	return []cib.Change{
-		{ClearNode: &cib.ClearNode{ID: st.ID}},
-		{NodeStatus: &cib.NodeStatus{
-			ID: st.ID, Uname: target, InCCM: "false", CRMD: "offline", Join: "down", Expected: "down",
-			Fenced: strconv.FormatInt(now.Unix(), 10), Since: now.UnixMilli(), Cause: "fenced (" + action + ")",
-		}},
-	}
 }
 
 // dropUnwanted calls off fencings that the new plan does not ask for.

@@ -45,6 +45,4 @@ const (
 	// waits for calmPause: a cluster that plans in circles must not do so at full speed.
 	calmAfter = 30
 	calmPause = 5 * time.Second
-	// reasonMax bounds texts that agents and devices give and that the CIB keeps.
-	reasonMax = 512
 )

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/outcome"
 	"paceline/agent/scheduler"
 	"paceline/agent/transition"
 	"paceline/resources"
@@ -194,7 +194,7 @@ func (c *Core) issue(now time.Time) {
 
 func (c *Core) send(o transition.Order) {
 	a := *o.Action
-	a.Resource = historyName(a.Resource, a.Meta)
+	a.Resource = outcome.HistoryName(a.Resource, a.Meta)
 	if a.Operation == resources.Notify {
 		a.Meta = notifyMeta(&a)
 	}
@@ -218,31 +218,17 @@ func (c *Core) intent(now time.Time, o transition.Order) []cib.Change {
 	if st == nil {
 		return nil
 	}
-	key := opKey(a.Resource, a.Operation, a.IntervalMS)
+	key := outcome.OpKey(a.Resource, a.Operation, a.IntervalMS)
 	tkey := fmt.Sprintf("%d:%d:%d:paceline", a.ID, o.Numbers.Graph, a.TargetRC)
 	return []cib.Change{{RecordOp: &cib.RecordOp{
-		NodeID: st.ID, Resource: historyName(a.Resource, a.Meta), Agent: a.Agent,
+		NodeID: st.ID, Resource: outcome.HistoryName(a.Resource, a.Meta), Agent: a.Agent,
 		Record: cib.OpRecord{
-			ID: historyName(a.Resource, a.Meta) + "_last_0", Key: key, Operation: a.Operation, IntervalMS: "0", CallID: "-1", RC: "193",
+			ID: outcome.HistoryName(a.Resource, a.Meta) + "_last_0", Key: key, Operation: a.Operation, IntervalMS: "0", CallID: "-1", RC: "193",
 			OpStatus: strconv.Itoa(cib.OpPending), TransitionKey: tkey, TransitionMagic: "-1:193;" + tkey,
 			OnNode: a.Node, LastRun: strconv.FormatInt(now.Unix(), 10), OpDigest: a.Digest,
 			MigrateSource: a.Meta["migrate_source"], MigrateTarget: a.Meta["migrate_target"],
 		},
 	}}}
-}
-
-func opKey(resource, operation string, intervalMS int64) string {
-	return fmt.Sprintf("%s_%s_%d", resource, operation, intervalMS)
-}
-
-// historyName is the name by which a node knows a resource, and under which its history keeps it. Instances of anonymous
-// clones go without their number: which of them is on a node changes from plan to plan, and what was started under one
-// number must be found and stopped under any other.
-func historyName(resource string, meta map[string]string) string {
-	if i := strings.LastIndexByte(resource, ':'); i > 0 && meta["globally_unique"] == "false" {
-		return resource[:i]
-	}
-	return resource
 }
 
 // clusterAction carries out what is the coordinator's own to do.
@@ -260,60 +246,19 @@ func (c *Core) clusterAction(now time.Time, a *transition.Action) {
 		m.Confirm(a.ID)
 		return
 	}
-	switch a.Operation {
-	case "do_shutdown":
-		c.say("info", a.Node+" may leave: nothing runs there any more")
-		c.commit(cib.Change{NodeStatus: &cib.NodeStatus{
-			ID: st.ID, Uname: st.Uname, Join: "down", Expected: "down", CRMD: "offline", Since: now.UnixMilli(), Cause: "left in good order",
-		}}, done)
-	case "clear_failcount":
-		changes := clearFailures(st, a.Resource)
-		if len(changes) == 0 {
-			m.Confirm(a.ID)
-			return
-		}
-		c.commit(cib.Change{Batch: changes}, done)
-	case "lrm_delete":
-		c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: c.inHistory(st, a.Resource)}}, done)
-	default:
+	changes, known := outcome.ClusterChanges(st, a, now)
+	switch {
+	case !known:
 		c.say("error", "nobody knows how to do what the plan asks for", "op", a.Operation, "node", a.Node)
 		m.Fail(a.ID)
+		return
+	case len(changes) == 0:
+		m.Confirm(a.ID)
+		return
+	case a.Operation == outcome.Shutdown:
+		c.say("info", a.Node+" may leave: nothing runs there any more")
 	}
-}
-
-// inHistory is the name under which a node's history has an instance, for actions that do not say whose instance it is.
-func (c *Core) inHistory(st *cib.NodeState, resource string) string {
-	base, _, _ := strings.Cut(resource, ":")
-	name := resource
-	for _, h := range st.Resources {
-		switch h.ID {
-		case resource:
-			return resource
-		case base:
-			name = base
-		}
-	}
-	return name
-}
-
-// clearFailures deletes the fail counts of a resource on a node, of all its operations.
-func clearFailures(st *cib.NodeState, resource string) []cib.Change {
-	base, _, _ := strings.Cut(resource, ":")
-	var out []cib.Change
-	for _, set := range st.Attributes {
-		for _, p := range set.Pairs {
-			for _, prefix := range []string{"fail-count-", "last-failure-"} {
-				name, ok := strings.CutPrefix(p.Name, prefix)
-				if !ok {
-					continue
-				}
-				if rsc, _, _ := strings.Cut(name, "#"); rsc == base || rsc == resource {
-					out = append(out, cib.Change{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: p.Name}})
-				}
-			}
-		}
-	}
-	return out
+	c.commit(cib.Change{Batch: changes}, done)
 }
 
 // expire gives up on operations whose result did not come in time: the executor should have ended them long before.
@@ -322,27 +267,11 @@ func (c *Core) expire(now time.Time) {
 		c.say("error", "no result came in time", "res", a.Resource, "op", a.Operation, "node", a.Node)
 		c.record(now, transition.Result{
 			Numbers: transition.Numbers{Term: c.term, Revision: c.snap.Revision, Graph: c.machine.Numbers().Graph, Action: a.ID},
-			Node:    a.Node, Resource: historyName(a.Resource, a.Meta), Operation: a.Operation, IntervalMS: a.IntervalMS,
-			CallID: c.newestCall(a.Node, historyName(a.Resource, a.Meta)),
+			Node:    a.Node, Resource: outcome.HistoryName(a.Resource, a.Meta), Operation: a.Operation, IntervalMS: a.IntervalMS,
+			CallID: outcome.NewestCall(c.stateByName(a.Node), outcome.HistoryName(a.Resource, a.Meta)),
 			RC:     int(resources.GenericError), Status: cib.OpTimeout, TargetRC: a.TargetRC, Agent: a.Agent,
 			ExitReason: fmt.Sprintf("the node gave no result within %v", a.Budget()+transition.Grace),
 			StartedMS:  now.Add(-a.Budget()).UnixMilli(), Digest: a.Digest, RestartDigest: a.RestartDigest,
 		}, a)
 	}
-}
-
-// newestCall is the number of the newest operation that is recorded of a resource on a node. A time-out that the
-// coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
-func (c *Core) newestCall(node, resource string) int64 {
-	var newest int64
-	if st := c.stateByName(node); st != nil {
-		for _, h := range st.Resources {
-			for _, op := range h.Ops {
-				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && h.ID == resource {
-					newest = max(newest, id)
-				}
-			}
-		}
-	}
-	return newest
 }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"paceline/agent/cib"
 )
@@ -13,14 +12,6 @@ import (
 func isTrue(s string) bool {
 	b, err := cib.ParseBool(s)
 	return err == nil && b
-}
-
-// bounded cuts a text that an agent or a device gave to what the CIB keeps, at a whole character.
-func bounded(text string) string {
-	if len(text) > reasonMax {
-		text = text[:reasonMax]
-	}
-	return strings.ToValidUTF8(text, "")
 }
 
 // compilePattern compiles a POSIX extended regular expression, which is what the CIB's patterns are.

@@ -36,7 +36,7 @@ func largeCluster(primitives, nodes int, running bool) *cib.CIB {
 		}
 	}
 	if running {
-		applyAll(c, Plan(c, time.Unix(1, 0)))
+		applyAll(c, Plan(c, time.Unix(1, 0)), time.Unix(1, 0))
 	}
 	return c
 }
@@ -54,7 +54,7 @@ func BenchmarkPlanClones(b *testing.B) {
 			c.Configuration.Resources = append(c.Configuration.Resources, &cib.Resource{ID: id + "-clone", Kind: cib.KindClone,
 				Children: []*cib.Resource{primitive(id)}})
 		}
-		applyAll(c, Plan(c, time.Unix(1, 0)))
+		applyAll(c, Plan(c, time.Unix(1, 0)), time.Unix(1, 0))
 		b.Run(strconv.Itoa(size[0])+"x"+strconv.Itoa(size[1]), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

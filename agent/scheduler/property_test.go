@@ -126,10 +126,7 @@ func settle(t *rapid.T, c *cib.CIB) {
 			return
 		}
 		checkSafety(t, c, p, order)
-		calls := map[string]int{}
-		for _, a := range order {
-			applyOne(c, a, calls)
-		}
+		applyAll(c, p, propertyTime)
 	}
 	t.Fatalf("the cluster does not come to rest: %s", bytesOf(Plan(c, propertyTime)))
 }

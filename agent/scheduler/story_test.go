@@ -188,7 +188,7 @@ func (s *story) event(f []string) error {
 	case "details":
 		s.details(Plan(s.c, s.now))
 	case "do":
-		applyAll(s.c, Plan(s.c, s.now))
+		applyAll(s.c, Plan(s.c, s.now), s.now)
 	default:
 		return fmt.Errorf("no such command")
 	}
@@ -202,7 +202,7 @@ func (s *story) run() error {
 		if len(p.Graph.Actions) == 0 {
 			return nil
 		}
-		applyAll(s.c, p)
+		applyAll(s.c, p, s.now)
 	}
 	return fmt.Errorf("the cluster does not come to rest")
 }

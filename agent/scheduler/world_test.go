@@ -1,10 +1,10 @@
 package scheduler
 
 import (
-	"fmt"
-	"strconv"
+	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/outcome"
 	"paceline/agent/transition"
 )
 
@@ -35,11 +35,33 @@ func primitive(id string) *cib.Resource {
 }
 
 // applyAll plays a plan: every action succeeds, in order, and the histories say so.
-func applyAll(c *cib.CIB, plan *Result) {
-	calls := map[string]int{}
-	for _, a := range inOrder(plan.Graph) {
-		applyOne(c, a, calls)
+func applyAll(c *cib.CIB, plan *Result, now time.Time) {
+	next, _, err := outcome.Execute(c, plan.Graph, now, nil)
+	if err != nil {
+		panic(err)
 	}
+	*c = *owned(next)
+}
+
+// owned copies the states of the nodes, which the stories change in place.
+func owned(c *cib.CIB) *cib.CIB {
+	out := *c
+	out.Status.Nodes = nil
+	for _, s := range c.Status.Nodes {
+		n := *s
+		n.Resources, n.Attributes = nil, nil
+		for _, h := range s.Resources {
+			own := *h
+			own.Ops = append([]*cib.OpRecord(nil), h.Ops...)
+			n.Resources = append(n.Resources, &own)
+		}
+		for _, set := range s.Attributes {
+			set.Pairs = append([]cib.NVPair(nil), set.Pairs...)
+			n.Attributes = append(n.Attributes, set)
+		}
+		out.Status.Nodes = append(out.Status.Nodes, &n)
+	}
+	return &out
 }
 
 // inOrder sorts a graph so that every action comes after those it waits for; nil where it has a cycle.
@@ -70,68 +92,6 @@ func inOrder(g *transition.Graph) []*transition.Action {
 		return nil
 	}
 	return out
-}
-
-func applyOne(c *cib.CIB, a *transition.Action, calls map[string]int) {
-	switch a.Kind {
-	case transition.KindFence:
-		s := c.NodeState(a.Node)
-		s.InCCM, s.CRMD, s.Join, s.Expected = "false", "offline", "down", "down"
-		s.Resources, s.Attributes = nil, nil
-	case transition.KindCluster:
-		if a.Operation == "clear_failcount" {
-			c.NodeState(a.Node).Attributes = nil
-		}
-		if a.Operation == "do_shutdown" {
-			s := c.NodeState(a.Node)
-			s.InCCM, s.CRMD, s.Join, s.Expected = "false", "offline", "down", "down"
-			s.Resources, s.Attributes = nil, nil
-		}
-	case transition.KindResource:
-		recordResult(c, a, calls)
-	}
-}
-
-// recordResult writes the success of an operation into the history.
-func recordResult(c *cib.CIB, a *transition.Action, calls map[string]int) {
-	s := c.NodeState(a.Node)
-	if s == nil || a.Operation == "notify" {
-		return
-	}
-	id, _ := splitInstance(a.Resource)
-	var h *cib.ResourceHistory
-	for _, r := range s.Resources {
-		if r.ID == id {
-			h = r
-		}
-	}
-	if h == nil {
-		h = &cib.ResourceHistory{ID: id, Agent: a.Agent}
-		s.Resources = append(s.Resources, h)
-	}
-	op, key := a.Operation, fmt.Sprintf("%s_last_0", id)
-	if a.IntervalMS > 0 {
-		key = fmt.Sprintf("%s_%s_%d", id, op, a.IntervalMS)
-	}
-	if op == "cancel" {
-		drop(h, func(o *cib.OpRecord) bool { return o.IntervalMS == strconv.FormatInt(a.IntervalMS, 10) })
-		return
-	}
-	drop(h, func(o *cib.OpRecord) bool {
-		return o.ID == key || (op == "stop" || op == "demote" || op == "promote") && o.IntervalMS != "0" || op != "monitor" && a.IntervalMS == 0 &&
-			o.ID == id+"_last_failure_0"
-	})
-	calls[a.Node]++
-	last := 0
-	for _, r := range s.Resources {
-		for _, o := range r.Ops {
-			n, _ := strconv.Atoi(o.CallID)
-			last = max(last, n)
-		}
-	}
-	h.Ops = append(h.Ops, &cib.OpRecord{ID: key, Operation: op, IntervalMS: strconv.FormatInt(a.IntervalMS, 10),
-		CallID: strconv.Itoa(last + 1), RC: strconv.Itoa(a.TargetRC), OpStatus: "0", OpDigest: a.Digest,
-		TransitionKey: fmt.Sprintf("1:1:%d:test", a.TargetRC), LastRCChange: "1"})
 }
 
 func drop(h *cib.ResourceHistory, gone func(*cib.OpRecord) bool) {

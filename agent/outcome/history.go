@@ -1,0 +1,75 @@
+package outcome
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"paceline/agent/cib"
+)
+
+// OpKey is the key of an operation in the history: RESOURCE_OPERATION_INTERVAL.
+func OpKey(resource, operation string, intervalMS int64) string {
+	return fmt.Sprintf("%s_%s_%d", resource, operation, intervalMS)
+}
+
+// HistoryName is the name by which a node knows a resource, and under which its history keeps it. Instances of anonymous
+// clones go without their number: which of them is on a node changes from plan to plan, and what was started under one
+// number must be found and stopped under any other.
+func HistoryName(resource string, meta map[string]string) string {
+	if i := strings.LastIndexByte(resource, ':'); i > 0 && meta["globally_unique"] == "false" {
+		return resource[:i]
+	}
+	return resource
+}
+
+// inHistory is the name under which a node's history has an instance, for actions that do not say whose instance it is.
+func inHistory(st *cib.NodeState, resource string) string {
+	base, _, _ := strings.Cut(resource, ":")
+	name := resource
+	for _, h := range st.Resources {
+		switch h.ID {
+		case resource:
+			return resource
+		case base:
+			name = base
+		}
+	}
+	return name
+}
+
+// clearFailures deletes the fail counts of a resource on a node, of all its operations.
+func clearFailures(st *cib.NodeState, resource string) []cib.Change {
+	base, _, _ := strings.Cut(resource, ":")
+	var out []cib.Change
+	for _, set := range st.Attributes {
+		for _, p := range set.Pairs {
+			for _, prefix := range []string{"fail-count-", "last-failure-"} {
+				name, ok := strings.CutPrefix(p.Name, prefix)
+				if !ok {
+					continue
+				}
+				if rsc, _, _ := strings.Cut(name, "#"); rsc == base || rsc == resource {
+					out = append(out, cib.Change{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: p.Name}})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// NewestCall is the number of the newest operation that is recorded of a resource on a node. A time-out that the
+// coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
+func NewestCall(st *cib.NodeState, resource string) int64 {
+	var newest int64
+	if st != nil {
+		for _, h := range st.Resources {
+			for _, op := range h.Ops {
+				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && h.ID == resource {
+					newest = max(newest, id)
+				}
+			}
+		}
+	}
+	return newest
+}

@@ -1,0 +1,145 @@
+package outcome
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/transition"
+	"paceline/resources"
+)
+
+// Changes translates a result into the changes of the history and the fail counts. The forms of identifiers and
+// attributes are those of Pacemaker's status section, so that its tools and our scheduler read them alike.
+func Changes(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) []cib.Change {
+	rsc := r.Resource
+	switch r.Operation {
+	case "cancel":
+		return []cib.Change{{ForgetOps: &cib.ForgetOps{
+			NodeID: st.ID, Resource: rsc, Operation: resources.Monitor, IntervalMS: strconv.FormatInt(r.IntervalMS, 10),
+		}}}
+	case "delete":
+		return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: rsc}}}
+	case resources.Notify:
+		return nil
+	}
+	failed := !Succeeded(r)
+	if Probe(r) && r.Status == cib.OpDone {
+		switch resources.ExitCode(r.RC) {
+		case resources.OK, resources.NotRunning, resources.RunningPromoted, resources.Degraded, resources.DegradedPromoted:
+			failed = false // a probe asks; each of these is an answer
+		}
+	}
+	rec := opRecord(r)
+	put := func(id string, drop []string) cib.Change {
+		rec.ID = id
+		return cib.Change{RecordOp: &cib.RecordOp{NodeID: st.ID, Resource: rsc, Agent: r.Agent, Record: rec, Drop: drop}}
+	}
+	var out []cib.Change
+	switch {
+	case failed:
+		out = append(out, put(rsc+"_last_failure_0", nil))
+		if r.IntervalMS == 0 {
+			out = append(out, put(rsc+"_last_0", nil))
+		}
+	case r.IntervalMS > 0:
+		out = append(out, put(OpKey(rsc, r.Operation, r.IntervalMS), nil))
+	default:
+		var drop []string
+		if r.Operation == resources.Stop {
+			drop = recurring(st, rsc)
+		}
+		out = append(out, put(rsc+"_last_0", drop))
+	}
+	if failed && !Probe(r) {
+		out = append(out, countFailure(c, st, r, now)...)
+	}
+	return out
+}
+
+func recurring(st *cib.NodeState, rsc string) []string {
+	var out []string
+	for _, h := range st.Resources {
+		if h.ID == rsc {
+			for _, op := range h.Ops {
+				if op.IntervalMS != "" && op.IntervalMS != "0" && !strings.HasSuffix(op.ID, "_last_failure_0") {
+					out = append(out, op.ID)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func opRecord(r transition.Result) cib.OpRecord {
+	key := OpKey(r.Resource, r.Operation, r.IntervalMS)
+	tkey := fmt.Sprintf("%d:%d:%d:paceline", r.Numbers.Action, r.Numbers.Graph, r.TargetRC)
+	rec := cib.OpRecord{
+		Key: key, Operation: r.Operation, IntervalMS: strconv.FormatInt(r.IntervalMS, 10),
+		CallID: strconv.FormatInt(r.CallID, 10), RC: strconv.Itoa(r.RC), OpStatus: strconv.Itoa(r.Status),
+		TransitionKey: tkey, TransitionMagic: fmt.Sprintf("%d:%d;%s", r.Status, r.RC, tkey), ExitReason: Bounded(r.ExitReason), OnNode: r.Node,
+		LastRCChange: strconv.FormatInt((r.StartedMS+r.TookMS)/1000, 10), ExecTime: strconv.FormatInt(r.TookMS, 10),
+		QueueTime: "0", OpDigest: r.Digest, RestartDigest: r.RestartDigest,
+		MigrateSource: r.MigrateSource, MigrateTarget: r.MigrateTarget,
+	}
+	if r.IntervalMS == 0 {
+		rec.LastRun = strconv.FormatInt(r.StartedMS/1000, 10)
+	}
+	return rec
+}
+
+// countFailure raises the fail count of an operation: to INFINITY for a failed stop, and for a failed start unless
+// start-failure-is-fatal is false; by one for everything else.
+func countFailure(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) []cib.Change {
+	suffix := fmt.Sprintf("%s#%s_%d", r.Resource, r.Operation, r.IntervalMS)
+	value := "INFINITY"
+	fatal := r.Operation == resources.Stop
+	if r.Operation == resources.Start {
+		v, ok := c.Option("start-failure-is-fatal")
+		fatal = !ok || isTrue(v)
+	}
+	if !fatal {
+		count := 0
+		for _, set := range st.Attributes {
+			for _, p := range set.Pairs {
+				if p.Name == "fail-count-"+suffix {
+					count, _ = cib.ParseScore(p.Value)
+				}
+			}
+		}
+		if count < cib.Infinity-1 {
+			value = strconv.Itoa(count + 1)
+		}
+	}
+	when := strconv.FormatInt(now.Unix(), 10)
+	return []cib.Change{
+		{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: "fail-count-" + suffix, Value: &value}},
+		{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: "last-failure-" + suffix, Value: &when}},
+	}
+}
+
+// Succeeded reports whether the result is what was expected.
+func Succeeded(r transition.Result) bool {
+	return r.Status == cib.OpDone && r.RC == r.TargetRC || r.Status == cib.OpCancelled && r.Operation == "cancel"
+}
+
+// Probe reports whether the result answers the question if a resource is active: no failure of it is one of the resource.
+func Probe(r transition.Result) bool {
+	return r.Operation == resources.Monitor && r.IntervalMS == 0
+}
+
+// isTrue reads a boolean of the CIB; a bad one counts as false.
+func isTrue(s string) bool {
+	b, err := cib.ParseBool(s)
+	return err == nil && b
+}
+
+// Bounded cuts a text that an agent or a device gave to what the CIB keeps, at a whole character.
+func Bounded(text string) string {
+	if len(text) > ReasonMax {
+		text = text[:ReasonMax]
+	}
+	return strings.ToValidUTF8(text, "")
+}
