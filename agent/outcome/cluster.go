@@ -39,7 +39,7 @@ func ClusterChanges(st *cib.NodeState, a *transition.Action, now time.Time) (cha
 			ID: st.ID, Uname: st.Uname, Join: "down", Expected: "down", CRMD: "offline", Since: now.UnixMilli(), Cause: "left in good order",
 		}}}, true
 	case "clear_failcount":
-		return clearFailures(st, a.Resource), true
+		return append(clearFailures(st, a.Resource), clearRecord(st, inHistory(st, a.Resource))...), true
 	case "lrm_delete":
 		return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: inHistory(st, a.Resource)}}}, true
 	}

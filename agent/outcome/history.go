@@ -58,6 +58,33 @@ func clearFailures(st *cib.NodeState, resource string) []cib.Change {
 	return out
 }
 
+// clearRecord deletes the record of the newest failure of a resource on a node: what counts no more is not to be read
+// again. A change deletes records together with one that it writes, so another of them is written as it is; where there is
+// none, nothing but the failure is known.
+func clearRecord(st *cib.NodeState, resource string) []cib.Change {
+	for _, h := range st.Resources {
+		if h.ID != resource {
+			continue
+		}
+		var failure, other *cib.OpRecord
+		for _, op := range h.Ops {
+			if strings.HasSuffix(op.ID, "_last_failure_0") {
+				failure = op
+			} else {
+				other = op
+			}
+		}
+		if failure == nil {
+			return nil
+		}
+		if other == nil {
+			return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: resource}}}
+		}
+		return []cib.Change{{RecordOp: &cib.RecordOp{NodeID: st.ID, Resource: resource, Agent: h.Agent, Record: *other, Drop: []string{failure.ID}}}}
+	}
+	return nil
+}
+
 // NewestCall is the number of the newest operation that is recorded of a resource on a node. A time-out that the
 // coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
 func NewestCall(st *cib.NodeState, resource string) int64 {
