@@ -64,9 +64,23 @@ func runRollback(in *invocation) error {
 	})
 }
 
-// reconfigure replaces the configuration by what make makes of the current one, as one commit. If somebody else commits in
-// between, it is made anew of what is current then.
+// reconfigure replaces the configuration by what make makes of the current one: in an editing session as one step of it, else
+// as one commit. If somebody else commits in between, it is made anew of what is current then.
 func (in *invocation) reconfigure(message string, make func(base *cib.Configuration) (*cib.Configuration, []string, error)) error {
+	session, err := in.editing()
+	if err != nil {
+		return err
+	}
+	if session != nil && !in.c.Bool("dry-run") {
+		next, notes, err := make(session.Configuration())
+		if err != nil {
+			return err
+		}
+		for _, n := range append(notes, session.Set(next)...) {
+			fmt.Fprintln(in.Err, "note: "+n)
+		}
+		return nil
+	}
 	for try := 1; ; try++ {
 		base, err := in.api.Configuration(in.ctx, 0)
 		if err != nil {
@@ -131,6 +145,12 @@ func runShow(in *invocation) error {
 		return err
 	}
 	conf := r.Configuration
+	if session, err := in.editing(); err != nil {
+		return err
+	} else if session != nil && in.c.Int("revision") == 0 {
+		conf = session.Configuration()
+		r.Configuration = conf
+	}
 	if len(in.args) > 0 {
 		if conf, err = selectObjects(conf, in.args); err != nil {
 			return err

@@ -32,13 +32,19 @@ type Streams struct {
 	Getenv   func(string) string
 	// Terminal says that a person is at both ends: questions may be asked, colours shown.
 	Terminal bool
+	// Piped says that standard input is no terminal: commands may be read from it.
+	Piped bool
+
+	desk  *desk  // of the shell that runs the command, if one does
+	place string // in a script: where the command stands ("file:3")
 }
 
 // Standard returns the streams of the process.
 func Standard() Streams {
+	in := term.IsTerminal(int(os.Stdin.Fd()))
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+		Terminal: in && term.IsTerminal(int(os.Stdout.Fd())), Piped: !in,
 	}
 }
 
@@ -96,6 +102,9 @@ func report(s Streams, err error) int {
 		}
 	case strings.HasPrefix(text, "Required flag"): // the library's words for a flag that must be given
 		text, status = "r"+text[1:], exitUsage
+	}
+	if s.place != "" {
+		text = s.place + ": " + text
 	}
 	fmt.Fprintln(s.Err, "error: "+text)
 	if e != nil {
