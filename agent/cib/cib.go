@@ -41,6 +41,9 @@ type Configuration struct {
 	Tags        []Tag          `json:"tags,omitempty"`
 	ACLs        ACLs           `json:"acls,omitzero"`
 	Alerts      []Alert        `json:"alerts,omitempty"`
+	// Comment is what people wrote behind the last object. Objects have their own, written before them: lines without their mark.
+	// Comments mean nothing to the cluster.
+	Comment string `json:"comment,omitempty"`
 }
 
 // NVSet is a set of name-value pairs: cluster options, meta attributes, instance attributes, utilization, defaults.
@@ -51,6 +54,8 @@ type NVSet struct {
 	Score string   `json:"score,omitempty"`
 	Rule  *Rule    `json:"rule,omitempty"`
 	Pairs []NVPair `json:"pairs,omitempty"`
+	// Comment stands before a set of cluster-wide values; other sets have none.
+	Comment string `json:"comment,omitempty"`
 }
 
 // NVPair is one name and value. With IDRef set it stands for the pair of that ID elsewhere; Name may then be given to
@@ -141,6 +146,7 @@ type Node struct {
 	Description string  `json:"description,omitempty"`
 	Attributes  []NVSet `json:"attributes,omitempty"` // instance_attributes: permanent node attributes
 	Utilization []NVSet `json:"utilization,omitempty"`
+	Comment     string  `json:"comment,omitempty"`
 }
 
 // ResourceKind says what a Resource is.
@@ -188,6 +194,7 @@ type Resource struct {
 	Operations  Operations   `json:"operations,omitzero"`
 	Children    []*Resource  `json:"children,omitempty"` // group: primitives; clone: one primitive or group; bundle: at most one primitive
 	Bundle      *Bundle      `json:"bundle,omitempty"`   // bundle only
+	Comment     string       `json:"comment,omitempty"`
 }
 
 // Operations lists a primitive's configured operations.
@@ -265,6 +272,7 @@ type Constraint struct {
 	Colocation *Colocation `json:"colocation,omitempty"`
 	Order      *Order      `json:"order,omitempty"`
 	Ticket     *RscTicket  `json:"ticket,omitempty"`
+	Comment    string      `json:"comment,omitempty"`
 }
 
 // Location says where a resource may or should run.
@@ -347,12 +355,15 @@ type FencingLevel struct {
 	TargetValue     string   `json:"target-value,omitempty"`
 	Index           string   `json:"index"`
 	Devices         []string `json:"devices"`
+	Comment         string   `json:"comment,omitempty"`
 }
 
 // Tag names a list of objects; constraints may refer to it.
 type Tag struct {
 	ID   string   `json:"id"`
 	Refs []string `json:"refs"`
+
+	Comment string `json:"comment,omitempty"`
 }
 
 // ACLs are the access rules.
@@ -367,6 +378,8 @@ type ACLTarget struct {
 	ID    string   `json:"id"`
 	Name  string   `json:"name,omitempty"`
 	Roles []string `json:"roles,omitempty"`
+
+	Comment string `json:"comment,omitempty"`
 }
 
 // ACLRole is a list of permissions.
@@ -374,6 +387,7 @@ type ACLRole struct {
 	ID          string          `json:"id"`
 	Description string          `json:"description,omitempty"`
 	Permissions []ACLPermission `json:"permissions,omitempty"`
+	Comment     string          `json:"comment,omitempty"`
 }
 
 // ACLPermission allows or denies a kind of access to a part of the document.
@@ -396,6 +410,7 @@ type Alert struct {
 	Params      []NVSet          `json:"params,omitempty"`
 	Recipients  []AlertRecipient `json:"recipients,omitempty"`
 	Select      *AlertSelect     `json:"select,omitempty"`
+	Comment     string           `json:"comment,omitempty"`
 	// Order lists the names of the child elements as a document has them, where that is not the usual order. It means nothing
 	// to the cluster; people find their texts as they wrote them.
 	Order []string `json:"order,omitempty"`

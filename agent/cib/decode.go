@@ -45,8 +45,8 @@ func (e *DocumentError) Error() string {
 	return text
 }
 
-// Decode reads a CIB document, or a <configuration> alone, from XML. Everything that the result does not hold, except
-// comments, is named by a Warning; an empty attribute counts as an absent one. Malformed XML, a foreign root, and a document
+// Decode reads a CIB document, or a <configuration> alone, from XML. Comments before objects are kept with them, others are not.
+// Everything else that the result does not hold is named by a Warning; an empty attribute counts as an absent one. Malformed XML, a foreign root, and a document
 // beyond the limits of size are errors of type *DocumentError. Values are not judged: Validate does that.
 func Decode(r io.Reader) (*CIB, []Warning, error) {
 	d, root, err := parse(r)

@@ -16,6 +16,7 @@ func (d *decoder) configuration(e *etree.Element, c *Configuration) {
 			d.unknown(child)
 		}
 	}
+	c.Comment = commentBefore(e.Child)
 }
 
 // section reads one section of the configuration; it reports false for an element that is none.
@@ -42,7 +43,7 @@ func (d *decoder) defaults(e *etree.Element, sets *[]NVSet) {
 	d.attrs(e, none, nil)
 	for _, child := range e.ChildElements() {
 		if child.Tag == "meta_attributes" {
-			*sets = append(*sets, d.nvset(child))
+			*sets = append(*sets, d.clusterSet(child))
 		} else {
 			d.unknown(child)
 		}
@@ -53,7 +54,7 @@ func (d *decoder) defaults(e *etree.Element, sets *[]NVSet) {
 func (d *decoder) object(e *etree.Element, c *Configuration) bool {
 	switch e.Tag {
 	case "cluster_property_set":
-		c.Options = append(c.Options, d.nvset(e))
+		c.Options = append(c.Options, d.clusterSet(e))
 	case "node":
 		c.Nodes = append(c.Nodes, d.node(e))
 	case "primitive", "group", "clone", "master", "bundle":
@@ -71,9 +72,10 @@ func (d *decoder) object(e *etree.Element, c *Configuration) bool {
 			}
 		}
 		d.leaf(e)
+		l.Comment = commentOf(e)
 		c.Topology = append(c.Topology, l)
 	case "tag":
-		t := Tag{}
+		t := Tag{Comment: commentOf(e)}
 		d.attrs(e, func(v visit) { v("id", &t.ID) }, nil)
 		t.Refs = d.refs(e, "obj_ref")
 		c.Tags = append(c.Tags, t)
@@ -89,6 +91,13 @@ func (d *decoder) object(e *etree.Element, c *Configuration) bool {
 		return false
 	}
 	return true
+}
+
+// clusterSet reads a set of cluster-wide values.
+func (d *decoder) clusterSet(e *etree.Element) NVSet {
+	s := d.nvset(e)
+	s.Comment = commentOf(e)
+	return s
 }
 
 func (d *decoder) nvset(e *etree.Element) NVSet {
@@ -169,7 +178,7 @@ func (d *decoder) dateExpr(e *etree.Element) *DateExpr {
 }
 
 func (d *decoder) node(e *etree.Element) *Node {
-	n := &Node{}
+	n := &Node{Comment: commentOf(e)}
 	d.attrs(e, n.attributes, nil)
 	for _, child := range e.ChildElements() {
 		switch child.Tag {
@@ -186,7 +195,7 @@ func (d *decoder) node(e *etree.Element) *Node {
 
 // resource reads a resource of any kind, or a template.
 func (d *decoder) resource(e *etree.Element) *Resource {
-	r := &Resource{Kind: ResourceKind(e.Tag)}
+	r := &Resource{Kind: ResourceKind(e.Tag), Comment: commentOf(e)}
 	if e.Tag == "master" {
 		r.Kind, r.Legacy = KindClone, true
 	}
@@ -288,7 +297,7 @@ func (d *decoder) bundlePart(e *etree.Element, r *Resource) {
 }
 
 func (d *decoder) constraint(e *etree.Element) *Constraint {
-	c := &Constraint{}
+	c := &Constraint{Comment: commentOf(e)}
 	var sets *[]ResourceSet
 	var rules, lifetime *[]*Rule
 	switch e.Tag {
@@ -351,14 +360,14 @@ func (d *decoder) refs(e *etree.Element, tag string) []string {
 }
 
 func (d *decoder) aclTarget(e *etree.Element) ACLTarget {
-	var t ACLTarget
+	t := ACLTarget{Comment: commentOf(e)}
 	d.attrs(e, func(v visit) { v("id", &t.ID); v("name", &t.Name) }, nil)
 	t.Roles = d.refs(e, "role")
 	return t
 }
 
 func (d *decoder) aclRole(e *etree.Element) ACLRole {
-	var r ACLRole
+	r := ACLRole{Comment: commentOf(e)}
 	d.attrs(e, func(v visit) { v("id", &r.ID); v("description", &r.Description) }, nil)
 	for _, child := range e.ChildElements() {
 		if child.Tag != "acl_permission" {
@@ -374,7 +383,7 @@ func (d *decoder) aclRole(e *etree.Element) ACLRole {
 }
 
 func (d *decoder) alert(e *etree.Element) Alert {
-	var a Alert
+	a := Alert{Comment: commentOf(e)}
 	d.attrs(e, a.attributes, nil)
 	a.SetOrder(childTags(e))
 	for _, child := range e.ChildElements() {

@@ -32,10 +32,12 @@ func (d Difference) String() string {
 	if d.Attribute != "" {
 		text += ": " + d.Attribute
 	}
-	switch d.Kind {
-	case Added:
+	switch {
+	case d.Attribute == commentName: // it may be of several lines
+		return fmt.Sprintf("~ %s: %q -> %q", text, d.Old, d.New)
+	case d.Kind == Added:
 		return strings.TrimSpace("+ " + text + " " + d.New)
-	case Removed:
+	case d.Kind == Removed:
 		return strings.TrimSpace("- " + text + " " + d.Old)
 	}
 	return fmt.Sprintf("~ %s: %s -> %s", text, orNothing(d.Old), orNothing(d.New))
@@ -72,6 +74,10 @@ func Diff(old, new *Configuration) []Difference {
 	}
 	for i, section := range sections {
 		d.order(section, a.tops[i], b.tops[i])
+	}
+	if old.Comment != new.Comment {
+		d.object = "configuration"
+		d.changed(commentName, old.Comment, new.Comment)
 	}
 	return d.list
 }
@@ -346,7 +352,7 @@ func parts(e *etree.Element) []string {
 		words = append(words, "@"+attr("template"))
 	}
 	for _, a := range e.Attr {
-		skip := a.Key == "id" || a.Key == "template" || isAgent && slices.Contains([]string{"class", "provider", "type"}, a.Key)
+		skip := a.Key == "id" || a.Key == commentName || a.Key == "template" || isAgent && slices.Contains([]string{"class", "provider", "type"}, a.Key)
 		if !skip && (e.Tag != "op" || a.Key != "name") {
 			words = append(words, a.Key+"="+a.Value)
 		}

@@ -12,6 +12,7 @@ func (x *encoder) configuration(root *etree.Element, c *Configuration) {
 	nodes := root.CreateElement("nodes")
 	for _, n := range c.Nodes {
 		e := x.child(nodes, "node", n.attributes, nil)
+		x.comment(e, n.Comment)
 		x.nvsets(e, "instance_attributes", n.Attributes)
 		x.nvsets(e, "utilization", n.Utilization)
 	}
@@ -41,12 +42,14 @@ func (x *encoder) configuration(root *etree.Element, c *Configuration) {
 			x.alert(alerts, &c.Alerts[i])
 		}
 	}
+	x.closing(root, c.Comment)
 }
 
 func (x *encoder) nvsets(parent *etree.Element, tag string, sets []NVSet) {
 	for i := range sets {
 		s := &sets[i]
 		e := x.child(parent, tag, s.attributes, nil)
+		x.comment(e, s.Comment)
 		if s.Rule != nil {
 			x.rule(e, s.Rule)
 		}
@@ -99,6 +102,7 @@ func (x *encoder) resource(parent *etree.Element, r *Resource) {
 		return
 	}
 	e := x.child(parent, tag, r.attributes, nil)
+	x.comment(e, r.Comment)
 	x.nvsets(e, "meta_attributes", r.Meta)
 	x.bundle(e, r.Bundle)
 	x.nvsets(e, "instance_attributes", r.Params)
@@ -164,6 +168,9 @@ func (x *encoder) constraint(parent *etree.Element, k *Constraint) {
 		e := x.child(parent, "rsc_ticket", k.Ticket.attributes, nil)
 		x.resourceSets(e, k.Ticket.Sets)
 	}
+	if list := parent.ChildElements(); len(list) > 0 {
+		x.comment(list[len(list)-1], k.Comment)
+	}
 }
 
 func (x *encoder) lifetime(e *etree.Element, rules []*Rule) {
@@ -195,6 +202,7 @@ func (x *encoder) topology(root *etree.Element, levels []FencingLevel) {
 	topology := root.CreateElement("fencing-topology")
 	for i := range levels {
 		e := x.child(topology, "fencing-level", levels[i].attributes, nil)
+		x.comment(e, levels[i].Comment)
 		x.force(e, "devices", strings.Join(levels[i].Devices, ","))
 	}
 }
@@ -205,7 +213,9 @@ func (x *encoder) tags(root *etree.Element, tags []Tag) {
 	}
 	list := root.CreateElement("tags")
 	for i := range tags {
-		x.refs(x.child(list, "tag", func(v visit) { v("id", &tags[i].ID) }, nil), "obj_ref", tags[i].Refs)
+		e := x.child(list, "tag", func(v visit) { v("id", &tags[i].ID) }, nil)
+		x.comment(e, tags[i].Comment)
+		x.refs(e, "obj_ref", tags[i].Refs)
 	}
 }
 
@@ -217,7 +227,9 @@ func (x *encoder) acls(root *etree.Element, a *ACLs) {
 	targets := func(tag string, targets []ACLTarget) {
 		for i := range targets {
 			t := &targets[i]
-			x.refs(x.child(list, tag, func(v visit) { v("id", &t.ID); v("name", &t.Name) }, nil), "role", t.Roles)
+			e := x.child(list, tag, func(v visit) { v("id", &t.ID); v("name", &t.Name) }, nil)
+			x.comment(e, t.Comment)
+			x.refs(e, "role", t.Roles)
 		}
 	}
 	targets("acl_target", a.Targets)
@@ -225,6 +237,7 @@ func (x *encoder) acls(root *etree.Element, a *ACLs) {
 	for i := range a.Roles {
 		r := &a.Roles[i]
 		e := x.child(list, "acl_role", func(v visit) { v("id", &r.ID); v("description", &r.Description) }, nil)
+		x.comment(e, r.Comment)
 		for j := range r.Permissions {
 			x.child(e, "acl_permission", r.Permissions[j].attributes, nil)
 		}
@@ -233,6 +246,7 @@ func (x *encoder) acls(root *etree.Element, a *ACLs) {
 
 func (x *encoder) alert(parent *etree.Element, a *Alert) {
 	e := x.child(parent, "alert", a.attributes, nil)
+	x.comment(e, a.Comment)
 	x.nvsets(e, "meta_attributes", a.Meta)
 	x.nvsets(e, "instance_attributes", a.Params)
 	if a.Select != nil {

@@ -22,7 +22,8 @@ func Parse(text string) (*cib.Configuration, error) {
 }
 
 // Update reads a text onto a configuration: objects of an ID that is there are replaced in their place, others are added, and
-// sets of cluster-wide values and attributes of nodes are merged. The base stays as it is. An error is of type Errors, and then nothing is returned.
+// sets of cluster-wide values and attributes of nodes are merged. An object that the text has without a comment keeps the one that it
+// had. The base stays as it is. An error is of type Errors, and then nothing is returned.
 func Update(base *cib.Configuration, text string) (*cib.Configuration, []Note, error) {
 	return read(base, text, true)
 }
@@ -37,7 +38,7 @@ func read(base *cib.Configuration, text string, update bool) (*cib.Configuration
 	if len(text) > textMax {
 		return nil, nil, Errors{place{1, 1}.errorf("the text is longer than %d bytes", textMax)}
 	}
-	lines, errs := split(text)
+	lines, comment, errs := split(text)
 	targets := map[target]place{}
 	var statements []*statement
 	for _, l := range lines {
@@ -60,6 +61,9 @@ func read(base *cib.Configuration, text string, update bool) (*cib.Configuration
 	errs = d.run(statements)
 	if err := errs.sorted(); err != nil {
 		return nil, nil, err
+	}
+	if comment != "" {
+		d.c.Comment = comment
 	}
 	return d.c, d.notes, nil
 }

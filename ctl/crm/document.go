@@ -69,6 +69,7 @@ func (d *document) load(statements []*statement) Errors {
 	if len(errs) > 0 {
 		return errs
 	}
+	had := CommentsOf(d.c)
 	each(func(a *addition) bool { return a.xml != nil }, d.addXMLResources)
 	each(kind(cib.KindPrimitive, cib.KindTemplate), d.addResource)
 	each(kind(cib.KindGroup), d.addResource)
@@ -87,6 +88,10 @@ func (d *document) load(statements []*statement) Errors {
 	if len(errs) > 0 {
 		return errs
 	}
+	for _, s := range statements {
+		comment(d.c, s.add)
+	}
+	KeepComments(d.c, had)
 	d.order(statements)
 	fillIDs(d.c)
 	return d.resolve()
@@ -293,6 +298,7 @@ func (d *document) addSet(section string, s *cib.NVSet) {
 		*list = append(*list, *s)
 		return
 	}
+	s.ID = id // for the comment of the line
 	into := &(*list)[at]
 	if s.Rule != nil {
 		into.Rule = s.Rule

@@ -20,13 +20,14 @@ type line struct {
 	words []word
 	raw   string // the text after the first word, for lines that hold another language
 	end   place  // just behind the last word
+
+	comment string // the lines of comment before it, without their marks
 }
 
 // split parts a text into logical lines. A backslash at the end of a line joins the next one; a line whose first character is
-// '#' is a comment.
-func split(text string) ([]line, Errors) {
-	var lines []line
-	var errs Errors
+// '#' is a comment: it belongs to the line after it, and those behind the last line are returned by themselves.
+func split(text string) (lines []line, comment string, errs Errors) {
+	var comments []string
 	s := &scanner{}
 	var current line
 	joined := false
@@ -38,6 +39,7 @@ func split(text string) ([]line, Errors) {
 		}
 		trimmed := strings.TrimSpace(physical)
 		if !joined && strings.HasPrefix(trimmed, "#") {
+			comments = append(comments, trimmed[1:])
 			continue
 		}
 		body, goesOn := physical, false
@@ -51,14 +53,18 @@ func split(text string) ([]line, Errors) {
 			continue
 		}
 		if len(current.words) > 0 {
+			current.comment = strings.Join(comments, "\n")
+			comments = nil
 			lines = append(lines, current)
 		}
 		current = line{}
 	}
 	if len(current.words) > 0 {
+		current.comment = strings.Join(comments, "\n")
+		comments = nil
 		lines = append(lines, current)
 	}
-	return lines, errs
+	return lines, strings.Join(comments, "\n"), errs
 }
 
 // unwritable returns the place of the first byte that is not UTF-8 or is a control character, or -1.

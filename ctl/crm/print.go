@@ -31,10 +31,14 @@ func printed(c *cib.Configuration) (*printer, string) {
 // topologyKey is the key of the fencing levels that are one line together; as an ID it means all of them.
 const topologyKey = "fencing_topology"
 
+// closingKey is the key of the comment behind the last object.
+const closingKey = "# closing"
+
 // Object is one object as Print writes it.
 type Object struct {
 	// Key tells objects apart: the ID of a resource, constraint, tag, role or alert; else with the keyword before it ("node alpha",
-	// "property cib-bootstrap-options", "acl_target ann"). All levels of fencing that the language can say are "fencing_topology".
+	// "property cib-bootstrap-options", "acl_target ann"). All levels of fencing that the language can say are "fencing_topology", the comment behind the last object is
+	// "# closing".
 	Key  string
 	Text string // its lines, the last with its end
 }
@@ -104,6 +108,9 @@ type printer struct {
 	starts []start         // of the objects in the text
 	lines  int             // in the text so far
 	b      strings.Builder
+
+	comments map[string]string // by key
+	told     map[string]bool   // keys whose comment is in the text
 }
 
 type start struct {
@@ -112,12 +119,12 @@ type start struct {
 }
 
 func newPrinter(c *cib.Configuration) *printer {
-	return &printer{c: c, used: referenced(c), asXML: map[string]bool{}}
+	return &printer{c: c, used: referenced(c), asXML: map[string]bool{}, comments: CommentsOf(c)}
 }
 
 func (p *printer) all() string {
 	p.b.Reset()
-	p.starts, p.lines = nil, 0
+	p.starts, p.lines, p.told = nil, 0, map[string]bool{}
 	c := p.c
 	for _, n := range c.Nodes {
 		p.object("node "+n.Uname, p.node(n), &cib.Configuration{Nodes: []*cib.Node{n}})
@@ -148,6 +155,11 @@ func (p *printer) all() string {
 		a := &c.Alerts[i]
 		p.object(a.ID, p.alert(a), &cib.Configuration{Alerts: []cib.Alert{*a}})
 	}
+	if lines := remark(c.Comment); len(lines) > 0 {
+		p.starts = append(p.starts, start{p.lines + 1, closingKey})
+		p.b.WriteString(strings.Join(lines, "\n") + "\n")
+		p.lines += len(lines)
+	}
 	return p.b.String()
 }
 
@@ -170,6 +182,17 @@ func (p *printer) object(key string, parts []string, alone *cib.Configuration) {
 // write writes an object and notes where it stands.
 func (p *printer) write(key, text string) {
 	p.starts = append(p.starts, start{p.lines + 1, key})
+	of := key
+	if strings.HasPrefix(key, "level ") {
+		of = topologyKey
+	}
+	if !p.told[of] {
+		p.told[of] = true
+		for _, line := range remark(p.comments[of]) {
+			p.b.WriteString(line + "\n")
+			p.lines++
+		}
+	}
 	p.b.WriteString(text)
 	p.b.WriteByte('\n')
 	p.lines += strings.Count(text, "\n") + 1

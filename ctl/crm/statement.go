@@ -37,6 +37,7 @@ type addition struct {
 	alert      *cib.Alert
 	xml        *cib.Configuration
 	id         word // of the object
+	comment    string
 }
 
 // parser reads one line.
@@ -178,6 +179,9 @@ func (p *parser) statement() (*statement, *Error) {
 		err = p.done()
 	}
 	s.chosen = p.chosen
+	if s.add != nil {
+		s.add.comment = p.comment
+	}
 	return s, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"paceline/agent/cib"
+	"paceline/ctl/crm"
 )
 
 // Load makes the configuration that loading a file leads to. With replace it is the file's; else what the file has is
@@ -31,6 +32,10 @@ func Load(base, file *cib.Configuration, replace bool) (*cib.Configuration, []st
 	out.ACLs.Targets = loadByID(base.ACLs.Targets, file.ACLs.Targets, func(t cib.ACLTarget) string { return t.ID })
 	out.ACLs.Groups = loadByID(base.ACLs.Groups, file.ACLs.Groups, func(t cib.ACLTarget) string { return t.ID })
 	out.Alerts = loadByID(base.Alerts, file.Alerts, func(a cib.Alert) string { return a.ID })
+	if file.Comment != "" {
+		out.Comment = file.Comment
+	}
+	crm.KeepComments(&out, crm.CommentsOf(base))
 	return &out, notes
 }
 
@@ -68,6 +73,9 @@ func loadSets(base, file []cib.NVSet) []cib.NVSet {
 				continue
 			}
 			set.Pairs = append(set.Pairs, p)
+		}
+		if f.Comment != "" {
+			set.Comment = f.Comment
 		}
 		if f.Rule != nil {
 			set.Rule = f.Rule
@@ -142,7 +150,7 @@ func loadNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
 		for i, n := range out {
 			if len(file) > 0 {
 				c := *n
-				c.Attributes, c.Utilization, c.Description = nil, nil, ""
+				c.Attributes, c.Utilization, c.Description, c.Comment = nil, nil, "", ""
 				out[i] = &c
 			}
 		}
@@ -161,6 +169,9 @@ func loadNodes(base, file []*cib.Node, replace bool) ([]*cib.Node, []string) {
 			}
 			if replace || f.Description != "" {
 				c.Description = f.Description
+			}
+			if replace || f.Comment != "" {
+				c.Comment = f.Comment
 			}
 			out[i] = &c
 		case memberNode(f):

@@ -38,6 +38,13 @@ func Merge(base, mine, theirs *cib.Configuration) (*cib.Configuration, []Conflic
 	out.ACLs.Groups = list3(m, "acl_group", base.ACLs.Groups, mine.ACLs.Groups, theirs.ACLs.Groups, target, how[cib.ACLTarget]{})
 	out.ACLs.Roles = list3(m, "role", base.ACLs.Roles, mine.ACLs.Roles, theirs.ACLs.Roles, func(r cib.ACLRole) string { return r.ID }, how[cib.ACLRole]{})
 	out.Alerts = list3(m, "alert", base.Alerts, mine.Alerts, theirs.Alerts, func(a cib.Alert) string { return a.ID }, how[cib.Alert]{})
+	out.Comment = theirs.Comment
+	switch {
+	case theirs.Comment == base.Comment:
+		out.Comment = mine.Comment
+	case mine.Comment != base.Comment && mine.Comment != theirs.Comment:
+		m.conflict("", Conflict{Object: "the last comment", Why: "changed on both sides", Base: base.Comment, Mine: mine.Comment, Theirs: theirs.Comment})
+	}
 	if len(m.conflicts) == 0 {
 		m.together(out)
 	}

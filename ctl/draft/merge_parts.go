@@ -82,7 +82,7 @@ func (m *merger) nodes() []*cib.Node {
 			for _, f := range []struct {
 				b, x string
 				y    *string
-			}{{b.Description, mine.Description, &out.Description}, {b.Type, mine.Type, &out.Type}, {b.Score, mine.Score, &out.Score}, {b.ID, mine.ID, &out.ID}} {
+			}{{b.Description, mine.Description, &out.Description}, {b.Type, mine.Type, &out.Type}, {b.Score, mine.Score, &out.Score}, {b.ID, mine.ID, &out.ID}, {b.Comment, mine.Comment, &out.Comment}} {
 				switch {
 				case f.x == *f.y || f.b == f.x:
 				case f.b == *f.y:

@@ -37,7 +37,6 @@ func parse(t testing.TB, text string) *cib.Configuration {
 	return c
 }
 
-
 // edits draws what one editor does; side keeps the names of new objects apart. Lines that do not fit what came before are left out.
 func edits(t *rapid.T, base *cib.Configuration, side string) *cib.Configuration {
 	c := base
