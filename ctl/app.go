@@ -68,6 +68,7 @@ const (
 	flagNumber
 	flagDuration
 	flagWait // a duration that may be left out: --wait means --wait=DEF
+	flagList // a text that may be given several times
 )
 
 // synopsis writes the arguments as help does: "RESOURCE [NODE]".
@@ -186,6 +187,8 @@ func (f flag) flag() cli.Flag {
 	switch f.kind {
 	case flagText:
 		return &cli.StringFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def}
+	case flagList:
+		return &cli.StringSliceFlag{Name: f.name, Aliases: aliases, Usage: f.usage}
 	case flagNumber:
 		return &cli.IntFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def}
 	case flagDuration:

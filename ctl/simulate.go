@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,62 +10,152 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"paceline/agent/cib"
+	"paceline/agent/outcome"
 	"paceline/agent/scheduler"
+	"paceline/agent/whatif"
 )
 
-// simulateCommand shows what the scheduler would do with a saved cluster state.
-func simulateCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "simulate",
-		Usage: "show what the cluster would do in a given state",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "cib", Required: true, Usage: "the state, as Pacemaker XML: `FILE`, or - for standard input"},
-			&cli.StringFlag{Name: "now", Usage: "`TIME` to plan for (RFC 3339); default: the state's own time, else the clock"},
-			&cli.StringFlag{Name: "output", Value: "text", Usage: "text, json or dot"},
-			&cli.BoolFlag{Name: "scores", Usage: "show what every node was worth to every instance"},
-		},
-		Action: func(c *cli.Context) error { return simulate(c) },
-	}
+// question is what simulate is asked.
+type question struct {
+	state   *cib.CIB
+	now     time.Time
+	events  []whatif.Event
+	failing []whatif.Failure
+	run     bool
+	steps   bool
+	scores  bool
 }
 
-func simulate(c *cli.Context) error {
-	state, err := readState(c.String("cib"), c.App.Reader)
+// answer is what comes of it.
+type answer struct {
+	question
+	plan    *scheduler.Result
+	history *whatif.Run     // nil without --run
+	effects []whatif.Effect // of the run, what happened included
+}
+
+func runSimulate(in *invocation) error {
+	form := orElse(in.c.String("output"), "text")
+	if form != "text" && form != "json" && form != "dot" {
+		return usagef("paceline simulate: output %q is none of text, json, dot", form)
+	}
+	q, err := in.question()
 	if err != nil {
 		return err
 	}
-	now, err := planTime(c.String("now"), state)
+	a, err := q.answer()
 	if err != nil {
 		return err
 	}
-	plan := scheduler.Plan(state, now)
-	switch c.String("output") {
+	switch form {
 	case "json":
-		return writePlanJSON(c.App.Writer, plan, c.Bool("scores"))
+		return writePlanJSON(in.Out, a)
 	case "dot":
-		return writePlanDot(c.App.Writer, plan)
-	case "text":
-		return writePlanText(c.App.Writer, plan, c.Bool("scores"))
+		return writePlanDot(in.Out, a.plan)
 	}
-	return fmt.Errorf("output %q is none of text, json, dot", c.String("output"))
+	return writePlanText(in.Out, a)
 }
 
-// readState reads a CIB from a file, or from standard input.
-func readState(path string, stdin io.Reader) (*cib.CIB, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
-		}
-		defer f.Close()
-		in = f
+// question reads the flags.
+func (in *invocation) question() (question, error) {
+	var q question
+	var err error
+	if q.events, q.failing, err = in.events(); err != nil {
+		return q, usagef("paceline simulate: %v", err)
 	}
-	state, _, err := cib.Decode(in)
+	q.steps, q.scores = in.c.Bool("steps"), in.c.Bool("scores")
+	q.run = in.c.Bool("run") || q.steps
+	if q.state, err = in.readState(orElse(in.c.String("cib"), "live")); err != nil {
+		return q, err
+	}
+	q.now, err = planTime(in.c.String("now"), q.state)
+	return q, err
+}
+
+// events reads what is to happen, in the order in which it does.
+func (in *invocation) events() (events []whatif.Event, failing []whatif.Failure, err error) {
+	for _, kind := range []string{whatif.NodeDown, whatif.NodeLeft, whatif.NodeUp, whatif.Standby, whatif.Online} {
+		for _, name := range in.c.StringSlice(kind) {
+			events = append(events, whatif.Event{Kind: kind, Name: name})
+		}
+	}
+	if word := in.c.String("quorum"); word != "" {
+		if _, err := cib.ParseBool(word); err != nil {
+			return nil, nil, fmt.Errorf("--quorum: %q is neither yes nor no", word)
+		}
+		events = append(events, whatif.Event{Kind: whatif.Quorum, State: word})
+	}
+	for _, text := range in.c.StringSlice("ticket") {
+		e, err := whatif.ParseTicket(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		events = append(events, e)
+	}
+	for _, name := range []string{"fail", "op-inject", "op-fail"} {
+		for _, text := range in.c.StringSlice(name) {
+			f, err := whatif.ParseFailure(text)
+			if err != nil {
+				return nil, nil, err
+			}
+			if name == "op-fail" || name == "fail" && f.Operation != "" && f.Operation != "monitor" {
+				failing = append(failing, f)
+			} else {
+				events = append(events, whatif.Event{Kind: whatif.Fail, Failure: f})
+			}
+		}
+	}
+	return events, failing, nil
+}
+
+// answer plans, and plays the plan if that is asked for.
+func (q question) answer() (answer, error) {
+	a := answer{question: q}
+	state, err := whatif.Apply(q.state, q.now, q.events...)
 	if err != nil {
-		return nil, fmt.Errorf("read the state from %s: %w", path, err)
+		return a, err
+	}
+	if !q.run {
+		a.plan = scheduler.Plan(state, q.now)
+		return a, nil
+	}
+	if a.history, err = whatif.Play(state, q.now, q.failing); err != nil {
+		return a, err
+	}
+	a.plan = a.history.First()
+	var was []scheduler.Placement
+	if len(q.events) > 0 {
+		was = scheduler.Plan(q.state, q.now).Initial
+	}
+	a.effects = a.history.Effects(was)
+	return a, nil
+}
+
+// readState reads the state to plan for: from a file, standard input, or the cluster.
+func (in *invocation) readState(source string) (*cib.CIB, error) {
+	if source == "live" {
+		text, err := in.api.CIBXML(in.ctx)
+		if err != nil {
+			return nil, err
+		}
+		return decodeState(bytes.NewReader(text), "the cluster")
+	}
+	if source == "-" {
+		return decodeState(in.In, "standard input")
+	}
+	f, err := os.Open(source)
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w", err)
+	}
+	defer f.Close()
+	return decodeState(f, source)
+}
+
+func decodeState(r io.Reader, what string) (*cib.CIB, error) {
+	state, _, err := cib.Decode(r)
+	if err != nil {
+		return nil, fmt.Errorf("read the state from %s: %w", what, err)
 	}
 	return state, nil
 }
@@ -74,7 +165,7 @@ func planTime(text string, state *cib.CIB) (time.Time, error) {
 	if text != "" {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			return t, fmt.Errorf("--now: %q is not a time such as 2026-01-31T12:00:00Z", text)
+			return t, usagef("paceline simulate: --now: %q is not a time such as 2026-01-31T12:00:00Z", text)
 		}
 		return t, nil
 	}
@@ -86,17 +177,65 @@ func planTime(text string, state *cib.CIB) (time.Time, error) {
 	return time.Now(), nil
 }
 
-func writePlanJSON(out io.Writer, plan *scheduler.Result, scores bool) error {
+// simulatedStep is one transition of a run, in JSON.
+type simulatedStep struct {
+	Actions any                    `json:"actions"`
+	Results []simulatedResult      `json:"results"`
+	Active  []scheduler.Placement  `json:"active"` // after it
+	Nodes   []scheduler.NodeStatus `json:"nodes"`  // after it
+}
+
+type simulatedResult struct {
+	Action int    `json:"action"`
+	Result string `json:"result"` // ok, failed, not run
+	RC     int    `json:"rc"`
+	Why    string `json:"why,omitempty"`
+}
+
+func writePlanJSON(out io.Writer, a answer) error {
+	plan := a.plan
 	doc := map[string]any{
 		"actions": plan.Graph.Actions, "placements": plan.Placements, "initial": plan.Initial, "reasons": plan.Reasons,
-		"problems": plan.Problems, "blocked": plan.Blocked,
+		"problems": plan.Problems, "blocked": plan.Blocked, "nodes": plan.Nodes,
 	}
-	if scores {
-		doc["scores"] = plan.Scores()
+	if a.scores {
+		doc["scores"], doc["utilization"] = plan.Scores(), plan.Capacities()
+	}
+	if run := a.history; run != nil {
+		steps := []simulatedStep{}
+		for i, s := range run.Steps {
+			next := run.Rest
+			if i+1 < len(run.Steps) {
+				next = run.Steps[i+1].Plan
+			}
+			steps = append(steps, simulatedStep{Actions: s.Plan.Graph.Actions, Results: results(s.Done), Active: next.Initial, Nodes: next.Nodes})
+		}
+		doc["run"] = map[string]any{
+			"settled": run.Settled, "why": run.Circles, "steps": steps, "final": run.Rest.Initial, "nodes": run.Rest.Nodes,
+			"blocked": run.Rest.Blocked, "effects": a.effects,
+		}
 	}
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", " ")
 	return enc.Encode(doc)
+}
+
+func results(done []outcome.Done) []simulatedResult {
+	out := []simulatedResult{}
+	for _, d := range done {
+		out = append(out, simulatedResult{Action: d.Action.ID, Result: resultWord(d), RC: d.RC, Why: d.Why})
+	}
+	return out
+}
+
+func resultWord(d outcome.Done) string {
+	switch {
+	case d.Skipped:
+		return "not run"
+	case d.Failed:
+		return "failed"
+	}
+	return "ok"
 }
 
 // writePlanDot draws the transition for Graphviz.
@@ -118,4 +257,11 @@ func writePlanDot(out io.Writer, plan *scheduler.Result) error {
 	b.WriteString("}\n")
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
 }

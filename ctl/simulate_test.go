@@ -3,12 +3,11 @@ package ctl
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/urfave/cli/v2"
 )
 
 // simulatedState has one member that is up and one that is gone with a resource on it.
@@ -19,16 +18,19 @@ const simulatedState = `<cib have-quorum="1"><configuration><crm_config/><nodes>
 <lrm_resource id="web" class="ocf" provider="test" type="Dummy"><lrm_rsc_op id="web_last_0" operation="start" interval="0" call-id="1"
 rc-code="0" op-status="0" transition-key="1:1:0:x"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>`
 
-func runSimulate(t *testing.T, stdin string, args ...string) (string, error) {
+func simulated(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	app := &cli.App{Name: "paceline", Writer: &out, Reader: strings.NewReader(stdin), Commands: []*cli.Command{simulateCommand()}}
-	err := app.Run(append([]string{"paceline", "simulate"}, args...))
+	app := newApp(Streams{In: strings.NewReader(stdin), Out: &out, Err: io.Discard, Getenv: func(string) string { return "" }})
+	words, err := arrange(app, append([]string{"paceline", "simulate"}, args...))
+	if err == nil {
+		err = app.Run(words)
+	}
 	return out.String(), err
 }
 
 func TestSimulateText(t *testing.T) {
-	out, err := runSimulate(t, simulatedState, "--cib", "-", "--now", "2026-01-31T12:00:00Z")
+	out, err := simulated(t, simulatedState, "--cib", "-", "--now", "2026-01-31T12:00:00Z")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func TestSimulateJSON(t *testing.T) {
 	if err := os.WriteFile(file, []byte(simulatedState), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := runSimulate(t, "", "--cib", file, "--output", "json", "--scores")
+	out, err := simulated(t, "", "--cib", file, "--output", "json", "--scores")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +74,71 @@ func TestSimulateJSON(t *testing.T) {
 
 func TestSimulateBadInput(t *testing.T) {
 	for _, args := range [][]string{
-		{"--cib", "/nonexistent"}, {"--cib", "-", "--now", "yesterday"}, {"--cib", "-", "--output", "poem"},
+		{"--cib", "/nonexistent"}, {"--cib", "-", "--node-down", "nowhere"}, {"--cib", "-", "--quorum", "perhaps"},
+		{"--cib", "-", "--ticket", "east"}, {"--cib", "-", "--fail", "web:dance"}, {"--cib", "-", "--fail", "nothing"}, {"--cib", "-", "--now", "yesterday"}, {"--cib", "-", "--output", "poem"},
 	} {
-		if _, err := runSimulate(t, simulatedState, args...); err == nil {
+		if _, err := simulated(t, simulatedState, args...); err == nil {
 			t.Errorf("%v is accepted", args)
 		}
 	}
-	if _, err := runSimulate(t, "not xml", "--cib", "-"); err == nil {
+	if _, err := simulated(t, "not xml", "--cib", "-"); err == nil {
 		t.Error("what is no document is accepted")
+	}
+}
+
+// twoUp has two members, and a resource on the first.
+var twoUp = strings.NewReplacer(`in_ccm="false" crmd="offline" join="down"`, `in_ccm="true" crmd="online" join="member"`).Replace(simulatedState)
+
+// TestSimulateRun: what happens first, what fails on the way, and what it means in the end.
+func TestSimulateRun(t *testing.T) {
+	for _, story := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--node-down", "b", "--run"}, []string{
+			"reboot node b", "At rest after 1 transition. Active:\n  web: Started on a",
+			"web moves from b to a, with an outage: web moves from b to a: b cannot be used",
+		}},
+		{[]string{"--standby", "b", "--fail", "web@a:start=5", "--steps"}, []string{
+			"start web on a: failed with 5: it was asked to fail", "Active after transition 2:\n  nothing", "web stops on b, and is down then",
+		}},
+		{[]string{"--fail", "web", "--steps"}, []string{"stop web on b: it failed: monitor on b: error", "web restarts on b, with an outage"}},
+		{[]string{"--quorum", "no", "--run"}, []string{"web stops on b, and is down then", "cannot start web"}},
+		{[]string{"--online", "b", "--run"}, []string{"At rest after 1 transition", "nothing changes for any resource"}},
+	} {
+		out, err := simulated(t, twoUp, append([]string{"--cib", "-", "--now", "2026-01-31T12:00:00Z"}, story.args...)...)
+		if err != nil {
+			t.Fatalf("%v: %v", story.args, err)
+		}
+		for _, want := range story.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%v: %q is not in\n%s", story.args, want, out)
+			}
+		}
+	}
+}
+
+func TestSimulateRunJSON(t *testing.T) {
+	out, err := simulated(t, twoUp, "--cib", "-", "--node-down", "b", "--run", "--output", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Run struct {
+			Settled bool
+			Steps   []struct{ Results []struct{ Result string } }
+			Final   []struct{ Resource, Node string }
+			Effects []struct {
+				Resource, Kind string
+				Outage         bool
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	r := doc.Run
+	if !r.Settled || len(r.Steps) != 1 || len(r.Steps[0].Results) == 0 || len(r.Final) != 1 || r.Final[0].Node != "a" || len(r.Effects) != 1 || !r.Effects[0].Outage {
+		t.Errorf("%+v", r)
 	}
 }

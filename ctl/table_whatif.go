@@ -9,5 +9,34 @@ var whatifCommands = []command{
 		flags:    []flag{flagJSON},
 		examples: []string{"paceline explain web", "paceline explain web node2"},
 	},
-	{path: "simulate", mount: simulateCommand},
+	{
+		path: "simulate", short: "show what the cluster would do in a given state", run: runSimulate,
+		long: "Plans for a saved state, or with 'live' for the cluster as it is, and shows what would be done, in which order and why.\n" +
+			"Nothing is changed. What-if flags let something happen first, in the order: nodes, modes, quorum, tickets, failures;\n" +
+			"each may be given several times. --run carries the plan out on the model and plans again until nothing is left to do;\n" +
+			"--steps shows each transition and the state after it. An operation named by --op-fail fails when the model carries it\n" +
+			"out; one named by --fail has failed already if it is a monitor, and otherwise fails when it is carried out.",
+		flags: []flag{
+			{name: "cib", kind: flagText, def: "live", usage: "the state: `FILE` in Pacemaker's XML, - for standard input, live, or history:ID"},
+			{name: "now", kind: flagText, usage: "`TIME` to plan for (RFC 3339); default: the state's own time, else the clock"},
+			{name: "output", kind: flagText, def: "text", usage: "`FORM`: text, json or dot"},
+			{name: "scores", usage: "show what every node was worth to every instance, and the utilization"},
+			{name: "run", alias: "R", usage: "carry the plan out on the model, until the cluster is at rest"},
+			{name: "steps", usage: "like --run, and show every transition with the state after it"},
+			{name: "node-down", kind: flagList, usage: "`NODE` is lost, and nobody knows its state"},
+			{name: "node-up", kind: flagList, usage: "`NODE` joins"},
+			{name: "node-left", kind: flagList, usage: "`NODE` left in good order"},
+			{name: "standby", kind: flagList, usage: "`NODE` goes to standby"},
+			{name: "online", kind: flagList, usage: "`NODE` comes back from standby or maintenance"},
+			{name: "quorum", kind: flagText, usage: "there is quorum: yes or no (`WORD`)"},
+			{name: "ticket", kind: flagList, usage: "`NAME=STATE`: granted, revoked, standby or active"},
+			{name: "fail", kind: flagList, usage: "`RESOURCE[@NODE][:OP][=RC]` fails; without OP it is the monitor"},
+			{name: "op-inject", kind: flagList, usage: "`RESOURCE_OP_MS@NODE=RC` was reported, as crm_simulate writes it"},
+			{name: "op-fail", kind: flagList, usage: "`RESOURCE_OP_MS@NODE=RC` fails when it is carried out, as crm_simulate writes it"},
+		},
+		examples: []string{
+			"paceline simulate", "paceline simulate --cib saved.xml --scores", "paceline simulate --node-down node1 --run",
+			"paceline simulate --standby node1 --fail web@node2:start --steps",
+		},
+	},
 }

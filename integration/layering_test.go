@@ -50,7 +50,7 @@ var layers = []layer{
 		"the composition: it wires the rooms together, and only the simulation is none of its business"},
 	{"agent/pacelined", []string{"agent", "agent/cib", "fencing/...", "resources/..."}, "main reads flags; what the daemon is, package agent says"},
 
-	{"ctl", []string{"agent/api", "agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "ctl/crm", "ctl/draft", "ctl/shell"},
+	{"ctl", []string{"agent/api", "agent/cib", "agent/scheduler", "agent/transition", "agent/outcome", "agent/whatif", "ctl/crm", "ctl/draft", "ctl/shell"},
 		"the command line reaches a cluster through the API alone: what it lacks is missing from the API"},
 	{"ctl/crm", []string{"agent/cib"}, "a language is a function of its text"},
 	{"ctl/draft", []string{"agent/cib", "ctl/crm"}, "an editing session is a function of two configurations and what is typed"},

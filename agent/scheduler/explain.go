@@ -30,7 +30,7 @@ func (w *world) explain(res *Result) {
 	if res.Reasons == nil {
 		res.Reasons = []Reason{}
 	}
-	res.scores = w.scoreList
+	res.scores, res.capacities = w.scoreList, w.capacityList
 }
 
 // say adds a sentence.

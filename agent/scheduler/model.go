@@ -82,6 +82,7 @@ type node struct {
 
 	attrs    map[string]string
 	capacity map[string]int // utilization left
+	offered  map[string]int // utilization at first; nil if none
 
 	conn       *rsc // remote and guest nodes: the resource that connects to it
 	needsReset bool // remote: the connection failed so that the node must be fenced

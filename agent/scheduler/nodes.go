@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -107,6 +108,9 @@ func (w *world) unpackAttributes(n *node) {
 	}
 	for k, v := range util {
 		n.capacity[k], _ = strconv.Atoi(v)
+	}
+	if len(util) > 0 {
+		n.offered = maps.Clone(n.capacity)
 	}
 	w.nodeFlags(n)
 }

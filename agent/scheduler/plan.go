@@ -21,7 +21,8 @@ type Result struct {
 	Recheck time.Time    `json:"recheck,omitzero"`
 	Nodes   []NodeStatus `json:"nodes"`
 
-	scores func() []Score
+	scores     func() []Score
+	capacities func() []Capacity
 }
 
 // Scores lists what every node was worth to every instance when it was placed. It is made on demand: in a large cluster
