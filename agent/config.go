@@ -40,6 +40,9 @@ type Options struct {
 	Devices  fencing.Driver
 	// Ready is called once when the daemon answers on its socket.
 	Ready func()
+	// Program is this program's file. Resource agents get links to it in their path, by the names of the tools that they call
+	// (crm_attribute and the like); empty: none.
+	Program string
 }
 
 func (o *Options) complete() {

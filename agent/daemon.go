@@ -48,7 +48,7 @@ func Run(ctx context.Context, opt Options, leave <-chan struct{}) error {
 	d := &Daemon{opt: opt, log: opt.Logger, id: id, ctx: ctx}
 	d.server = api.NewServer(api.Config{Backend: backend{d}, Logger: opt.Logger})
 
-	sock, err := d.server.ListenUnix(filepath.Join(opt.RunDir, "paceline.sock"))
+	sock, err := d.server.ListenUnix(opt.socketPath())
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ const (
 	innerForget  = "/node/v1/forget"  // POST: take me out of the configuration
 	innerState   = "/node/v1/state"   // GET: what is known of me (cib.NodeState)
 	innerTrouble = "/node/v1/trouble" // POST: what is wrong with me (a list of api.Problem), while it is
+
+	innerAttributes = "/node/v1/attributes" // POST: set attributes of nodes for agents of mine, or tell me some
 )
 
 // innerTimeout bounds one such exchange.
@@ -35,6 +37,7 @@ func (n *node) servePeers(l net.Listener) {
 	mux := http.NewServeMux()
 	mux.Handle("/", n.d.server.PeerHandler())
 	mux.HandleFunc("POST "+innerTrouble, n.hearTrouble)
+	mux.HandleFunc("POST "+innerAttributes, n.hearAttributes)
 	for path, act := range map[string]func(context.Context, string) (any, error){
 		"POST " + innerLeave: n.letGo, "POST " + innerForget: n.forget, "GET " + innerState: n.stateOf,
 	} {

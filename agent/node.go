@@ -43,6 +43,9 @@ type node struct {
 	tokens   *tokens
 	trouble  trouble // what other nodes say is wrong with them; heard while this node coordinates
 
+	attributes   *keeper    // what agents of this node want committed
+	attributesMu sync.Mutex // held while this node commits attributes
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -68,7 +71,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	}
 	n := &node{
 		d: d, file: f, key: key, profile: p, log: d.log,
-		takeover: make(chan coordinator.Event, 64),
+		takeover: make(chan coordinator.Event, 64), attributes: newKeeper(),
 	}
 	n.ctx, n.cancel = context.WithCancel(d.ctx)
 	defer func() {
@@ -95,7 +98,9 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	n.fencer = newFencer(d.opt.Devices, filepath.Join(d.opt.RunDir, "fencing"), n.log)
 	registry := d.opt.Registry
 	if registry == nil {
-		registry = builtin.Registry(builtin.Config{StateDir: d.opt.RunDir, Logger: n.log})
+		registry = builtin.Registry(builtin.Config{
+			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(), Logger: n.log,
+		})
 	}
 	registry.RegisterClass("stonith", n.fencer)
 	n.registry = registry
@@ -150,6 +155,7 @@ func (n *node) run(contacts []string) {
 	n.wg.Go(n.leadLoop)
 	n.wg.Go(n.takeoverLoop)
 	n.wg.Go(n.tellTrouble)
+	n.wg.Go(n.keepAttributes)
 }
 
 // stop ends everything. Resources keep running.

@@ -36,6 +36,9 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/resources/{resource}/clear", limit: RequestMax, what: onResource("clear"), answer: (*Server).clear},
 	{method: "POST", path: "/v1/cleanup", limit: RequestMax, what: says("clean up"), answer: (*Server).cleanup},
 
+	{method: "GET", path: "/v1/attributes", where: here, limit: RequestMax, what: says("read attributes"), answer: (*Server).attributes},
+	{method: "POST", path: "/v1/attributes", where: here, quiet: true, limit: RequestMax, what: says("set attributes"), answer: (*Server).setAttributes},
+
 	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), answer: (*Server).initCluster},
 	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), answer: (*Server).join},
 	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), answer: (*Server).token},

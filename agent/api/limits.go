@@ -40,4 +40,9 @@ const (
 	TokenTTL = 24 * time.Hour
 	// MoveExpiry ends the preference that a move made if nobody is left to remove it.
 	MoveExpiry = 15 * time.Minute
+	// AttributesMax bounds the attributes that one request sets: agents set one or two.
+	AttributesMax = 100
+	// AttributeNameMax and AttributeValueMax bound one attribute in bytes: every node keeps all of them in memory.
+	AttributeNameMax  = 1024
+	AttributeValueMax = 16 << 10
 )

@@ -62,6 +62,7 @@ type endpoint struct {
 	what         func(q *request) string
 	answer       func(s *Server, ctx context.Context, q *request) (any, error)
 	stream       bool // answer writes to q.w itself
+	quiet        bool // too frequent for the log of what was done
 	// elseHere says whether the node that was asked answers a request for which there is no coordinator.
 	elseHere func(q *request) bool
 }
@@ -114,7 +115,7 @@ func (s *Server) serve(e endpoint) http.Handler {
 			s.log.Info("request refused", "what", q.what, "user", q.who.user, "code", er.Code, "cause", er.Why)
 			return
 		}
-		if e.method != http.MethodGet {
+		if e.method != http.MethodGet && !e.quiet {
 			s.log.Info("request done", "what", q.what, "user", q.who.user, "took", time.Since(started))
 		}
 	})

@@ -63,6 +63,9 @@ func (c *CIB) setOption(ch *SetOption) (*CIB, error) {
 	if ch.Name == "" {
 		return nil, errors.New("set an option: it has no name")
 	}
+	if ch.Set != "" {
+		return c.setOptionIn(ch)
+	}
 	names := namesFirst(ch.Name)
 	var sets []NVSet
 	if ch.Value == nil {
@@ -75,6 +78,29 @@ func (c *CIB) setOption(ch *SetOption) (*CIB, error) {
 	}
 	out := c.clone()
 	out.Configuration.Options = sets
+	return out, nil
+}
+
+// setOptionIn sets an option in a set of its own.
+func (c *CIB) setOptionIn(ch *SetOption) (*CIB, error) {
+	at := slices.IndexFunc(c.Configuration.Options, func(s NVSet) bool { return s.ID == ch.Set && s.IDRef == "" })
+	set := NVSet{ID: ch.Set}
+	if at >= 0 {
+		set = c.Configuration.Options[at]
+	} else if ch.Value == nil {
+		return c, nil
+	}
+	one := []NVSet{set}
+	if ch.Value == nil {
+		var changed bool
+		if one, changed = dropPair(one, []string{ch.Name}); !changed {
+			return c, nil
+		}
+	} else {
+		one = setPair(one, []string{ch.Name}, *ch.Value, ch.Set, c.Configuration.idSource())
+	}
+	out := c.clone()
+	out.Configuration.Options = with(c.Configuration.Options, at, one[0])
 	return out, nil
 }
 

@@ -69,20 +69,27 @@ func TestApplyChanges(t *testing.T) {
 		change Change
 		check  func(*CIB) string // "" when right
 	}{
-		{"an option replaces the other generation's name", Change{SetOption: &SetOption{"fencing-enabled", ptr("false")}}, func(c *CIB) string {
+		{"an option replaces the other generation's name", Change{SetOption: &SetOption{Name: "fencing-enabled", Value: ptr("false")}}, func(c *CIB) string {
 			got := c.Configuration.Options[0].Pairs
 			if len(got) != 1 || got[0].Name != "fencing-enabled" || got[0].Value != "false" {
 				return fmt.Sprint(got)
 			}
 			return ""
 		}},
-		{"a new option gets an ID of its set", Change{SetOption: &SetOption{"maintenance-mode", ptr("true")}}, func(c *CIB) string {
+		{"a new option gets an ID of its set", Change{SetOption: &SetOption{Name: "maintenance-mode", Value: ptr("true")}}, func(c *CIB) string {
 			if p := c.Configuration.Options[0].Pairs[1]; p.ID != "cib-bootstrap-options-maintenance-mode" {
 				return p.ID
 			}
 			return ""
 		}},
-		{"an option is deleted under its other name", Change{SetOption: &SetOption{"fencing-enabled", nil}}, func(c *CIB) string {
+		{"an option gets a set of its own", Change{SetOption: &SetOption{Set: "own", Name: "db_REPL_INFO", Value: ptr("alpha")}}, func(c *CIB) string {
+			if n := len(c.Configuration.Options[0].Pairs); n != 1 {
+				return fmt.Sprint("the first set has ", n)
+			}
+			s := c.Configuration.Options[1]
+			return want(s.ID+" "+s.Pairs[0].ID+" "+s.Pairs[0].Value, "own own-db_REPL_INFO alpha")
+		}},
+		{"an option is deleted under its other name", Change{SetOption: &SetOption{Name: "fencing-enabled", Value: nil}}, func(c *CIB) string {
 			if v, ok := c.Option("stonith-enabled"); ok {
 				return v
 			}
@@ -216,7 +223,7 @@ func TestApplyRefuses(t *testing.T) {
 func TestApplyNothingReturnsTheSame(t *testing.T) {
 	c := load(t, small)
 	for _, ch := range []Change{
-		{DropConstraint: &DropConstraint{"none"}}, {SetOption: &SetOption{"no-quorum-policy", nil}}, {ClearNode: &ClearNode{"2"}},
+		{DropConstraint: &DropConstraint{"none"}}, {SetOption: &SetOption{Name: "no-quorum-policy", Value: nil}}, {ClearNode: &ClearNode{"2"}},
 		{ForgetOps: &ForgetOps{NodeID: "2"}}, {SetTicket: &SetTicket{"T", nil}}, {PutNode: &PutNode{ID: "1", Uname: "alpha"}},
 		{SetMeta: &SetMeta{"vip", "priority", nil}}, {Batch: []Change{{SetTransient: &SetTransient{"2", "x", nil}}}},
 	} {
@@ -266,7 +273,7 @@ func anyChange(depth int) *rapid.Generator[Change] {
 			}
 			return Change{}
 		case 1:
-			return Change{SetOption: &SetOption{name.Draw(t, "name"), value.Draw(t, "value")}}
+			return Change{SetOption: &SetOption{rapid.SampledFrom([]string{"", "own", "cib-bootstrap-options"}).Draw(t, "set"), name.Draw(t, "name"), value.Draw(t, "value")}}
 		case 2:
 			return Change{SetMeta: &SetMeta{resource.Draw(t, "rsc"), name.Draw(t, "name"), value.Draw(t, "value")}}
 		case 3:
@@ -320,7 +327,7 @@ func TestApplyProperties(t *testing.T) {
 			if (err == nil) != (err2 == nil) || image2(t, after) != image2(t, again) {
 				t.Fatalf("%+v is not deterministic", ch)
 			}
-			if o := ch.SetOption; err == nil && o != nil && o.Value != nil {
+			if o := ch.SetOption; err == nil && o != nil && o.Value != nil && o.Set == "" {
 				if v, ok := after.Option(o.Name); !ok || v != *o.Value {
 					t.Fatalf("option %s is %q after it was set to %q", o.Name, v, *o.Value)
 				}

@@ -35,8 +35,10 @@ type Configure struct {
 }
 
 // SetOption sets a cluster option in the first set of options (made if missing: "cib-bootstrap-options"); a nil value
-// deletes it everywhere. The other generation's name of the same option is replaced.
+// deletes it everywhere. The other generation's name of the same option is replaced. With Set, only the set of that ID is
+// touched, and made if missing: agents keep values of their own in sets of their own.
 type SetOption struct {
+	Set   string  `json:"set,omitempty"`
 	Name  string  `json:"name"`
 	Value *string `json:"value"`
 }

@@ -1,5 +1,6 @@
 // Command pacelined is paceline's daemon: one runs on every node. Under another name - a link in an OCF folder, for
-// example /usr/lib/ocf/resource.d/paceline/vip - it is that native resource agent as an OCF executable.
+// example /usr/lib/ocf/resource.d/paceline/vip - it is that native resource agent as an OCF executable, and as crm_attribute,
+// crm_master, attrd_updater, crm_node or crm_resource it is that tool, for the agents that call it.
 //
 // Signals: SIGTERM and SIGINT leave the cluster in good order, which moves the node's resources away first; SIGHUP ends the
 // daemon at once with status 75 and leaves its resources running, for upgrades and restarts: the shipped unit starts it anew.
@@ -14,12 +15,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"paceline/agent"
+	"paceline/agent/ocftools"
 	"paceline/resources/builtin"
 )
 
@@ -32,6 +35,8 @@ const exitRestart = 75
 func main() {
 	if name := filepath.Base(os.Args[0]); builtin.IsAgent(name) {
 		os.Exit(builtin.OCFMain(append([]string{name}, os.Args[1:]...), os.Environ()))
+	} else if slices.Contains(ocftools.Names(), name) {
+		os.Exit(ocftools.Main(name, os.Args[1:]))
 	}
 	os.Exit(run())
 }
@@ -62,6 +67,7 @@ func run() int {
 		return 2
 	}
 	opt.Version = version
+	opt.Program, _ = os.Executable() // without one there are no tools for agents, and the daemon says so
 	opt.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	opt.Ready = func() { daemon.SdNotify(false, daemon.SdNotifyReady) } // nobody listening is no error
 

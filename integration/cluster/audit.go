@@ -58,11 +58,26 @@ func (c *Cluster) Audit() ([]Span, error) {
 		return nil, err
 	}
 	spans := Spans(journals, c.Switch().Events())
+	return spans, twice("active", spans)
+}
+
+// AuditPromoted is Audit for the instances of promotable clones: an error names those that may have been promoted on two nodes at a
+// time.
+func (c *Cluster) AuditPromoted() ([]Span, error) {
+	journals, err := c.Journals()
+	if err != nil {
+		return nil, err
+	}
+	spans := PromotedSpans(journals, c.Switch().Events())
+	return spans, twice("promoted", spans)
+}
+
+func twice(what string, spans []Span) error {
 	var errs []error
 	for _, o := range Overlaps(spans) {
-		errs = append(errs, fmt.Errorf("active twice: %v, and %v", o[0], o[1]))
+		errs = append(errs, fmt.Errorf("%s twice: %v, and %v", what, o[0], o[1]))
 	}
-	return spans, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // moment is a journal line or the end of a node's power, on the shared clock.
@@ -73,6 +88,15 @@ type moment struct {
 
 // Spans works out when which resource may have been active where. Fencing devices are left out: they act on others.
 func Spans(journals map[string][]executor.Entry, power []lab.PowerEvent) []Span {
+	return spans(journals, power, activity)
+}
+
+// PromotedSpans works out when which instance may have been promoted where: from the begin of a promotion to the end of a demotion.
+func PromotedSpans(journals map[string][]executor.Entry, power []lab.PowerEvent) []Span {
+	return spans(journals, power, promotion)
+}
+
+func spans(journals map[string][]executor.Entry, power []lab.PowerEvent, look func(*executor.Entry, *track)) []Span {
 	var out []Span
 	for node, entries := range journals {
 		var moments []moment
@@ -85,7 +109,7 @@ func Spans(journals map[string][]executor.Entry, power []lab.PowerEvent) []Span 
 			}
 		}
 		sort.SliceStable(moments, func(i, j int) bool { return moments[i].at < moments[j].at })
-		out = append(out, spansOf(node, moments)...)
+		out = append(out, spansOf(node, moments, look)...)
 	}
 	sort.Slice(out, func(i, j int) bool {
 		a, b := out[i], out[j]
@@ -100,51 +124,79 @@ func Spans(journals map[string][]executor.Entry, power []lab.PowerEvent) []Span 
 	return out
 }
 
-func spansOf(node string, moments []moment) []Span {
-	var out []Span
-	active := map[string]int64{} // resource -> since when it may be active
-	end := func(resource string, at int64, why string) {
-		if from, ok := active[resource]; ok {
-			out = append(out, Span{resource, node, from, at, why})
-			delete(active, resource)
-		}
+// track is what one node may have active.
+type track struct {
+	node   string
+	active map[string]int64 // resource -> since when
+	out    []Span
+}
+
+func (t *track) begin(resource string, at int64) {
+	if _, ok := t.active[resource]; !ok {
+		t.active[resource] = at
 	}
-	begin := func(resource string, at int64) {
-		if _, ok := active[resource]; !ok {
-			active[resource] = at
-		}
+}
+
+func (t *track) end(resource string, at int64, why string) {
+	if from, ok := t.active[resource]; ok {
+		t.out = append(t.out, Span{resource, t.node, from, at, why})
+		delete(t.active, resource)
 	}
+}
+
+func spansOf(node string, moments []moment, look func(*executor.Entry, *track)) []Span {
+	t := &track{node: node, active: map[string]int64{}}
 	for _, m := range moments {
-		if m.entry == nil {
-			for r := range active {
-				end(r, m.at, "power cut")
-			}
-			continue
-		}
-		e := m.entry
-		if e.Action != nil && e.Action.Agent.Class == "stonith" {
-			continue
-		}
 		switch {
-		case e.Kind == executor.KindBegin && (e.Operation == resources.Start || e.Operation == resources.Promote || e.Operation == resources.MigrateFrom):
-			begin(e.Resource, e.MonoMS)
-		case e.Kind == executor.KindEnd && e.Result != nil:
-			code := resources.ExitCode(e.Result.RC)
-			switch {
-			case e.Operation == resources.Stop && code == resources.OK:
-				end(e.Resource, e.MonoMS, "stopped")
-			case e.Operation == resources.Monitor && (code == resources.NotRunning || code == resources.NotInstalled):
-				end(e.Resource, e.MonoMS, "found not running")
-			case e.Operation == resources.Monitor && e.IntervalMS == 0:
-				// A probe that finds anything but "not running" finds what may be active since before.
-				begin(e.Resource, e.BeganMS)
+		case m.entry == nil:
+			for r := range t.active {
+				t.end(r, m.at, "power cut")
 			}
+		case m.entry.Action == nil || m.entry.Action.Agent.Class != "stonith":
+			look(m.entry, t)
 		}
 	}
-	for r, from := range active {
-		out = append(out, Span{r, node, from, open, ""})
+	for r, from := range t.active {
+		t.out = append(t.out, Span{r, node, from, open, ""})
 	}
-	return out
+	return t.out
+}
+
+// activity follows what is started and stopped.
+func activity(e *executor.Entry, t *track) {
+	switch {
+	case e.Kind == executor.KindBegin && (e.Operation == resources.Start || e.Operation == resources.Promote || e.Operation == resources.MigrateFrom):
+		t.begin(e.Resource, e.MonoMS)
+	case e.Kind == executor.KindEnd && e.Result != nil:
+		code := resources.ExitCode(e.Result.RC)
+		switch {
+		case e.Operation == resources.Stop && code == resources.OK:
+			t.end(e.Resource, e.MonoMS, "stopped")
+		case e.Operation == resources.Monitor && (code == resources.NotRunning || code == resources.NotInstalled):
+			t.end(e.Resource, e.MonoMS, "found not running")
+		case e.Operation == resources.Monitor && e.IntervalMS == 0:
+			// A probe that finds anything but "not running" finds what may be active since before.
+			t.begin(e.Resource, e.BeganMS)
+		}
+	}
+}
+
+// promotion follows what is promoted and demoted.
+func promotion(e *executor.Entry, t *track) {
+	switch {
+	case e.Kind == executor.KindBegin && e.Operation == resources.Promote:
+		t.begin(e.Resource, e.MonoMS)
+	case e.Kind == executor.KindEnd && e.Result != nil:
+		code := resources.ExitCode(e.Result.RC)
+		switch {
+		case (e.Operation == resources.Stop || e.Operation == resources.Demote) && code == resources.OK:
+			t.end(e.Resource, e.MonoMS, "demoted")
+		case e.Operation == resources.Monitor && (code == resources.OK || code == resources.NotRunning || code == resources.NotInstalled):
+			t.end(e.Resource, e.MonoMS, "found not promoted")
+		case e.Operation == resources.Monitor && (code == resources.RunningPromoted || code == resources.FailedPromoted || code == resources.DegradedPromoted):
+			t.begin(e.Resource, e.BeganMS)
+		}
+	}
 }
 
 // Overlaps lists the pairs of spans of one resource on two nodes that have time in common. Spans come sorted by resource

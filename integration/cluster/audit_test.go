@@ -76,3 +76,22 @@ func TestOverlaps(t *testing.T) {
 		}
 	}
 }
+
+func TestPromotedSpans(t *testing.T) {
+	journals := map[string][]executor.Entry{
+		"a": {begin(10, "start", "db"), ended(12, "start", "db", 0), begin(13, "promote", "db"), ended(14, "promote", "db", 0),
+			begin(20, "demote", "db"), ended(21, "demote", "db", 0)},
+		"b": {begin(10, "start", "db"), ended(12, "start", "db", 0), begin(22, "promote", "db"), ended(23, "promote", "db", 0)},
+	}
+	spans := PromotedSpans(journals, nil)
+	if len(spans) != 2 || len(Overlaps(spans)) != 0 {
+		t.Errorf("got %v", spans)
+	}
+	journals["b"][2].MonoMS = 19
+	if spans := PromotedSpans(journals, nil); len(Overlaps(spans)) != 1 {
+		t.Errorf("promoted before the other was demoted: got %v", spans)
+	}
+	if spans := PromotedSpans(journals, []lab.PowerEvent{off(18, "a")}); len(Overlaps(spans)) != 0 {
+		t.Errorf("promoted after the other lost its power: got %v", spans)
+	}
+}

@@ -27,7 +27,7 @@ func Where(s *api.Status, resource string) string {
 	if s == nil || s.Stale {
 		return ""
 	}
-	r := find(s.Resources, resource)
+	r := Find(s.Resources, resource)
 	if r == nil || len(r.Nodes) != 1 || r.Pending != "" || r.Role != "Started" && r.Role != "Promoted" {
 		return ""
 	}
@@ -52,12 +52,12 @@ func Quiet(s *api.Status) bool {
 	return s != nil && !s.Stale && s.Coordinator != "" && !s.Transition.Running && len(s.Fencing.Pending) == 0
 }
 
-func find(list []api.Resource, id string) *api.Resource {
+func Find(list []api.Resource, id string) *api.Resource {
 	for i := range list {
 		if list[i].ID == id {
 			return &list[i]
 		}
-		if r := find(list[i].Children, id); r != nil {
+		if r := Find(list[i].Children, id); r != nil {
 			return r
 		}
 	}

@@ -21,6 +21,8 @@ import (
 type Config struct {
 	StateDir string       // emptied by a reboot; empty: /run/paceline
 	OCFRoot  string       // empty: /usr/lib/ocf
+	Tools    string       // folder of the tools that OCF agents call (crm_attribute and the like); empty: none
+	Socket   string       // of the daemon, for these tools; empty: the usual one
 	Logger   *slog.Logger // nil: none
 
 	oneShot bool // the process ends with the operation
@@ -56,7 +58,9 @@ func Registry(c Config) *resources.Registry {
 	for _, n := range native {
 		g.Register(n.agent, n.make(c))
 	}
-	g.RegisterClass("ocf", ocf.New(ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Logger: c.Logger}))
+	g.RegisterClass("ocf", ocf.New(ocf.Config{
+		Root: c.OCFRoot, RunDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Logger: c.Logger,
+	}))
 	g.RegisterClass("systemd", systemd.New(systemd.Config{Logger: c.Logger}))
 	return g
 }

@@ -33,6 +33,13 @@ func (r *Runner) environment(req resources.Request) []string {
 		"OCF_RESOURCE_PROVIDER":      req.Agent.Provider,
 		"OCF_RESKEY_crm_feature_set": featureSet,
 	}
+	if r.tools != "" {
+		env["PATH"] = r.tools + ":" + searchPath
+		env["HA_SBIN_DIR"] = r.tools // where the shell functions of agents look for them, whatever the PATH
+	}
+	if r.socket != "" {
+		env["PACELINE_SOCKET"] = r.socket
+	}
 	for _, name := range []string{"TZ", "HOME", "OCF_TRACE_RA", "OCF_TRACE_FILE"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env[name] = v

@@ -28,6 +28,8 @@ type Config struct {
 	Scratch string            // HA_RSCTMP, where agents keep their state files; empty: /run/resource-agents. Made if missing.
 	RunDir  string            // where running operations are noted, so that the next daemon waits for those of this one; empty: nowhere
 	Env     map[string]string // further environment of all agents
+	Tools   string            // folder of the tools that agents call (crm_attribute and the like), before all else in their PATH; empty: none
+	Socket  string            // of the daemon, for these tools; empty: the usual one
 	Cgroup  string            // a cgroup (version 2) that is ours to divide, so that no operation can hide from its time-out; empty: none
 	Logger  *slog.Logger      // nil: none
 }
@@ -36,6 +38,7 @@ type Config struct {
 type Runner struct {
 	root, scratch string
 	extra         map[string]string
+	tools, socket string
 	log           *slog.Logger
 	notes         *notes
 	cgroups       *cgroups
@@ -54,7 +57,7 @@ type cachedMeta struct {
 
 // New makes a Runner. It marks all open files of this process as not to be inherited.
 func New(c Config) *Runner {
-	r := &Runner{root: c.Root, scratch: c.Scratch, extra: c.Env, log: c.Logger, meta: map[string]cachedMeta{}}
+	r := &Runner{root: c.Root, scratch: c.Scratch, extra: c.Env, tools: c.Tools, socket: c.Socket, log: c.Logger, meta: map[string]cachedMeta{}}
 	if r.root == "" {
 		r.root = "/usr/lib/ocf"
 	}

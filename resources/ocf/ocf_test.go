@@ -59,6 +59,7 @@ func run(t testing.TB, r *Runner, req resources.Request) resources.Result {
 
 func TestEnvironment(t *testing.T) {
 	r := agents(t, map[string]string{"env": "#!/bin/sh\nenv\necho args=$*\npwd\nls -l /proc/self/fd\n"})
+	r.tools, r.socket = "/run/paceline/tools", "/run/paceline/p.sock"
 	inherited, err := os.Open("/dev/null") // stands for a file that this process got from its parent
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,8 @@ func TestEnvironment(t *testing.T) {
 		"OCF_RESOURCE_TYPE=env\n", "OCF_RESOURCE_PROVIDER=test\n", "OCF_RESKEY_ip=10.0.0.1\n", "OCF_CHECK_LEVEL=10\n",
 		"OCF_RESKEY_CRM_meta_interval=10000\n", "OCF_RESKEY_CRM_meta_timeout=10000\n", "OCF_RESKEY_CRM_meta_name=monitor\n",
 		"OCF_RESKEY_CRM_meta_notify_type=pre\n", "OCF_RESKEY_CRM_meta_globally_unique=false\n",
-		"OCF_RESKEY_CRM_meta_on_node=alpha\n", "PATH=/usr/local/sbin:", "args=monitor\n", "\n/\n",
+		"OCF_RESKEY_CRM_meta_on_node=alpha\n", "PATH=/run/paceline/tools:/usr/local/sbin:", "HA_SBIN_DIR=/run/paceline/tools\n",
+		"PACELINE_SOCKET=/run/paceline/p.sock\n", "args=monitor\n", "\n/\n",
 	} {
 		if !strings.Contains("\n"+res.Output+"\n", want) {
 			t.Errorf("missing %q in:\n%s", want, res.Output)

@@ -1,0 +1,166 @@
+package ocftools
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"paceline/agent/api"
+	"paceline/agent/cib"
+)
+
+// fake is a daemon that notes what it is told.
+type fake struct {
+	have []api.Attribute
+	told []string
+	err  error
+}
+
+func (f *fake) Attributes(_ context.Context, want api.Attribute) (*api.AttributesReply, error) {
+	if want.Node == "" && want.Scope != api.ScopeOption {
+		want.Node = "alpha"
+	}
+	out := &api.AttributesReply{}
+	for _, a := range f.have {
+		if a.Scope == want.Scope && (want.Node == "*" || a.Node == want.Node) && (want.Name == "" || a.Name == want.Name) && (want.Set == "" || a.Set == want.Set) {
+			out.Attributes = append(out.Attributes, a)
+		}
+	}
+	return out, f.err
+}
+
+func (f *fake) SetAttributes(_ context.Context, r api.AttributesRequest) error {
+	for _, c := range r.Changes {
+		text := strings.Join([]string{c.Scope, c.Node, c.Set, c.Name}, "/")
+		if c.Value != nil {
+			text += "=" + *c.Value
+		}
+		if r.Delay != nil {
+			text += fmt.Sprintf(" delay %dns new %v", *r.Delay, r.NewDelay)
+		}
+		f.told = append(f.told, text+" for "+r.Origin)
+	}
+	return f.err
+}
+
+func (f *fake) Health(context.Context) (*api.Health, error) {
+	return &api.Health{Node: "alpha", Cluster: "c", Quorate: true}, f.err
+}
+
+func (f *fake) Status(context.Context) (*api.Status, error) {
+	return &api.Status{
+		Nodes: []api.Node{{Name: "alpha", ID: "a1", Online: true}, {Name: "beta", ID: "b2"}, {Name: "gamma", ID: "c3", Online: true}},
+		Resources: []api.Resource{{ID: "db-clone", Kind: "clone", Children: []api.Resource{
+			{ID: "db", Kind: "primitive", Role: "Promoted", Nodes: []string{"alpha", "gamma"}, Instances: []api.Instance{
+				{Name: "db:0", Node: "alpha", Role: "Promoted"}, {Name: "db:1", Node: "gamma", Role: "Unpromoted"},
+			}},
+		}}, {ID: "ip", Kind: "primitive"}},
+	}, f.err
+}
+
+func (f *fake) Configuration(context.Context, uint64) (*api.ConfigurationReply, error) {
+	return &api.ConfigurationReply{Configuration: &cib.Configuration{Resources: []*cib.Resource{{
+		ID: "ip", Kind: cib.KindPrimitive,
+		Params: []cib.NVSet{{ID: "p", Pairs: []cib.NVPair{{Name: "ip", Value: "10.0.0.9"}}}},
+		Meta:   []cib.NVSet{{ID: "m", Pairs: []cib.NVPair{{Name: "target-role", Value: "Started"}}}},
+	}}}}, f.err
+}
+
+// What agents are seen to call, and what comes of it: the line, the exit code, what it prints, what the daemon is told.
+func TestTools(t *testing.T) {
+	have := []api.Attribute{
+		{Scope: api.ScopeTransient, Node: "alpha", Name: "master-db", Value: "100"},
+		{Scope: api.ScopeTransient, Node: "gamma", Name: "master-db", Value: "5"},
+		{Scope: api.ScopePermanent, Node: "alpha", Name: "db-data-status", Value: "LATEST"},
+		{Scope: api.ScopeOption, Set: "redis_replication", Name: "db_REPL_INFO", Value: "gamma"},
+		{Scope: api.ScopeOption, Set: "cib-bootstrap-options", Name: "stonith-enabled", Value: "true"},
+	}
+	for _, c := range []struct {
+		line string
+		code int
+		out  string // standard output, or the beginning of standard error
+		told string
+	}{
+		{"crm_master -l reboot -v 10", 0, "", "transient///master-db=10 for resource db"},
+		{"crm_master -N gamma -l reboot -v -INFINITY", 0, "", "transient/gamma//master-db=-INFINITY for resource db"},
+		{"crm_master -N alpha -l reboot -G --quiet", 0, "100\n", ""},
+		{"crm_master -Q", 0, "100\n", ""},
+		{"crm_master -Q -l reboot -v 7", 0, "", "transient///master-db=7 for resource db"},
+		{"crm_master -l reboot -D", 0, "", "transient///master-db for resource db"},
+		{"crm_master -l forever -v 1", 0, "", "permanent///master-db=1 for resource db"},
+		{"crm_attribute --promotion -v 5", 0, "", "transient///master-db=5 for resource db"},
+		{"crm_attribute --promotion other -v5", 0, "", "transient///master-other=5 for resource db"},
+		{"crm_attribute -p other -Gq", 105, "crm_attribute: Error performing operation: No such device or address\n", ""},
+		{"crm_attribute -n master-db --lifetime forever -l reboot -v 5", 0, "", "transient///master-db=5 for resource db"},
+		{"crm_attribute -N alpha -n db-data-status -l forever -G -q", 0, "LATEST\n", ""},
+		{"crm_attribute --node=alpha --name=db-data-status --query", 0, "scope=nodes  name=db-data-status value=LATEST\n", ""},
+		{"crm_attribute -lforever -Nalpha -ndb-data-status -v DISCONNECT", 0, "", "permanent/alpha//db-data-status=DISCONNECT for resource db"},
+		{"crm_attribute -l reboot -n master-db -G", 0, "scope=status  name=master-db value=100\n", ""},
+		{"crm_attribute -N alpha -n none -G -q -d 7", 0, "7\n", ""},
+		{"crm_attribute -N alpha -n none -G -d 7", 0, "scope=nodes  name=none value=7\n", ""},
+		{"crm_attribute --type crm_config --name db_REPL_INFO -s redis_replication --query -q", 0, "gamma\n", ""},
+		{"crm_attribute --type crm_config --name db_REPL_INFO -s redis_replication -v alpha -q", 0, "", "option//redis_replication/db_REPL_INFO=alpha for resource db"},
+		{"crm_attribute -t crm_config -n stonith-enabled -G", 0, "scope=crm_config  name=stonith-enabled value=true\n", ""},
+		{"crm_attribute -n stonith-enabled -G -q", 0, "true\n", ""},
+		{"crm_attribute -t tickets -n x -v 1", 3, "crm_attribute: --type tickets is not kept here", ""},
+		{"crm_attribute -N alpha -v 3", 64, "crm_attribute: --name is needed", ""},
+		{"crm_attribute -N alpha -n x", 64, "crm_attribute: one of --query, --update and --delete is needed, not 0", ""},
+		{"crm_attribute -n", 64, "crm_attribute: flag needs an argument", ""},
+		{"crm_attribute --bogus", 64, "crm_attribute: flag provided but not defined", ""},
+		{"crm_attribute -n x -v 3 more", 64, `crm_attribute: "more" belongs to no option`, ""},
+		{"attrd_updater -n pingd -U 300 -d 5s", 0, "", "transient///pingd=300 delay 5000000000ns new false for resource db"},
+		{"attrd_updater -n pingd -B 300 -d 10", 0, "", "transient///pingd=300 delay 10000000000ns new true for resource db"},
+		{"attrd_updater -n master-db -Y -d 1", 0, "", "transient///master-db=100 delay 1000000000ns new true for resource db"},
+		{"attrd_updater -D -n pingd -q", 0, "", "transient///pingd for resource db"},
+		{"attrd_updater -n master-db -Q", 0, "name=\"master-db\" host=\"alpha\" value=\"100\"\n", ""},
+		{"attrd_updater -n master-db -QA", 0, "name=\"master-db\" host=\"alpha\" value=\"100\"\nname=\"master-db\" host=\"gamma\" value=\"5\"\n", ""},
+		{"attrd_updater -n none -Q", 105, "attrd_updater: Could not query value of none", ""},
+		{"attrd_updater -n x -U 1 -d week", 64, "attrd_updater: --delay week: an amount of time", ""},
+		{"attrd_updater -n x -B 1", 64, "attrd_updater: --delay is needed", ""},
+		{"crm_node -n", 0, "alpha\n", ""},
+		{"crm_node --list", 0, "a1 alpha member\nb2 beta lost\nc3 gamma member\n", ""},
+		{"crm_node -p", 0, "alpha gamma \n", ""},
+		{"crm_node -q", 0, "1\n", ""},
+		{"crm_node -i", 0, "a1\n", ""},
+		{"crm_node -N b2", 0, "beta\n", ""},
+		{"crm_node", 64, "crm_node: one of --name", ""},
+		{"crm_resource -W -r db", 0, "resource db is running on: alpha Promoted\nresource db is running on: gamma\n", ""},
+		{"crm_resource --locate --resource db-clone -Q", 0, "alpha\ngamma\n", ""},
+		{"crm_resource -W -r db:1 -Q", 0, "gamma\n", ""},
+		{"crm_resource -W -r ip", 0, "resource ip is NOT running\n", ""},
+		{"crm_resource -W -r none", 105, "crm_resource: Resource 'none' not found", ""},
+		{"crm_resource -r ip -g ip", 0, "10.0.0.9\n", ""},
+		{"crm_resource -r ip:0 --meta --get-parameter target-role", 0, "Started\n", ""},
+		{"crm_resource --cleanup -r ip", 64, "crm_resource: flag provided but not defined", ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		f := &fake{have: have}
+		words := strings.Fields(c.line)
+		env := func(k string) string { return map[string]string{"OCF_RESOURCE_INSTANCE": "db"}[k] }
+		code := run(&call{ctx: t.Context(), name: words[0], args: words[1:], env: env, daemon: f, stdout: &stdout, stderr: &stderr})
+		out := stdout.String()
+		if out == "" {
+			out = stderr.String()
+		}
+		if told := strings.Join(f.told, "\n"); code != c.code || !strings.HasPrefix(out, c.out) || c.code == 0 && out != c.out || told != c.told {
+			t.Errorf("%s:\ngot  %d %q, told %q\nwant %d %q, told %q", c.line, code, out, told, c.code, c.out, c.told)
+		}
+	}
+}
+
+// The codes that agents see when the daemon cannot do it.
+func TestExitCodes(t *testing.T) {
+	for code, want := range map[api.Code]int{
+		api.CodeUnreachable: 102, api.CodeNoCoordinator: 69, api.CodeTimeout: 124, api.CodeForbidden: 4, api.CodeNotFound: 105, api.CodeFailed: 1,
+	} {
+		var stdout, stderr bytes.Buffer
+		f := &fake{err: api.Errorf(code, "reach it", "because")}
+		got := run(&call{ctx: t.Context(), name: "crm_attribute", args: []string{"-n", "x", "-l", "reboot", "-v", "1"},
+			env: func(string) string { return "" }, daemon: f, stdout: &stdout, stderr: &stderr})
+		if got != want || stderr.String() != "crm_attribute: reach it: because\n" {
+			t.Errorf("%s: got %d %q, want %d", code, got, stderr.String(), want)
+		}
+	}
+}
