@@ -11,23 +11,17 @@ import (
 // runNodeMode runs standby, online, maintenance or ready on the nodes named, or on this one.
 func runNodeMode(mode string) func(*invocation) error {
 	return func(in *invocation) error {
-		nodes := in.args
-		if len(nodes) == 0 {
-			h, err := in.api.Health(in.ctx)
-			if err != nil {
-				return err
-			}
-			nodes = []string{h.Node}
+		nodes, untilReboot, err := in.modeWords(mode)
+		if err != nil {
+			return err
 		}
 		for _, n := range nodes {
 			err := in.confirmed(func(yes bool) error {
-				r, err := in.api.Node(in.ctx, n, mode, api.NodeRequest{
-					Message: in.c.String("message"), DryRun: in.c.Bool("dry-run"), Yes: yes, Wait: api.Duration(in.c.Duration("wait")),
-				})
+				r, err := in.nodeMode(n, mode, untilReboot, yes)
 				if err != nil {
 					return err
 				}
-				return in.changed(r, "node "+n+": "+mode)
+				return in.changed(r, modeDone(n, mode, untilReboot))
 			})
 			if err != nil {
 				return err
@@ -39,23 +33,27 @@ func runNodeMode(mode string) func(*invocation) error {
 
 func runFence(in *invocation) error {
 	return in.confirmed(func(yes bool) error {
-		r, err := in.api.Fence(in.ctx, api.FenceRequest{
+		return in.fence(api.FenceRequest{
 			Node: in.arg(0), Action: in.c.String("action"), Confirmed: in.c.Bool("confirmed"), Yes: yes,
 		})
-		if err != nil {
-			return err
-		}
-		if in.json() {
-			return in.writeJSON(r)
-		}
-		e := r.Event
-		by := ""
-		if e.Device != "" {
-			by = " by " + e.Device
-		}
-		in.printf("%s: %s confirmed%s\n", e.Target, e.Action, by)
-		return nil
 	})
+}
+
+func (in *invocation) fence(req api.FenceRequest) error {
+	r, err := in.api.Fence(in.ctx, req)
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	e := r.Event
+	by := ""
+	if e.Device != "" {
+		by = " by " + e.Device
+	}
+	in.printf("%s: %s confirmed%s\n", e.Target, e.Action, by)
+	return nil
 }
 
 // nodeDetail is what node show prints of one node.

@@ -16,14 +16,19 @@ func (v statusView) resources(w io.Writer, st *api.Status) {
 		return
 	}
 	fmt.Fprintln(w, "\nFull List of Resources:")
-	if len(st.Resources) == 0 {
+	v.list(w, st.Resources)
+}
+
+// list writes resources as a tree.
+func (v statusView) list(w io.Writer, list []api.Resource) {
+	if len(list) == 0 {
 		fmt.Fprintln(w, "  * No resources")
 	}
 	width := 0
-	for _, r := range st.Resources {
+	for _, r := range list {
 		width = max(width, columnWidth(r, 0))
 	}
-	for _, r := range st.Resources {
+	for _, r := range list {
 		v.resource(w, r, "  ", width)
 	}
 }

@@ -32,12 +32,25 @@ func (p painter) good(s string) string { return p.in("32", s) }
 func (p painter) bad(s string) string  { return p.in("1;31", s) }
 func (p painter) warn(s string) string { return p.in("33", s) }
 
-func (v statusView) write(w io.Writer, st *api.Status) {
+// newView returns a view that is ready to show the resources of a status.
+func newView(colour bool, st *api.Status) statusView {
+	v := statusView{paint: painter(colour)}
+	v.see(st)
+	return v
+}
+
+// see takes from a status what the view needs to know of it.
+func (v *statusView) see(st *api.Status) {
+	v.able = nil
 	for _, n := range st.Nodes {
 		if n.State == api.NodeOnline && n.Role != api.RoleWitness {
 			v.able = append(v.able, n.Name)
 		}
 	}
+}
+
+func (v statusView) write(w io.Writer, st *api.Status) {
+	v.see(st)
 	if st.Stale {
 		fmt.Fprintf(w, "%s\n\n", v.paint.bad(fmt.Sprintf("STALE: this is what %s last knew. %s", st.Node, sentence(st.StaleReason))))
 	}

@@ -33,7 +33,7 @@ func runResource(verb string) func(*invocation) error {
 
 // arrived checks, after a wait, that a resource is in the state that a verb promises.
 func (in *invocation) arrived(id, verb string) error {
-	if verb == "clear" {
+	if verb != "start" && verb != "stop" && verb != "restart" && verb != "promote" && verb != "demote" {
 		return nil
 	}
 	st, err := in.api.Status(in.ctx)
@@ -46,6 +46,12 @@ func (in *invocation) arrived(id, verb string) error {
 	}
 	runs := len(r.Nodes) > 0
 	switch {
+	case verb == "demote" && r.Role == "Promoted":
+		return api.Errorf(api.CodeFailed, verb+" "+id, "it is still promoted").WithHint("`paceline explain %s` says why", id)
+	case verb == "demote":
+		return nil
+	case verb == "promote" && r.Role != "Promoted":
+		return api.Errorf(api.CodeFailed, verb+" "+id, "none of its instances is promoted").WithHint("`paceline explain %s` says why", id)
 	case verb == "stop" && runs:
 		return api.Errorf(api.CodeFailed, verb+" "+id, "it still runs on %s", strings.Join(r.Nodes, ", ")).
 			WithHint("`paceline explain %s` says why", id)
@@ -63,9 +69,13 @@ func (in *invocation) arrived(id, verb string) error {
 
 func runMove(in *invocation) error {
 	id := in.arg(0)
+	w, err := in.whereTo()
+	if err != nil {
+		return err
+	}
 	return in.confirmed(func(yes bool) error {
-		req := in.resourceRequest(yes)
-		req.Node, req.Stay, req.Until = in.arg(1), in.c.Bool("stay"), api.Duration(in.c.Duration("until"))
+		req := in.resourceRequest(yes || w.force)
+		req.Node, req.Stay, req.Until = w.node, in.c.Bool("stay"), api.Duration(w.until)
 		r, err := in.api.Resource(in.ctx, id, "move", req)
 		if err != nil {
 			return err

@@ -28,7 +28,9 @@ var levels = []level{
 	{"node", "take nodes in and out of service", nodeCommands},
 	{"ra", "look at resource agents", raCommands},
 	{"cib", "work on copies of the configuration", cibCommands},
+	{"maintenance", "leave a resource or the whole cluster alone", maintenanceCommands},
 	{"ticket", "grant and revoke tickets", ticketCommands},
+	{"site", "tickets of this site", siteCommands},
 	{"cluster", "make, join and leave a cluster", clusterCommands},
 	{"", "", programCommands},
 }

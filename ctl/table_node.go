@@ -3,14 +3,20 @@ package ctl
 // nodeCommands take nodes in and out of service.
 var nodeCommands = []command{
 	{
-		path: "node show", short: "show nodes and their attributes", run: runNodeShow,
+		path: "node show", aliases: []string{"status"}, short: "show nodes and their attributes", run: runNodeShow,
 		args: []arg{{name: "NODE", kind: argNode, optional: true, repeat: true}}, flags: []flag{flagJSON},
 		examples: []string{"paceline node show", "paceline node show node2 --json"},
 	},
-	nodeCommand("standby", "move all resources off a node and keep it empty"),
-	nodeCommand("online", "let a node in standby run resources again"),
-	nodeCommand("maintenance", "leave what runs on a node alone: no monitoring, no recovery"),
-	nodeCommand("ready", "end the maintenance of a node"),
+	{
+		path: "node list", short: "list the names of the nodes", run: runNodeList, flags: []flag{flagJSON},
+		examples: []string{"paceline node list"},
+	},
+	nodeCommand("standby", "move all resources off a node and keep it empty",
+		"Without NODE it is this one. With a LIFETIME of 'reboot' it ends when the node leaves the cluster or reboots; 'forever' is the\n"+
+			"default. What runs there moves away or, where there is no other place, stops: it says so and asks, or takes --yes."),
+	nodeCommand("online", "let a node in standby run resources again", "Without NODE it is this one."),
+	nodeCommand("maintenance", "leave what runs on a node alone: no monitoring, no recovery", "Without NODE it is this one."),
+	nodeCommand("ready", "end the maintenance of a node", "Without NODE it is this one."),
 	{
 		path: "node fence", short: "cut a node's power, or confirm that it has none", run: runFence,
 		long: "Returns when the devices have confirmed it. With --confirmed no device is used: you give your word that the node is\n" +
@@ -23,14 +29,39 @@ var nodeCommands = []command{
 		},
 		examples: []string{"paceline node fence node2", "paceline node fence --confirmed node2"},
 	},
+	{
+		path: "node clearstate", short: "give your word that a node is off, so that what ran there is recovered", run: runClearState,
+		long: "The same as 'node fence --confirmed', by its name in older shells. If the node still runs, services run twice and data is\n" +
+			"lost; so it asks, or takes --yes.",
+		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagYes, flagJSON},
+		examples: []string{"paceline node clearstate node3"},
+	},
+	{
+		path: "node delete", aliases: []string{"remove"}, short: "remove a node that is not online from the cluster", run: runNodeDelete,
+		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagYes, flagJSON},
+		examples: []string{"paceline node delete node3"},
+	},
+	withFlag(valuesCommand("node attribute", "NODE", argNode, "the attributes of a node", runNodeValues("", false), "node2 set rack 7"),
+		flag{name: "until-reboot", usage: "the attribute lives until the node leaves the cluster or reboots"}),
+	valuesCommand("node status-attr", "NODE", argNode, "the attributes that a node has until it leaves or reboots", runNodeValues("", true), "node2 show"),
+	valuesCommand("node utilization", "NODE", argNode, "the capacity of a node", runNodeValues("utilization", false), "node2 set memory 16384"),
+	{
+		path: "node server", short: "show the addresses of nodes", run: runNodeServer,
+		args: []arg{{name: "NODE", kind: argNode, optional: true, repeat: true}}, flags: []flag{flagJSON},
+		examples: []string{"paceline node server"},
+	},
 }
 
-func nodeCommand(mode, short string) command {
+func nodeCommand(mode, short, long string) command {
 	return command{
-		path: "node " + mode, short: short, run: runNodeMode(mode),
-		long:     "Without NODE it is this one.",
+		path: "node " + mode, short: short, run: runNodeMode(mode), long: long,
 		args:     []arg{{name: "NODE", kind: argNode, optional: true, repeat: true}},
-		flags:    writes,
+		flags:    append([]flag{{name: "all", usage: "every node"}}, writes...),
 		examples: []string{"paceline node " + mode + " node2 --wait"},
 	}
+}
+
+func withFlag(c command, f flag) command {
+	c.flags = append([]flag{f}, c.flags...)
+	return c
 }

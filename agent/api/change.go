@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type edit struct {
 	wait    time.Duration
 	// meant lists resources that the change stops by its very purpose: no confirmation is asked for them.
 	meant []string
+	// empties names a node that the change takes everything off.
+	empties string
 	// unseen are status changes committed together with it; they have no difference to show and no preview.
 	unseen bool
 }
@@ -138,6 +141,9 @@ func (s *Server) guard(q *request, e edit, old, next *cib.Configuration, before,
 	if len(down) > 0 {
 		why = append(why, list(down)+" would run nowhere afterwards")
 	}
+	if away := leaving(old, e.empties, before, after); len(away) > 0 {
+		why = append(why, fmt.Sprintf("%s would be emptied: what runs there (%s) moves or stops", e.empties, list(away)))
+	}
 	if fences(old) && !fences(next) && len(next.Primitives()) > 0 {
 		why = append(why, "the cluster would be without fencing: what runs on a node that fails could not be recovered safely")
 	}
@@ -146,6 +152,25 @@ func (s *Server) guard(q *request, e edit, old, next *cib.Configuration, before,
 	}
 	return Errorf(CodeConfirm, q.what, "%s", strings.Join(why, "; ")).
 		WithHint("add --yes if that is meant; --dry-run shows all that would happen")
+}
+
+// leaving lists the primitives (fencing devices aside) that run on a node and would not after a change.
+func leaving(c *cib.Configuration, node string, before, after Plan) []string {
+	if node == "" {
+		return nil
+	}
+	there := func(list []Placement) map[string]bool {
+		return bases(slices.DeleteFunc(slices.Clone(list), func(p Placement) bool { return p.Node != node }))
+	}
+	now, then := there(before.Active), there(after.Wanted)
+	devices := fenceDevices(c)
+	var out []string
+	for _, r := range c.Primitives() {
+		if now[r.ID] && !then[r.ID] && !slices.Contains(devices, r.ID) {
+			out = append(out, r.ID)
+		}
+	}
+	return out
 }
 
 // fences says whether a configuration can fence at all.

@@ -130,6 +130,31 @@ func (c *Client) Cleanup(ctx context.Context, r CleanupRequest) (*ChangeReply, e
 	return post[ChangeReply](ctx, c, "/v1/cleanup", r, RequestMax+time.Duration(r.Wait))
 }
 
+// Refresh forgets what is known of resources, so that their agents are asked anew.
+func (c *Client) Refresh(ctx context.Context, r CleanupRequest) (*ChangeReply, error) {
+	return post[ChangeReply](ctx, c, "/v1/refresh", r, RequestMax+time.Duration(r.Wait))
+}
+
+// ResourceValue sets or deletes a parameter, meta attribute or utilization of a resource.
+func (c *Client) ResourceValue(ctx context.Context, resource string, r ValueRequest) (*ChangeReply, error) {
+	return post[ChangeReply](ctx, c, "/v1/resources/"+url.PathEscape(resource)+"/value", r, RequestMax+time.Duration(r.Wait))
+}
+
+// NodeValue sets or deletes an attribute or capacity of a node.
+func (c *Client) NodeValue(ctx context.Context, node string, r ValueRequest) (*ChangeReply, error) {
+	return post[ChangeReply](ctx, c, "/v1/nodes/"+url.PathEscape(node)+"/value", r, RequestMax+time.Duration(r.Wait))
+}
+
+// Failcount sets or deletes fail counts of a resource.
+func (c *Client) Failcount(ctx context.Context, resource string, r FailcountRequest) (*ChangeReply, error) {
+	return post[ChangeReply](ctx, c, "/v1/resources/"+url.PathEscape(resource)+"/failcount", r, RequestMax+time.Duration(r.Wait))
+}
+
+// Ticket acts on a ticket at this site: grant, revoke, standby, activate, delete.
+func (c *Client) Ticket(ctx context.Context, ticket string, r TicketRequest) (*ChangeReply, error) {
+	return post[ChangeReply](ctx, c, "/v1/tickets/"+url.PathEscape(ticket), r, RequestMax+time.Duration(r.Wait))
+}
+
 // Init makes a cluster of this node.
 func (c *Client) Init(ctx context.Context, r InitRequest) (*InitReply, error) {
 	return post[InitReply](ctx, c, "/v1/cluster/init", r, LeaveMax)

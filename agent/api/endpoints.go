@@ -34,6 +34,17 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/resources/{resource}/restart", limit: WaitDefault, what: onResource("restart"), answer: (*Server).restart},
 	{method: "POST", path: "/v1/resources/{resource}/move", limit: WaitDefault, what: onResource("move"), answer: (*Server).move},
 	{method: "POST", path: "/v1/resources/{resource}/clear", limit: RequestMax, what: onResource("clear"), answer: (*Server).clear},
+	{method: "POST", path: "/v1/resources/{resource}/promote", limit: RequestMax, what: onResource("promote"), answer: (*Server).promote},
+	{method: "POST", path: "/v1/resources/{resource}/demote", limit: RequestMax, what: onResource("demote"), answer: (*Server).demote},
+	{method: "POST", path: "/v1/resources/{resource}/ban", limit: RequestMax, what: onResource("ban"), answer: (*Server).ban},
+	{method: "POST", path: "/v1/resources/{resource}/manage", limit: RequestMax, what: onResource("manage"), answer: (*Server).manage},
+	{method: "POST", path: "/v1/resources/{resource}/unmanage", limit: RequestMax, what: onResource("unmanage"), answer: (*Server).unmanage},
+	{method: "POST", path: "/v1/resources/{resource}/maintenance", limit: RequestMax, what: onResource("maintenance of"), answer: (*Server).maintain},
+	{method: "POST", path: "/v1/resources/{resource}/value", limit: RequestMax, what: onResource("change"), answer: (*Server).resourceValue},
+	{method: "POST", path: "/v1/resources/{resource}/failcount", limit: RequestMax, what: onResource("fail count of"), answer: (*Server).failcount},
+	{method: "POST", path: "/v1/nodes/{node}/value", limit: RequestMax, what: onNode("change"), answer: (*Server).nodeValue},
+	{method: "POST", path: "/v1/tickets/{ticket}", limit: RequestMax, what: onTicket, answer: (*Server).ticket},
+	{method: "POST", path: "/v1/refresh", limit: RequestMax, what: says("refresh"), answer: (*Server).refresh},
 	{method: "POST", path: "/v1/cleanup", limit: RequestMax, what: says("clean up"), answer: (*Server).cleanup},
 
 	{method: "GET", path: "/v1/attributes", where: here, limit: RequestMax, what: says("read attributes"), answer: (*Server).attributes},
@@ -58,6 +69,14 @@ func onNode(verb string) func(*request) string {
 
 func onResource(verb string) func(*request) string {
 	return func(q *request) string { return verb + " resource " + q.PathValue("resource") }
+}
+
+func onTicket(q *request) string {
+	var r TicketRequest
+	if q.decode(&r) != nil || r.Action == "" {
+		return "change ticket " + q.PathValue("ticket")
+	}
+	return r.Action + " ticket " + q.PathValue("ticket")
 }
 
 func (s *Server) health(ctx context.Context, _ *request) (any, error) {

@@ -23,16 +23,40 @@ func nodeMode(attribute, value string) func(*Server, context.Context, *request) 
 		if err != nil {
 			return nil, err
 		}
-		set := &cib.SetNodeAttr{Node: node.Uname, Name: attribute}
-		if value != "" {
-			set.Value = &value
-		}
+		batch, transient := modeChange(snap.CIB, node, attribute, value, r.UntilReboot)
 		e := edit{
-			change: cib.Change{SetNodeAttr: set}, message: orElse(r.Message, q.what),
+			change: cib.Change{Batch: batch}, message: orElse(r.Message, q.what),
 			dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
 		}
-		return s.commit(ctx, q, e)
+		if attribute == "standby" && value != "" {
+			e.empties = node.Uname
+		}
+		if transient == "" {
+			return s.commit(ctx, q, e)
+		}
+		return s.commitStatus(ctx, q, e, func(*string) string { return "node " + node.Uname + ": " + transient }, nil)
 	}
+}
+
+// modeChange sets a node's mode, or takes it away wherever it is set: for good, or until the node leaves. What it does to the
+// status is said, because the configuration does not show it.
+func modeChange(c *cib.CIB, node *cib.Node, attribute, value string, untilReboot bool) (batch []cib.Change, transient string) {
+	ns := c.NodeState(node.ID)
+	switch {
+	case value != "" && untilReboot && ns != nil:
+		set := cib.SetTransient{NodeID: ns.ID, Name: attribute, Value: &value}
+		return []cib.Change{{SetTransient: &set}}, attribute + " until it leaves or reboots"
+	case value != "":
+		return []cib.Change{{SetNodeAttr: &cib.SetNodeAttr{Node: node.Uname, Name: attribute, Value: &value}}}, ""
+	}
+	if _, ok := metaOf(node.Attributes, attribute); ok {
+		batch = append(batch, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: node.Uname, Name: attribute}})
+	}
+	if ns != nil && transientOf(ns, attribute) != nil {
+		batch = append(batch, cib.Change{SetTransient: &cib.SetTransient{NodeID: ns.ID, Name: attribute}})
+		transient = attribute + " ended"
+	}
+	return batch, transient
 }
 
 func (s *Server) findNode(ctx context.Context, c *cib.CIB, name string) (*cib.Node, error) {
@@ -130,7 +154,7 @@ func (s *Server) guardNode(ctx context.Context, q *request, node string) error {
 		return nil // the node is not configured: nothing can run on it
 	}
 	now := time.Now()
-	return s.guard(q, edit{}, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))
+	return s.guard(q, edit{empties: node}, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))
 }
 
 // fenceDevices lists the IDs of fencing devices that are not disabled.

@@ -77,17 +77,20 @@ type HistoryReply struct {
 
 // NodeRequest changes the mode of a node (standby, online, maintenance, ready).
 type NodeRequest struct {
-	Message string   `json:"message,omitempty"`
-	DryRun  bool     `json:"dry_run,omitempty"`
-	Yes     bool     `json:"yes,omitempty"`
-	Wait    Duration `json:"wait,omitempty"`
+	// UntilReboot lets a standby end when the node leaves the cluster or reboots.
+	UntilReboot bool     `json:"until_reboot,omitempty"`
+	Message     string   `json:"message,omitempty"`
+	DryRun      bool     `json:"dry_run,omitempty"`
+	Yes         bool     `json:"yes,omitempty"`
+	Wait        Duration `json:"wait,omitempty"`
 }
 
 // ResourceRequest acts on a resource.
 type ResourceRequest struct {
 	Node    string   `json:"node,omitempty"`  // move: where to (empty: away)
 	Stay    bool     `json:"stay,omitempty"`  // move: keep the preference
-	Until   Duration `json:"until,omitempty"` // move: keep the preference for so long
+	Until   Duration `json:"until,omitempty"` // move, ban: keep the preference for so long
+	Off     bool     `json:"off,omitempty"`   // maintenance: end it
 	Message string   `json:"message,omitempty"`
 	DryRun  bool     `json:"dry_run,omitempty"`
 	Yes     bool     `json:"yes,omitempty"`
