@@ -183,13 +183,27 @@ func (w *world) orderPrimitive(r *rsc) {
 			w.order(demote, promote, restarts|forcesThen)
 		}
 	}
+	w.orderProbes(r, starts)
+}
+
+// orderProbes lets starts wait for the probes of the same instance. What is active nowhere as far as is known may be active
+// where one cannot look yet; what is active already is not stopped, or kept from moving, for that.
+func (w *world) orderProbes(r *rsc, starts []*action) {
+	whole := r
+	if c := r.inClone(); c != nil {
+		whole = c
+	}
+	var flags edgeFlag
+	if !whole.active(false) {
+		flags = needsFirst
+	}
 	for _, n := range w.nodes {
 		if !r.probed[n] {
 			continue
 		}
 		probe := w.existing(r, taskMonitor, n, 0)
 		for _, start := range starts {
-			w.order(probe, start, needsFirst) // it may be active where one cannot look yet
+			w.order(probe, start, flags)
 		}
 	}
 }

@@ -193,10 +193,18 @@ func (w *world) clearFailures(r *rsc, n *node) {
 	a.kind = transition.KindCluster
 	a.runnable = true
 	w.needOp(a, why)
+	if r.removed {
+		for _, stop := range r.acting(taskStop) {
+			w.order(a, stop, 0)
+		}
+	}
 }
 
 // clearWhy tells why the fail count of an instance on a node is to be cleared; "" if it is not.
 func (w *world) clearWhy(r *rsc, n *node) string {
+	if r.removed && w.opts.stopRemoved && hasFailAttrs(n) && rawFailures(r, n, "", 0).count > 0 {
+		return "it is no longer configured"
+	}
 	if !r.knownOn(n) {
 		return ""
 	}

@@ -176,7 +176,7 @@ func (w *world) instanceFor(n *node, h *cib.ResourceHistory, records []*record) 
 	}
 	var leaf *rsc // some instance of the same primitive
 	for _, id := range []string{h.ID + ":0", base + ":0", base} {
-		if r := w.byRsc[id]; r != nil && r.primitive() {
+		if r := w.byRsc[id]; r != nil && r.primitive() && !r.removed {
 			leaf = r
 			break
 		}

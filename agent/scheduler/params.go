@@ -82,8 +82,8 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 		return
 	}
 	r.redefined(n)
-	// Only an agent that listed what forces a restart can be asked to reload the rest.
-	if k.op.RestartDigest != "" && k.op.ForceRestart != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
+	// Only an agent that listed what forces a restart can be asked to reload the rest, and only once it is started.
+	if !r.startPending && k.op.RestartDigest != "" && k.op.ForceRestart != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
 		if r.reloadOn == nil {
 			r.reloadOn = map[*node]bool{}
 		}

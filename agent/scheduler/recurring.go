@@ -49,20 +49,17 @@ func (w *world) repeated(r *rsc, op *cib.Op) bool {
 	return false
 }
 
-// roleFits tells whether a monitor is one for the role that the instance shall have.
+// roleFits tells whether a monitor is one for the role that the instance shall have. Where there is promotion, nothing is
+// merely started: a monitor without a role is for what is not promoted, one of the role Started for nothing.
 func roleFits(op *cib.Op, r *rsc) bool {
 	want := parseRole(op.Role)
-	switch want {
-	case roleUnknown, roleStarted:
-		if op.Role == "" && r.promotable() {
-			return r.next == roleUnpromoted || r.next == roleStarted
-		}
-		if want == roleStarted && r.promotable() {
-			return r.next == roleUnpromoted || r.next == roleStarted
-		}
-		return true
+	switch {
+	case !r.promotable():
+		return want == roleUnknown || want == r.next
+	case op.Role == "":
+		return r.next != rolePromoted
 	}
-	return r.next == want
+	return want == r.next
 }
 
 // inHistory returns the history of a recurring operation on a node; nil where a stop or a change of role has ended it.

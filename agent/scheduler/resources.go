@@ -363,7 +363,7 @@ func (w *world) unpackClone(r *rsc) {
 	k.promotable = w.clonePromotable(r)
 	k.max = min(cloneNodesMax, w.cloneMeta(r, w.nodesSoFar(), "clone-max"))
 	k.nodeMax = w.cloneMeta(r, 1, "clone-node-max")
-	k.unique = w.flag(r, "globally-unique", k.nodeMax > 1)
+	k.unique = w.flag(r, "globally-unique", k.nodeMax > 1) && w.canBeUnique(r)
 	if !k.unique && k.nodeMax > 1 {
 		w.problem("resource " + r.id + ": clone-node-max above 1 needs globally-unique; 1 is used")
 		k.nodeMax = 1
@@ -387,6 +387,24 @@ func (w *world) unpackClone(r *rsc) {
 	if k.max == 0 {
 		w.addInstance(r).filler = true // so that what is active can be stopped
 	}
+}
+
+// canBeUnique tells whether the instances of a clone can be told apart: only OCF agents and fencing devices are told which
+// instance they are.
+func (w *world) canBeUnique(r *rsc) bool {
+	for _, c := range r.conf.Children {
+		members := []*cib.Resource{c}
+		if c.Kind == cib.KindGroup {
+			members = c.Children
+		}
+		for _, m := range members {
+			if class := w.agentOf(m).Class; class != "ocf" && class != "stonith" {
+				w.problem(fmt.Sprintf("resource %s: instances of %s agents cannot be told apart; globally-unique is ignored", r.id, class))
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // nodesSoFar counts the nodes that a clone has one instance for by default: those of the bundles that come later in the

@@ -23,13 +23,14 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //
 //	node a b              members that are up
 //	option NAME VALUE     a cluster option
-//	primitive ID k=v ...  op.NAME=INTERVAL adds an operation, type=T an agent, the rest are meta attributes
+//	primitive ID k=v ...  op.NAME=INTERVAL[/ON-FAIL[/ROLE]] adds an operation, class=C is the agent's, the rest are meta attributes
 //	group ID a b ...      and clone ID a k=v ... take what was made before
 //	discover R NODE MODE  a location that says where to probe
 //	locate R NODE SCORE, colocate R WITH SCORE, order FIRST THEN [KIND]
 //	meta R k=v            changes a meta attribute; param R k=v a parameter
 //	fail R NODE OP RC     an operation failed (and its fail count rises)
-//	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number
+//	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number; status=N,
+//	                      digest=D, restart=D/NAMES (the parameters whose change needs a restart) may follow
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
 //	score NODE R N        a promotion score
 //	quorum yes|no, after DURATION
@@ -155,7 +156,7 @@ func (s *story) event(f []string) error {
 	case "fail":
 		s.fail(f[1], f[2], f[3], f[4])
 	case "history":
-		s.history(f[1], f[2], f[3], f[4])
+		recorded(s.history(f[1], f[2], f[3], f[4]), f[5:])
 	case "lose":
 		n := s.c.NodeState(f[1])
 		n.InCCM, n.CRMD, n.Join = "false", "offline", "down"
@@ -214,11 +215,11 @@ func (s *story) primitive(id string, args []string) {
 		k, v, _ := strings.Cut(a, "=")
 		switch {
 		case strings.HasPrefix(k, "op."):
-			interval, onFail, _ := strings.Cut(v, "/")
-			r.Operations.Ops = append(r.Operations.Ops, &cib.Op{Name: k[3:], Interval: interval, OnFail: onFail})
+			of := append(strings.Split(v, "/"), "", "")
+			r.Operations.Ops = append(r.Operations.Ops, &cib.Op{Name: k[3:], Interval: of[0], OnFail: of[1], Role: of[2]})
 		case k == "class":
 			r.Agent.Class = v
-			if v == "stonith" {
+			if v != "ocf" {
 				r.Agent.Provider = ""
 			}
 		default:
@@ -302,6 +303,10 @@ func (s *story) historyOf(id, node string) *cib.ResourceHistory {
 		}
 	}
 	h := &cib.ResourceHistory{ID: id, Agent: primitive(id).Agent}
+	base, _ := splitInstance(id)
+	if r := s.parts[base]; r != nil {
+		h.Agent = r.Agent
+	}
 	n.Resources = append(n.Resources, h)
 	return h
 }
@@ -324,6 +329,21 @@ func (s *story) history(id, node, op, rc string) *cib.OpRecord {
 		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: "1"}
 	h.Ops = append(h.Ops, o)
 	return o
+}
+
+// recorded adds details to a record of history.
+func recorded(o *cib.OpRecord, pairs []string) {
+	for _, p := range pairs {
+		k, v, _ := strings.Cut(p, "=")
+		switch k {
+		case "status":
+			o.OpStatus = v
+		case "digest":
+			o.OpDigest = v
+		case "restart":
+			o.RestartDigest, o.ForceRestart, _ = strings.Cut(v, "/")
+		}
+	}
 }
 
 // details writes what is told to the agents.
