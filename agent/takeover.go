@@ -29,7 +29,7 @@ func (n *node) leaderIs() coordinator.LeaderIs {
 	n.mu.Lock()
 	l := n.leader
 	n.mu.Unlock()
-	return coordinator.LeaderIs{ID: l.LeaderID, Voters: n.voterIDs(), CIB: n.store.Snapshot().CIB}
+	return coordinator.LeaderIs{ID: l.LeaderID, Voters: n.voterIDs(), CIB: n.store.Snapshot().CIB, Contact: n.store.Contact()}
 }
 
 // tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.
@@ -42,7 +42,7 @@ func (n *node) tellTakeover(ev coordinator.Event) {
 
 // takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
 func (n *node) takeoverLoop() {
-	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.rand())
+	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.rand())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)
@@ -117,7 +117,7 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 	n.mu.Lock()
 	n.fenced = append(n.fenced, e.Fenced)
 	n.mu.Unlock()
-	err := n.store.Takeover(ctx, e.PeerID)
+	err := n.store.Takeover(ctx, e.PeerID, e.Contact)
 	if errors.Is(err, store.ErrNotTogether) && e.Fenced.Device == manual.Device {
 		// The machine asks only for what rule 5 allows, or for what a person vouched for: of two voters each log holds
 		// all that was ever acknowledged, so the one that started alone may go on, too.

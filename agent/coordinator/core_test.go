@@ -304,6 +304,25 @@ func TestFenceThenStart(t *testing.T) {
 	}
 }
 
+// A person has a living node fenced; the device answers late. What the node was ordered to start meanwhile may have been
+// started after the cut, so the success says nothing of it: it must not be forgotten (rule 1).
+func TestASuccessIsVoidForANodeThatWasGivenWorkMeanwhile(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.snap.CIB = device(w.snap.CIB)
+	w.next()
+	w.step(FenceAsked{Target: "c", Action: "reboot", Origin: "user root"})
+	w.next(op(1, "start", "web", "c"))
+	if len(w.sent) != 1 || len(w.fences) == 0 {
+		t.Fatalf("sent %+v, fences %+v", w.sent, w.fences)
+	}
+	o := w.fences[len(w.fences)-1].Order
+	w.step(FenceReported{Result: fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: w.fences[len(w.fences)-1].Node, OK: true}})
+	st := w.state("c")
+	if st.Fenced != "" || len(st.Resources) != 1 {
+		t.Fatalf("what c was given is forgotten: %+v", st)
+	}
+}
+
 func TestAFailedFencingIsTriedAgainWithGrowingPauses(t *testing.T) {
 	w := newWorld(t, "a", "b", "c")
 	w.snap.CIB = device(w.snap.CIB)

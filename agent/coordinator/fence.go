@@ -20,6 +20,8 @@ type fence struct {
 	person         bool   // asked for by a person: tried once
 	machine        *fencing.Machine
 	number         uint64
+	contact        uint64 // Takeover: the contact with the peer when it was ordered
+	void           bool   // a success counts no more: the target may have been cut, come back and been given work since
 	attempt        int
 	since          time.Time
 	delay          time.Duration // priority-fencing-delay, as planned
@@ -116,7 +118,7 @@ func (c *Core) tendFences(now time.Time) {
 func (c *Core) startFence(now time.Time, f *fence) {
 	f.attempt++
 	c.fenceNo++
-	f.number = c.fenceNo
+	f.number, f.void = c.fenceNo, false
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, Term: c.term, View: c.view.Seq,
 		Timeout: FencingTimeout(c.snap.CIB), Devices: Devices(c.snap.CIB), Levels: Levels(c.snap.CIB, f.target),
@@ -166,6 +168,10 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 		Detail: d.Detail, Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	}
 	ev.Detail = outcome.Bounded(ev.Detail)
+	if d.OK && f.void {
+		d.OK, d.Detail = false, "confirmed, but the node was given work meanwhile: what runs there now may be newer than the cut"
+		ev.Detail = d.Detail
+	}
 	if d.OK {
 		ev.State = "ok"
 		c.fenceDone(now, f, ev)

@@ -194,6 +194,9 @@ func (c *Core) issue(now time.Time) {
 
 func (c *Core) send(o transition.Order) {
 	a := *o.Action
+	if f := c.fences[a.Executor()]; f != nil && f.running() && c.intended(&a) {
+		f.void = true
+	}
 	a.Resource = outcome.HistoryName(a.Resource, a.Meta)
 	if a.Operation == resources.Notify {
 		a.Meta = notifyMeta(&a)

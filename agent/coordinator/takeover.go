@@ -17,6 +17,7 @@ import (
 // from it. It is a step machine like Core.
 type Takeover struct {
 	self, selfID string
+	incarnation  string
 	rng          *rand.Rand
 
 	view     membership.View
@@ -24,6 +25,7 @@ type Takeover struct {
 	led      string // the newest leader that was known
 	voters   []string
 	together bool // this incarnation was in live quorum with the present voters
+	contact  uint64
 	snap     *cib.CIB
 
 	fence   *fence
@@ -34,11 +36,13 @@ type Takeover struct {
 	told    string // last reason told to people
 }
 
-// LeaderIs tells the Takeover who leads ("" for nobody), who votes and what is known.
+// LeaderIs tells the Takeover who leads ("" for nobody), who votes and what is known. Contact grows with everything that
+// this node and another voter exchange as leader and follower.
 type LeaderIs struct {
-	ID     string
-	Voters []string
-	CIB    *cib.CIB
+	ID      string
+	Voters  []string
+	CIB     *cib.CIB
+	Contact uint64
 }
 
 // TakenOver answers a TakeOver.
@@ -47,17 +51,20 @@ type TakenOver struct{ Err error }
 func (LeaderIs) event()  {}
 func (TakenOver) event() {}
 
-// TakeOver asks for the voter set to be rewritten to this node alone: the fencing of the peer is confirmed.
+// TakeOver asks for the voter set to be rewritten to this node alone: the fencing of the peer is confirmed. It is void if
+// there was any contact with the peer beyond Contact: that is later than the order to fence it, so the peer may have been
+// cut, have come back, and run services again.
 type TakeOver struct {
-	PeerID string
-	Fenced cib.FenceEvent
+	PeerID  string
+	Fenced  cib.FenceEvent
+	Contact uint64
 }
 
 func (TakeOver) effect() {}
 
-// NewTakeover returns a machine that has seen nothing.
-func NewTakeover(self, selfID string, rng *rand.Rand) *Takeover {
-	return &Takeover{self: self, selfID: selfID, rng: rng}
+// NewTakeover returns a machine that has seen nothing, for this incarnation of the daemon.
+func NewTakeover(self, selfID, incarnation string, rng *rand.Rand) *Takeover {
+	return &Takeover{self: self, selfID: selfID, incarnation: incarnation, rng: rng}
 }
 
 // Verdict returns the quorum's state as this node sees it.
@@ -109,7 +116,7 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 		if !sameSet(t.voters, e.Voters) {
 			t.together = false // with whom it was together is not with whom it votes now
 		}
-		t.leader, t.voters, t.snap = e.ID, e.Voters, e.CIB
+		t.leader, t.voters, t.snap, t.contact = e.ID, e.Voters, e.CIB, e.Contact
 		if e.ID != "" {
 			t.led = e.ID
 		}
@@ -137,10 +144,14 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 
 func (t *Takeover) decide(now time.Time) {
 	if t.leader != "" {
-		if t.allHeard() {
+		if t.allHeard() && t.joined() {
 			t.together = true
 		}
-		if t.fence != nil && !t.fence.running() && !t.taking {
+		switch f := t.fence; {
+		case f == nil || t.taking:
+		case f.running():
+			f.void = true // what the device cut may be back by now, and run services again
+		default:
 			t.fence = nil
 		}
 		t.told = ""
@@ -192,10 +203,20 @@ func (t *Takeover) allHeard() bool {
 	return len(t.voters) > 1
 }
 
+// joined says that this incarnation is a member by what is committed. To hear a leader is less: a node that was fenced
+// and follows again is still taken for gone, and the others go on without its vote, until its joining is committed.
+func (t *Takeover) joined() bool {
+	if t.snap == nil {
+		return false
+	}
+	st := t.snap.NodeState(t.selfID)
+	return online(st) && st.Fenced == "" && st.Incarnation == t.incarnation
+}
+
 func (t *Takeover) start(now time.Time, f *fence) {
 	f.attempt++
 	t.number++
-	f.number = t.number
+	f.number, f.contact = t.number, t.contact
 	t.say("warn", "the other voter is lost: it is fenced before this node goes on alone", "node", f.target, "action", f.action)
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, View: t.view.Seq,
@@ -238,13 +259,13 @@ func (t *Takeover) ended(now time.Time, f *fence, d fencing.Done) {
 		t.say("error", "a fencing failed", "node", f.target, "attempt", f.attempt, "cause", d.Detail)
 		return
 	}
-	if v := t.Verdict(); t.leader != "" || v.Takeover == "" || t.nodeByID(v.Takeover) != f.target {
+	if v := t.Verdict(); f.void || t.leader != "" || v.Takeover == "" || t.nodeByID(v.Takeover) != f.target {
 		// Fenced, yes, but not in time: the pair goes on, or the peer has started again since and may lead by now.
 		t.say("warn", "the other voter was fenced and is back: there is nothing to take over", "node", f.target, "device", d.Device)
 		t.fence = nil
 		return
 	}
-	t.takeOver(now, cib.FenceEvent{
+	t.takeOver(now, f.contact, cib.FenceEvent{
 		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "ok",
 		Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	})
@@ -261,15 +282,15 @@ func (t *Takeover) confirmed(now time.Time, e FenceConfirmed) {
 		t.say("error", "a person's word was not taken", "node", e.Target, "cause", err)
 		return
 	}
-	t.takeOver(now, eventOf(word.Record()))
+	t.takeOver(now, t.contact, eventOf(word.Record()))
 }
 
-func (t *Takeover) takeOver(now time.Time, ev cib.FenceEvent) {
+func (t *Takeover) takeOver(now time.Time, contact uint64, ev cib.FenceEvent) {
 	for _, id := range t.voters {
 		if id != t.selfID && t.nodeByID(id) == ev.Target {
 			t.taking = true
 			t.say("warn", "the other voter is confirmed fenced: this node goes on alone", "node", ev.Target, "device", ev.Device)
-			t.effects = append(t.effects, TakeOver{PeerID: id, Fenced: ev})
+			t.effects = append(t.effects, TakeOver{PeerID: id, Fenced: ev, Contact: contact})
 			return
 		}
 	}

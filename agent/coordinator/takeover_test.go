@@ -26,9 +26,10 @@ type pair struct {
 }
 
 func newPair(t *testing.T, c *cib.CIB) *pair {
-	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", rand.New(rand.NewPCG(1, 1)))}
+	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", "1", rand.New(rand.NewPCG(1, 1)))}
 	next := *c
 	next.Configuration.Nodes = []*cib.Node{{ID: "id-a", Uname: "a"}, {ID: "id-b", Uname: "b"}}
+	next.Status.Nodes = []*cib.NodeState{{ID: "id-a", Uname: "a", InCCM: "true", CRMD: "online", Join: "member", Expected: "member", Incarnation: "1"}}
 	p.cib = &next
 	p.view.Members = []membership.Member{member("a", "1", "1"), member("b", "1", "1")}
 	return p
@@ -105,6 +106,64 @@ func TestOneThatStartedAloneNeverFencesItsWayIntoQuorum(t *testing.T) {
 	p.step(FenceConfirmed{Target: "b", Origin: "user root"}) // a person vouches
 	if len(p.takes) != 1 || p.takes[0].Fenced.Device != "manual" {
 		t.Fatalf("the person's word was not taken: %+v", p.takes)
+	}
+}
+
+// A node that follows again after it was fenced is still taken for gone by the others until its joining is committed: it has
+// no right to fence them before.
+func TestToHearALeaderIsNotToBeAMemberAgain(t *testing.T) {
+	for what, change := range map[string]func(*cib.NodeState){
+		"recorded as fenced":       func(st *cib.NodeState) { st.Fenced, st.Expected = "1", "down" },
+		"known from before":        func(st *cib.NodeState) { st.Incarnation = "0" },
+		"not taken in yet":         func(st *cib.NodeState) { st.CRMD, st.Join = "offline", "down" },
+		"not known to be a member": func(st *cib.NodeState) { st.InCCM = "false" },
+	} {
+		p := newPair(t, device(&cib.CIB{}))
+		st := *p.cib.Status.Nodes[0]
+		change(&st)
+		p.cib.Status.Nodes[0] = &st
+		p.together("id-b")
+		if len(p.fences)+len(p.takes) != 0 {
+			t.Errorf("%s: fenced %+v, took over %+v", what, p.fences, p.takes)
+		}
+	}
+}
+
+// The device cut the peer, and answers so late that the pair was together again meanwhile: the answer proves nothing.
+func TestALateSuccessDoesNotCount(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	late := p.fences[0].Order
+	p.peer(membership.Alive)
+	p.leader("id-b")
+	p.leader("")
+	p.peer(membership.Failed)
+	p.step(FenceReported{Result: fencing.Result{Fence: late.Fence, Step: late.Step, Node: "a", OK: true}})
+	if len(p.takes) != 0 {
+		t.Fatalf("took over: %+v", p.takes)
+	}
+	if n := len(p.fences); n != 2 || p.fences[1].Order.Fence == late.Fence {
+		t.Fatalf("fence orders: %+v", p.fences)
+	}
+	p.fenced(true)
+	if len(p.takes) != 1 {
+		t.Fatalf("takeovers: %+v", p.takes)
+	}
+}
+
+func TestATakeoverCarriesTheContactAtItsFencing(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.step(Viewed{View: p.view})
+	tell := func(leader string, contact uint64) {
+		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, CIB: p.cib, Contact: contact})
+	}
+	tell("id-b", 5)
+	tell("", 7)
+	p.peer(membership.Failed)
+	tell("", 8)
+	p.fenced(true)
+	if len(p.takes) != 1 || p.takes[0].Contact != 7 {
+		t.Fatalf("takeovers: %+v", p.takes)
 	}
 }
 

@@ -21,6 +21,8 @@ var (
 	ErrHalted = errors.New("the store has stopped applying")
 	// ErrNotPair: a takeover is for one of exactly two voters.
 	ErrNotPair = errors.New("not one of exactly two voters")
+	// ErrMetAgain: since its fencing was ordered the peer was heard as leader or follower, so its fencing proves nothing.
+	ErrMetAgain = errors.New("the peer was in quorum with this node again after its fencing had been ordered")
 	// ErrNotTogether: this incarnation was never in quorum with the peer, so it must not take over (safety rule 5).
 	ErrNotTogether = errors.New("this node was not in quorum with the peer since it started")
 	// ErrUnknownRevision: the configuration of that revision is not kept (any more).

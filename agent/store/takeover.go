@@ -38,17 +38,19 @@ type takeover struct {
 }
 
 // Takeover makes this node the only voter and the leader, in place of the pair that it was with peerID. The caller
-// guarantees that the peer's fencing is confirmed: that it runs no more, and does not start its store again before this
-// returns. It is refused with ErrNotPair unless the voters are this node and the peer, and with ErrNotTogether unless this
-// incarnation was in quorum with the peer (safety rule 5). Repeating it is harmless. If ctx ends first, the takeover goes on.
-func (s *Store) Takeover(ctx context.Context, peerID string) error {
+// guarantees that the peer was confirmed fenced by an order that it gave after it had read contact from Contact. It is
+// refused with ErrNotPair unless the voters are this node and the peer, with ErrNotTogether unless this incarnation was in
+// quorum with the peer (safety rule 5), and with ErrMetAgain if the two have exchanged anything since: the peer may have
+// been cut, have started again, and lead or run services by now. A peer that started again without such contact can do
+// neither. Repeating it is harmless. If ctx ends first, the takeover goes on.
+func (s *Store) Takeover(ctx context.Context, peerID string, contact uint64) error {
 	what := "take over from " + peerID
 	r, err := s.enter()
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer r.leave()
-	t, err := s.beginTakeover(r, raft.ServerID(peerID))
+	t, err := s.beginTakeover(r, raft.ServerID(peerID), contact)
 	if err != nil || t == nil {
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
@@ -63,6 +65,16 @@ func (s *Store) Takeover(ctx context.Context, peerID string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%s: it goes on: %w", what, ctx.Err())
 	}
+}
+
+// Contact counts what this node has exchanged with others as leader or follower, since its store started.
+func (s *Store) Contact() uint64 {
+	r, err := s.enter()
+	if err != nil {
+		return 0
+	}
+	defer r.leave()
+	return r.net.contacts()
 }
 
 // awaitTakeover waits for the end of a takeover that is under way.
@@ -89,7 +101,7 @@ func (s *Store) awaitTakeover(ctx context.Context) error {
 }
 
 // beginTakeover returns nil without an error when there is nothing left to do.
-func (s *Store) beginTakeover(r *run, peer raft.ServerID) (*takeover, error) {
+func (s *Store) beginTakeover(r *run, peer raft.ServerID, contact uint64) (*takeover, error) {
 	if err := r.mayStand(); err != nil {
 		return nil, err
 	}
@@ -109,11 +121,16 @@ func (s *Store) beginTakeover(r *run, peer raft.ServerID) (*takeover, error) {
 	if !r.net.wasTogether(peer) {
 		return nil, ErrNotTogether
 	}
+	// Barred before the mark is written: from the look at the contact on, nothing of the peer's counts any more.
+	if !r.net.bar(peer, contact) {
+		return nil, ErrMetAgain
+	}
 	data, err := json.Marshal(ghostMark{Peer: string(peer), Since: time.Now().UnixMilli()})
 	if err != nil {
 		return nil, err
 	}
 	if err := r.disk.put(bucketMeta, keyGhost, data); err != nil {
+		r.net.bar("", 0)
 		return nil, err
 	}
 	s.cfg.Logger.Warn("takeover: this node answers for its fenced peer until it is removed from the voters", "peer", peer)
@@ -182,7 +199,9 @@ func (s *Store) runTakeover(r *run, peer raft.ServerID, resumed bool) *takeover 
 	}
 	r.takeover = t
 	r.wg.Go(func() {
-		if s.finishTakeover(r, peer, resumed) {
+		done := s.finishTakeover(r, peer, resumed)
+		r.net.bar("", 0) // by now it is no voter, or no ghost
+		if done {
 			r.mu.Lock()
 			r.takeover = nil
 			r.mu.Unlock()

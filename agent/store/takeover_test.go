@@ -14,7 +14,7 @@ import (
 func (n *node) takeover(peer string) error {
 	ctx, cancel := within(10 * time.Second)
 	defer cancel()
-	return n.Takeover(ctx, peer)
+	return n.Takeover(ctx, peer, n.Contact())
 }
 
 func (n *node) admit(peer *node) error {
@@ -94,6 +94,30 @@ func TestTakeoverByLeaderThatLostItsLease(t *testing.T) {
 		}
 		mustNot(t, a.takeover("b"))
 		l.awaitLeader("a").commit("batch-limit", "3")
+	})
+}
+
+// Of a peer that was cut, started again and was in quorum once more, an earlier fencing proves nothing.
+func TestTakeoverAfterAnotherMeetingIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		b := l.nodes["b"]
+		b.kill()
+		ordered := a.Contact()
+		b.start(false)
+		leader := l.awaitLeader("a", "b")
+		leader.commit("batch-limit", "1")
+		b.awaitOption("batch-limit", "1")
+		a.awaitOption("batch-limit", "1")
+		l.isolate("b")
+		ctx, cancel := within(10 * time.Second)
+		defer cancel()
+		if err := a.Takeover(ctx, "b", ordered); !errors.Is(err, ErrMetAgain) {
+			t.Fatalf("the order was older than the meeting: %v", err)
+		}
+		b.kill()
+		mustNot(t, a.takeover("b")) // and nothing of the refused one is left behind
+		l.awaitLeader("a").commit("batch-limit", "2")
 	})
 }
 
@@ -309,7 +333,7 @@ func (p takeoverPlan) tell(l *lab) error {
 		if crash > 0 {
 			ctx, cancel = within(crash)
 		}
-		err := survivor.Takeover(ctx, victim.id)
+		err := survivor.Takeover(ctx, victim.id, survivor.Contact())
 		cancel()
 		if crash > 0 {
 			survivor.kill()

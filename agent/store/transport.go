@@ -25,6 +25,8 @@ type transport struct {
 	matched map[raft.ServerID]uint64
 	moved   chan struct{}          // closed and replaced when matched changes
 	touched map[raft.ServerID]bool // peers with which an append was exchanged as leader and follower
+	contact uint64                 // appends exchanged, in both directions
+	barred  raft.ServerID          // its messages are refused: a takeover from it is about to begin
 	refused bool                   // a message of the ghost came in
 }
 
@@ -76,6 +78,24 @@ func (t *transport) setGhost(id raft.ServerID) {
 	}
 }
 
+// bar refuses everything that comes from the peer from now on, if nothing was exchanged since the contact given; else it
+// returns false. An empty peer ends it.
+func (t *transport) bar(id raft.ServerID, contact uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id != "" && t.contact != contact {
+		return false
+	}
+	t.barred = id
+	return true
+}
+
+func (t *transport) contacts() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.contact
+}
+
 func (t *transport) isGhost(id raft.ServerID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,6 +127,7 @@ func (t *transport) noteMatch(id raft.ServerID, index uint64, heartbeat bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.touched[id] = true
+	t.contact++
 	if !heartbeat && t.matched[id] != index {
 		t.matched[id] = index
 		close(t.moved)
@@ -271,7 +292,7 @@ func (t *transport) admit(rpc raft.RPC) error {
 	}
 	from := raft.ServerID(header.GetRPCHeader().ID)
 	t.mu.Lock()
-	ghost := from != "" && t.ghost == from
+	ghost := from != "" && (t.ghost == from || t.barred == from)
 	t.refused = t.refused || ghost
 	t.mu.Unlock()
 	if ghost {
@@ -296,6 +317,7 @@ func (t *transport) noteLeader(id raft.ServerID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.touched[id] = true
+	t.contact++
 }
 
 func reject(rpc raft.RPC, err error) {

@@ -137,7 +137,7 @@ func TestClosedStoreAnswers(t *testing.T) {
 		}
 		ctx := context.Background()
 		_, err := s.Apply(ctx, Command{Change: option("batch-limit", "1")})
-		for _, err := range []error{err, s.Barrier(ctx), s.Admit(ctx, "b", "b"), s.Takeover(ctx, "b"), s.ForceQuorum(ctx), s.Health()} {
+		for _, err := range []error{err, s.Barrier(ctx), s.Admit(ctx, "b", "b"), s.Takeover(ctx, "b", 0), s.ForceQuorum(ctx), s.Health()} {
 			if !errors.Is(err, ErrClosed) {
 				t.Error(err)
 			}
