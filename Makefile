@@ -35,6 +35,10 @@ demo: build ## three nodes, a service, a power cut: watch it survive (root, or a
 cuts: build ## cut the power of the active node N times in a row (N=50) and check every recovery
 	PACELINE_CUTS=$(N) $(GO) test -count=1 -timeout 120m -v -run '^TestPowerCuts$$' ./integration
 
+.PHONY: model
+model: ## explore the takeover of two by every order of events, in large (some minutes, some GiB)
+	$(GO) test -count=1 -timeout 120m -v -run 'TestRulesHold|TestEveryBrokenRuleIsFound' ./agent/quorum/model -large
+
 .PHONY: bench
 bench: build ## measure failover, recovery, election, moves and idle load in the lab
 	@$(GO) build -o bin/ ./integration/bench
