@@ -44,6 +44,10 @@ bench: build ## measure failover, recovery, election, moves and idle load in the
 	@$(GO) build -o bin/ ./integration/bench
 	@bin/bench -bin bin
 
+.PHONY: differential
+differential: ## compare plans for N random clusters (N=50) with those of crm_simulate, which must be installed
+	PACELINE_DIFFERENTIAL=$(N) $(GO) test -count=1 -timeout 30m -v -run '^TestDifferential$$' ./agent/scheduler
+
 .PHONY: bench-scheduler
 bench-scheduler: ## measure planning for clusters of up to 10,000 resources, against crm_simulate where it is installed
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./ctl/paceline

@@ -21,11 +21,18 @@ func Encode(w io.Writer, c *CIB) error {
 // SchemaName names the schema of what Export writes, where the CIB names none itself.
 const SchemaName = "pacemaker-3.9"
 
-// Export is Encode for readers other than ourselves: Pacemaker's tools want to be told the schema.
+// featureSet is the version of Pacemaker's decisions for which Export writes: that of its release 2.0. From 3.0.13 on the tools
+// find the fail counts of single operations, which ours all are; a version that is newer than a tool is refused by it.
+const featureSet = "3.1.0"
+
+// Export is Encode for readers other than ourselves: Pacemaker's tools want to be told the schema and the feature set.
 func Export(w io.Writer, c *CIB) error {
 	out := *c
 	if out.Header.ValidateWith == "" {
 		out.Header.ValidateWith = SchemaName
+	}
+	if out.Header.FeatureSet == "" {
+		out.Header.FeatureSet = featureSet
 	}
 	return Encode(w, &out)
 }

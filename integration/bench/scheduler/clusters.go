@@ -162,7 +162,7 @@ func succeeded(a *transition.Action, id string, call int) *cib.OpRecord {
 	transitionKey := fmt.Sprintf("%d:0:%d:6e6f6465-0000-4000-8000-000000000001", a.ID, a.TargetRC)
 	return &cib.OpRecord{ID: key, Key: fmt.Sprintf("%s_%s_%d", id, a.Operation, a.IntervalMS), Operation: a.Operation,
 		IntervalMS: strconv.FormatInt(a.IntervalMS, 10), CallID: strconv.Itoa(call), RC: strconv.Itoa(a.TargetRC), OpStatus: "0",
-		OpDigest: a.Digest, FeatureSet: "3.16.2", TransitionKey: transitionKey, TransitionMagic: fmt.Sprintf("0:%d;%s", a.TargetRC, transitionKey)}
+		OpDigest: a.Digest, FeatureSet: "3.1.0", TransitionKey: transitionKey, TransitionMagic: fmt.Sprintf("0:%d;%s", a.TargetRC, transitionKey)}
 }
 
 // plainName is an instance's name without its number.
