@@ -122,7 +122,7 @@ func setOf(id string, pairs ...string) []cib.NVSet {
 func (w *world) bundleClone(r *rsc, count, promoted, perHost int) *rsc {
 	suffix := "-clone"
 	pairs := []string{"clone-max", strconv.Itoa(count), "clone-node-max", strconv.Itoa(perHost),
-		"globally-unique", strconv.FormatBool(perHost > 1)}
+		"globally-unique", strconv.FormatBool(perHost > 1), "ordered", "true"}
 	if promoted > 0 {
 		suffix = "-master"
 		pairs = append(pairs, "promotable", "true", "promoted-max", strconv.Itoa(promoted))
@@ -187,7 +187,7 @@ func (w *world) bundleConnection(r *rsc, p *replica) {
 	if port == "" {
 		port = "3121"
 	}
-	addr := "#uname"
+	addr := hostAddress
 	if p.ip != nil {
 		addr, _ = p.ip.conf.Params[0].Get("ip")
 	}
@@ -236,8 +236,11 @@ func (w *world) bindBundles() {
 				w.colocate(s.id, infinity, "", p.ip, p.container, roleUnknown, roleUnknown, true, true)
 			}
 			if p.conn != nil {
+				w.followContainer(p.conn)
 				w.orderPair(s, p.container, p.conn, "")
-				w.colocate(s.id, infinity, "", p.conn, p.container, roleUnknown, roleUnknown, true, true)
+				// Where its connection could be is no reason for a container that runs well to leave its place.
+				moves := p.container.failed || len(p.container.running) == 0
+				w.colocate(s.id, nearContainer, "", p.conn, p.container, roleUnknown, roleUnknown, moves, true)
 			}
 		}
 	}
@@ -267,6 +270,7 @@ func (w *world) placeBundle(r *rsc) {
 			w.place(p.ip, nil)
 		}
 		if p.conn != nil {
+			p.nearRemote(w)
 			w.place(p.conn, nil)
 		}
 	}
@@ -274,6 +278,20 @@ func (w *world) placeBundle(r *rsc) {
 		w.placeInner(r, inner)
 	}
 	r.placed = true
+}
+
+// nearRemote keeps the connection to a container on a remote node where that node itself is connected to.
+func (p *replica) nearRemote(w *world) {
+	host := p.container.assigned
+	if host == nil || !host.remote() || host.conn == nil || host.conn.assigned == nil {
+		return
+	}
+	for _, n := range w.nodes {
+		if n != host.conn.assigned {
+			p.conn.addAt(n, banned)
+			p.conn.banWhy(n, host.name+", which hosts "+p.container.id+", is not connected from there")
+		}
+	}
 }
 
 // placeInner places the instances in their containers.
@@ -400,6 +418,8 @@ func (w *world) probeBundle(r *rsc, n *node) bool {
 			if p.node == n && p.inst != nil && w.probe(p.inst, n) {
 				any = true
 			}
+		}
+		if n.kind == kindGuest {
 			continue
 		}
 		for _, k := range []*rsc{p.ip, p.container, p.conn} {
@@ -421,16 +441,27 @@ func (w *world) bundleParams(t *transition.Action, a *action) {
 			}
 		}
 	}
-	if r.guest == nil || t.Params["addr"] != "#uname" || r.container == nil {
-		return
-	}
-	host := r.container.assigned
-	if host == nil || a.task == taskStop {
-		if cur := r.container.current(); cur != nil {
-			host = cur
-		}
-	}
-	if host != nil {
-		t.Params["addr"] = host.name
+	if h := containerHost(r, a.task); h != nil && t.Params["addr"] == hostAddress {
+		t.Params["addr"] = h.name
 	}
 }
+
+// hostAddress stands for the name of the node that hosts a container, where the container has no address of its own.
+const hostAddress = "#uname"
+
+// containerHost is the node that hosts, or (unless the connection is closed) will host, the container that r connects to;
+// nil when r is no such connection.
+func containerHost(r *rsc, task string) *node {
+	if r.guest == nil || r.container == nil {
+		return nil
+	}
+	host := r.container.assigned
+	if cur := r.container.current(); cur != nil && (host == nil || task == taskStop) {
+		host = cur
+	}
+	return host
+}
+
+// nearContainer is the score by which the connection to a bundle's container seeks the container: a container may run on
+// a remote node, where no connection can, so that it does not have to be there.
+const nearContainer = 10000

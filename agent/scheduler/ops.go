@@ -165,8 +165,8 @@ func (w *world) digestParams(r *rsc, n *node, task string, interval int64) map[s
 			delete(p, k)
 		}
 	}
-	if p["addr"] == "#uname" && n != nil {
-		p["addr"] = n.name // a connection into a container is made to the node that hosts it
+	if h := containerHost(r, task); h != nil && p["addr"] == hostAddress {
+		p["addr"] = h.name
 	}
 	if interval > 0 {
 		p["CRM_meta_timeout"] = strconv.FormatInt(w.timeoutOf(w.opMeta(r, task, interval)), 10)

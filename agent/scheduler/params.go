@@ -13,12 +13,15 @@ func (w *world) checkParameters() {
 			continue
 		}
 		for _, n := range r.running {
-			if n.usable() || n.online && n.maintenance {
+			if n.checked() {
 				w.checkOn(r, n)
 			}
 		}
 	}
 }
+
+// checked tells whether what runs on a node is compared with its definition: it is not where everything is to leave.
+func (n *node) checked() bool { return n.usable() || n.online && n.maintenance }
 
 // noteAgent notes history that another agent left under the same name: it has to be forgotten.
 func (r *rsc) noteAgent(n *node, a cib.Agent) {

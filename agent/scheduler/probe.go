@@ -16,13 +16,22 @@ func (w *world) actProbes() {
 		if n.unclean || !n.online || n.kind == kindPing || !n.discovery {
 			continue
 		}
-		if n.kind == kindGuest && (!n.wasOnline || n.conn.assigned != n.conn.current()) {
-			continue // nothing can be left in a guest that is only now started
+		if n.kind == kindGuest && guestIsNew(n) {
+			continue // nothing can be left in it
 		}
 		for _, r := range w.top {
 			w.probe(r, n)
 		}
 	}
+}
+
+// guestIsNew tells whether a guest is started (again) by this transition.
+func guestIsNew(n *node) bool {
+	c := n.conn.container
+	if c == nil {
+		return n.conn.assigned != n.conn.current()
+	}
+	return n.needsReset || len(c.running) == 0 || c.assigned != c.current()
 }
 
 // probe makes the probes of r on n; it returns whether there are any.
@@ -90,7 +99,7 @@ func (w *world) probePrimitive(r *rsc, n *node) bool {
 	if r.isRemote && n.remote() || r.agent.Class == "stonith" && n.remote() {
 		return false
 	}
-	if n.remote() && (len(r.fills) > 0 || r.isRemote) {
+	if n.remote() && (len(r.fills) > 0 && !inBundle(r) || r.isRemote || r.guest != nil) {
 		return false
 	}
 	if n.kind == kindGuest && n.conn != nil && n.conn.container == r {

@@ -221,13 +221,16 @@ func (w *world) cancelGone(r *rsc) {
 				continue
 			}
 			op := r.anyOp(k.task, k.interval)
+			if op != nil && opEnabled(op) && r.reschedule[n][k.interval] {
+				continue // with the definition that it has now it was never asked for
+			}
 			if op != nil && opEnabled(op) && parseRole(op.Role) == rolePromoted && r.role == rolePromoted &&
 				r.next != rolePromoted && (r.next >= roleStarted || r.uber().kind == cib.KindBundle) && !w.repeated(r, op) {
 				w.cancel(r, n, k.task, k.interval, "it is not promoted any more", true).beforeStop = nil
 				continue
 			}
 			switch {
-			case op == nil && (r.removed || !w.opts.cancelRemoved):
+			case op == nil && (r.removed || !w.opts.cancelRemoved || !n.checked()):
 				continue
 			case op != nil && parseRole(op.Role) == roleStopped && opEnabled(op):
 				continue
@@ -235,7 +238,7 @@ func (w *world) cancelGone(r *rsc) {
 				continue
 			}
 			a := w.cancel(r, n, k.task, k.interval, "it is not wanted any more", true)
-			if op == nil && r.guest == nil {
+			if op == nil {
 				a.beforeStop = nil
 				w.order(w.existing(r, taskStop, n, 0), a, 0)
 			}

@@ -57,32 +57,57 @@ func (w *world) keepOffRemotes() {
 		if !r.primitive() {
 			continue
 		}
-		if !(r.isRemote || r.guest != nil || r.agent.Class == "stonith" || holdsGuest(r)) {
+		if !(r.isRemote || r.guest != nil || r.agent.Class == "stonith" || holdsGuest(r) && !inBundle(r)) {
 			continue
 		}
 		for _, n := range w.nodes {
 			if n.remote() {
-				r.scores[n.idx] = absent
+				r.scores[n.idx] = banned
 			}
 		}
 	}
 }
 
 // holdsGuest tells whether a guest node runs inside of r.
-func holdsGuest(r *rsc) bool {
+func holdsGuest(r *rsc) bool { return guestIn(r) != nil }
+
+// guestIn is the guest node that runs inside of r, or nil.
+func guestIn(r *rsc) *node {
 	for _, f := range r.fills {
 		if f.guest != nil {
-			return true
+			return f.guest
 		}
 	}
-	return false
+	return nil
+}
+
+// followContainer lets the connection to a guest go wherever its container may, also in an asymmetric cluster, where no
+// constraint can name it.
+func (w *world) followContainer(conn *rsc) {
+	for _, n := range w.nodes {
+		if conn.scores[n.idx] == absent && n.kind == kindMember {
+			conn.scores[n.idx] = 0
+		}
+	}
 }
 
 // bindContainers keeps what runs inside of a container with it: on its node, started after it and stopped before it.
+// Where the container is a guest node, what is inside runs there, and is ordered as everything on guest nodes is.
 func (w *world) bindContainers() {
 	for _, r := range w.all {
 		c := r.container
 		if c == nil || r.containerRemoved || c.parent != nil && c.parent.kind == cib.KindBundle {
+			continue
+		}
+		if r.guest != nil {
+			w.followContainer(r)
+		} else if g := guestIn(c); g != nil {
+			for _, n := range w.nodes {
+				if n != g {
+					r.addAt(n, banned)
+					r.banWhy(n, "it runs inside of "+c.id)
+				}
+			}
 			continue
 		}
 		w.colocate("#within-"+c.id, infinity, "", r, c, roleUnknown, roleUnknown, true, true)
