@@ -1,5 +1,7 @@
 package ctl
 
+import "strings"
+
 // clusterCommands make clusters and change who is in them.
 var clusterCommands = []command{
 	{
@@ -54,4 +56,22 @@ var clusterCommands = []command{
 		path: "cluster status", short: "show members, votes and connections", run: runClusterStatus,
 		flags: []flag{flagJSON}, examples: []string{"paceline cluster status"},
 	},
+	{
+		path: "cluster health", short: "look for what is wrong, or will be (the same as 'doctor')", run: runDoctor,
+		args:  []arg{{name: "CHECK", kind: argChoice, values: checkNames, optional: true, repeat: true}},
+		flags: []flag{{name: "strict", usage: "let warnings count, too"}, flagJSON}, examples: []string{"paceline cluster health"},
+	},
+	serviceCommand("start", "start the daemon of this node", "It finds its cluster by itself."),
+	serviceCommand("stop", "take this node out of the cluster for a while", "Its resources move away first; the daemon ends. What has no other place stops: it says so and asks, or takes --yes."),
+	serviceCommand("restart", "stop the daemon of this node and start it again", "Its resources move away first. `systemctl reload pacelined` starts the daemon anew under running resources."),
+	serviceCommand("enable", "start the daemon with the machine", ""),
+	serviceCommand("disable", "do not start the daemon with the machine", ""),
+}
+
+func serviceCommand(verb, short, long string) command {
+	return command{
+		path: "cluster " + verb, short: short, run: runService(verb),
+		long:  strings.TrimSpace(long + "\nThe service manager of the machine does it: systemctl " + verb + " pacelined."),
+		flags: []flag{flagYes}, examples: []string{"paceline cluster " + verb},
+	}
 }

@@ -14,4 +14,23 @@ var statusCommands = []command{
 		},
 		examples: []string{"paceline status", "paceline status --watch", "paceline status --json | jq .protected"},
 	},
+	{
+		path: "doctor", short: "look for what is wrong, or will be, with the command that mends it", run: runDoctor,
+		long: "Checks fencing (configured, and shown to work), quorum, nodes, clocks, the arithmetic of time-outs, rules that moves left\n" +
+			"behind, agents that nodes lack, versions, failures, what is stopped or unmanaged on purpose, the configuration and the\n" +
+			"daemons. The exit status is 1 if there is an error, or with --strict anything at all.",
+		args:     []arg{{name: "CHECK", kind: argChoice, values: checkNames, optional: true, repeat: true}},
+		flags:    []flag{{name: "strict", usage: "let warnings count, too"}, flagJSON},
+		examples: []string{"paceline doctor", "paceline doctor fencing timeouts", "paceline doctor --strict --json"},
+	},
+	{
+		path: "health", short: "say whether this node's daemon does its work", run: runHealth,
+		long:  "Quick, and asks no other node: for probes. The exit status is 1 if it does not. 'doctor' looks at the whole cluster.",
+		flags: []flag{flagJSON}, examples: []string{"paceline health"},
+	},
+}
+
+// checkNames are the checks of the doctor.
+var checkNames = []string{
+	"fencing", "quorum", "nodes", "clocks", "timeouts", "rules", "agents", "versions", "failures", "attention", "configuration", "daemons",
 }

@@ -130,6 +130,11 @@ func (c *Client) Cleanup(ctx context.Context, r CleanupRequest) (*ChangeReply, e
 	return post[ChangeReply](ctx, c, "/v1/cleanup", r, RequestMax+time.Duration(r.Wait))
 }
 
+// Checkup looks for what is wrong, or will be, with the whole cluster.
+func (c *Client) Checkup(ctx context.Context) (*Checkup, error) {
+	return get[Checkup](ctx, c, "/v1/checkup", nil)
+}
+
 // Refresh forgets what is known of resources, so that their agents are asked anew.
 func (c *Client) Refresh(ctx context.Context, r CleanupRequest) (*ChangeReply, error) {
 	return post[ChangeReply](ctx, c, "/v1/refresh", r, RequestMax+time.Duration(r.Wait))

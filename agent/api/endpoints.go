@@ -23,6 +23,9 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/agents", where: here, limit: RequestMax, what: says("list agents"), answer: (*Server).agents},
 	{method: "GET", path: "/v1/agent", where: here, limit: agentMax, what: about("describe agent", "agent"), answer: (*Server).agent},
 
+	{method: "GET", path: "/v1/inspection", where: here, limit: RequestMax, what: says("look at the node"), answer: (*Server).inspection},
+	{method: "GET", path: "/v1/checkup", limit: RequestMax, what: says("check the cluster"), answer: (*Server).checkup},
+
 	{method: "POST", path: "/v1/configuration", limit: RequestMax, what: says("change the configuration"), answer: (*Server).change},
 	{method: "POST", path: "/v1/nodes/{node}/standby", limit: RequestMax, what: onNode("standby"), answer: nodeMode("standby", "on")},
 	{method: "POST", path: "/v1/nodes/{node}/online", limit: RequestMax, what: onNode("online"), answer: nodeMode("standby", "")},
