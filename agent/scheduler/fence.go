@@ -1,6 +1,9 @@
 package scheduler
 
 import (
+	"sort"
+	"strings"
+
 	"paceline/agent/cib"
 	"paceline/agent/transition"
 )
@@ -126,7 +129,7 @@ func (w *world) fenceWithoutQuorum() {
 	}
 }
 
-// orderFences fences one node after the other where that is asked for, and the coordinator's own node last.
+// orderFences fences one node after the other by name where that is asked for, and the coordinator's own node last.
 func (w *world) orderFences(ordinary, own []*action) {
 	for _, a := range ordinary {
 		for _, b := range own {
@@ -136,10 +139,33 @@ func (w *world) orderFences(ordinary, own []*action) {
 	if w.opts.concurrentFence {
 		return
 	}
+	sort.SliceStable(ordinary, func(i, j int) bool { return namedBefore(ordinary[i].node.name, ordinary[j].node.name) })
 	for i := 1; i < len(ordinary); i++ {
 		w.order(ordinary[i-1], ordinary[i], 0)
 	}
 }
+
+// namedBefore orders names as people do: n9 before n10, and without regard to case.
+func namedBefore(a, b string) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	for a != "" && b != "" {
+		x, y := leadingNumber(a), leadingNumber(b)
+		if x != "" && y != "" {
+			if m, n := strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0"); m != n {
+				return len(m) < len(n) || len(m) == len(n) && m < n
+			}
+			a, b = a[len(x):], b[len(y):]
+			continue
+		}
+		if a[0] != b[0] {
+			return a[0] < b[0]
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) < len(b)
+}
+
+func leadingNumber(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
 
 // settleFenced adapts the actions to the fencing of a node: what would stop there is stopped by it, and nothing else
 // can be done there.
