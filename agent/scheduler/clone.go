@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"sort"
 
 	"paceline/agent/cib"
@@ -354,30 +355,39 @@ func (w *world) actClone(r *rsc) {
 			w.wrap(r, k, taskDemote, taskDemoted, 0)
 		}
 	}
-	if r.clone.ordered {
-		w.orderInstances(r)
-	}
 }
 
-// orderInstances starts (and promotes) the instances of an ordered clone one after the other, and stops (and demotes)
-// them the other way round.
-func (w *world) orderInstances(r *rsc) {
-	for i := 1; i < len(r.kids); i++ {
-		prev, k := r.kids[i-1], r.kids[i]
+// orderInstances starts (and promotes) the instances of ordered clones one after the other, and stops (and demotes) them
+// the other way round. It is done when it is known which of them have something to do.
+func (w *world) orderInstances() {
+	for _, r := range w.all {
+		if r.kind != cib.KindClone || !r.clone.ordered {
+			continue
+		}
+		back := slices.Clone(r.kids)
+		slices.Reverse(back)
 		for _, task := range []string{taskStart, taskPromote} {
-			orderEach(w, endsOfInstance(prev, task), k.acting(task))
+			w.orderInTurn(r.kids, task)
 		}
 		for _, task := range []string{taskStop, taskDemote} {
-			orderEach(w, endsOfInstance(k, task), prev.acting(task))
+			w.orderInTurn(back, task)
 		}
 	}
 }
 
-func orderEach(w *world, firsts, thens []*action) {
-	for _, a := range firsts {
-		for _, b := range thens {
-			w.order(a, b, 0)
+func (w *world) orderInTurn(kids []*rsc, task string) {
+	var before []*action
+	for _, k := range kids {
+		now := slices.DeleteFunc(k.acting(task), func(a *action) bool { return !a.done() })
+		if len(now) == 0 {
+			continue
 		}
+		for _, a := range before {
+			for _, b := range now {
+				w.order(a, b, 0)
+			}
+		}
+		before = endsOfInstance(k, task)
 	}
 }
 

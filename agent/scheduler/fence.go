@@ -246,7 +246,8 @@ func (w *world) collectivesAfter(n *node, fence *action) {
 			if l.agent.Class == "stonith" {
 				devices = true
 			}
-			if s := w.existing(l, taskStop, n, 0); s != nil && s.need {
+			// What runs in a guest is lost with it, whether or not it was to stop.
+			if s := w.existing(l, taskStop, n, 0); s != nil && (s.need || n.kind == kindGuest && l.isRunningOn(n)) {
 				hit = true
 			}
 		})

@@ -93,6 +93,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.actMigrations()
 	w.actNotifications()
 	w.orderRestartsAfterProbes()
+	w.orderInstances()
 	g := w.emit()
 	res := &Result{Graph: g, Initial: initial, Placements: w.active(true), Problems: w.problems, Recheck: w.recheck}
 	w.explain(res)
