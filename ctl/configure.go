@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,9 +13,6 @@ import (
 	"paceline/ctl/draft"
 )
 
-// loadTries bounds how often an update is merged again because somebody else committed in between.
-const loadTries = 5
-
 // configurationMax bounds a file to load: what a request may carry.
 const configurationMax = api.BodyMax
 
@@ -24,6 +20,9 @@ func runLoad(in *invocation) error {
 	method, file := "update", in.arg(0)
 	if len(in.args) == 2 {
 		method, file = in.arg(0), in.arg(1)
+	}
+	if method == "push" {
+		method = "replace"
 	}
 	if method != "update" && method != "replace" {
 		e := usagef("paceline configure load: there is no method %q", method)
@@ -64,51 +63,6 @@ func runRollback(in *invocation) error {
 	})
 }
 
-// reconfigure replaces the configuration by what make makes of the current one: in an editing session as one step of it, else
-// as one commit. If somebody else commits in between, it is made anew of what is current then.
-func (in *invocation) reconfigure(message string, make func(base *cib.Configuration) (*cib.Configuration, []string, error)) error {
-	session, err := in.editing()
-	if err != nil {
-		return err
-	}
-	if session != nil && !in.c.Bool("dry-run") {
-		next, notes, err := make(session.Configuration())
-		if err != nil {
-			return err
-		}
-		for _, n := range append(notes, session.Set(next)...) {
-			fmt.Fprintln(in.Err, "note: "+n)
-		}
-		return nil
-	}
-	for try := 1; ; try++ {
-		base, err := in.api.Configuration(in.ctx, 0)
-		if err != nil {
-			return err
-		}
-		next, notes, err := make(base.Configuration)
-		if err != nil {
-			return err
-		}
-		err = in.confirmed(func(yes bool) error {
-			r, err := in.api.Change(in.ctx, api.ChangeRequest{
-				Configuration: next, BaseRevision: base.Revision, Message: message, DryRun: in.c.Bool("dry-run"), Yes: yes,
-				Wait: api.Duration(in.c.Duration("wait")),
-			})
-			if err != nil {
-				return err
-			}
-			r.Notes = append(notes, r.Notes...)
-			return in.changed(r, "committed")
-		})
-		var e *api.Error
-		if errors.As(err, &e) && e.Code == api.CodeConflict && try < loadTries {
-			continue
-		}
-		return err
-	}
-}
-
 // readFile reads a file, or standard input for "-".
 func (in *invocation) readFile(name string) ([]byte, error) {
 	r := in.In
@@ -140,27 +94,66 @@ func runXML(in *invocation) error {
 }
 
 func runShow(in *invocation) error {
-	r, err := in.api.Configuration(in.ctx, uint64(max(0, in.c.Int("revision"))))
+	var conf, base *cib.Configuration
+	var revision uint64
+	if rev := in.c.Int("revision"); rev != 0 {
+		r, err := in.api.Configuration(in.ctx, uint64(max(0, rev)))
+		if err != nil {
+			return err
+		}
+		conf, base, revision = r.Configuration, r.Configuration, r.Revision
+	} else {
+		s, _, _, err := in.session()
+		if err != nil {
+			return err
+		}
+		conf = s.Configuration()
+		revision, base = s.Base()
+	}
+	words := in.args
+	xml := len(words) > 0 && words[0] == "xml"
+	if xml {
+		words = words[1:]
+	}
+	chosen, err := choose(conf, base, words)
 	if err != nil {
 		return err
 	}
-	conf := r.Configuration
-	if session, err := in.editing(); err != nil {
+	if !xml && !in.json() {
+		text, err := chosen.text(conf)
+		in.printf("%s", text)
 		return err
-	} else if session != nil && in.c.Int("revision") == 0 {
-		conf = session.Configuration()
-		r.Configuration = conf
 	}
-	if len(in.args) > 0 {
-		if conf, err = selectObjects(conf, in.args); err != nil {
-			return err
+	if conf, err = chosen.part(conf); err != nil {
+		return err
+	}
+	if xml {
+		return cib.EncodeConfiguration(in.Out, conf)
+	}
+	return in.writeJSON(api.ConfigurationReply{Schema: api.Schema, Revision: revision, Configuration: conf})
+}
+
+// runGetProperty prints the value that counts: the configured one, else the default.
+func runGetProperty(in *invocation) error {
+	s, _, _, err := in.session()
+	if err != nil {
+		return err
+	}
+	name := in.arg(0)
+	value, set := s.Configuration().Option(name)
+	if !set {
+		known, ok := cib.Find(cib.ClusterOptions(), name)
+		if !ok {
+			e := api.Errorf(api.CodeNotFound, "get_property "+name, "it is not set, and no option is called so")
+			if near := cib.Near(name, cib.Names(cib.ClusterOptions())); near != "" {
+				e = e.WithHint("did you mean %q?", near)
+			}
+			return e
 		}
+		value = known.Default
 	}
-	if in.json() {
-		r.Configuration = conf
-		return in.writeJSON(r)
-	}
-	return printCRM(in.Out, conf)
+	in.printf("%s\n", value)
+	return nil
 }
 
 func runHistory(in *invocation) error {

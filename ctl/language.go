@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,12 +14,12 @@ import (
 	"paceline/ctl/draft"
 )
 
-// applyFile makes the configuration that loading a text leads to. The text is XML or the crm language, whichever it is. The
+// applyFile makes the configuration that loading a text leads to. The text is XML, JSON or the crm language, whichever it is. The
 // notes say what of it is left out or otherwise worth knowing.
 func applyFile(base *cib.Configuration, name string, text []byte, replace bool) (*cib.Configuration, []string, error) {
 	switch {
-	case isXML(text):
-		conf, notes, err := parseXML(name, text)
+	case isXML(text) || isJSON(text):
+		conf, notes, err := readConfiguration(name, text)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -51,6 +52,31 @@ func keepMembers(base, next *cib.Configuration, notes []crm.Note, name string) (
 
 func isXML(text []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\xef\xbb\xbf"), []byte("<"))
+}
+
+func isJSON(text []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) }
+
+// parseJSON reads what --json prints: a configuration, by itself or in a reply.
+func parseJSON(name string, text []byte) (*cib.Configuration, []string, error) {
+	wrong := func(err error) error {
+		return api.Errorf(api.CodeInvalid, "read "+name, "%v", err).WithHint("nothing was changed")
+	}
+	var reply struct {
+		Configuration *json.RawMessage `json:"configuration"`
+	}
+	if err := json.Unmarshal(text, &reply); err != nil {
+		return nil, nil, wrong(err)
+	}
+	if reply.Configuration != nil {
+		text = *reply.Configuration
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	conf := &cib.Configuration{}
+	if err := d.Decode(conf); err != nil {
+		return nil, nil, wrong(err)
+	}
+	return conf, nil, nil
 }
 
 // parseXML reads a CIB, a <configuration> or some of its objects.
@@ -150,8 +176,12 @@ var edits = []object{
 	{"delete", "delete objects, and what refers to them", "paceline configure delete web"},
 	{"rename", "give an object another ID", "paceline configure rename web shop"},
 	{"modgroup", "add to a group, or take out of it", "paceline configure modgroup front add files before web"},
+	{"erase", "delete all objects; the nodes stay", "paceline configure erase"},
 	{"set", "set one value of an object", "paceline configure set web.monitor.interval 20s"},
 }
+
+// otherNames are what other shells call some of them.
+var otherNames = map[string][]string{"delete": {"rm"}, "ms": {"master"}, "colocation": {"collocation"}}
 
 // objectCommands makes the rows of objects and edits.
 func objectCommands() []command {
@@ -159,9 +189,9 @@ func objectCommands() []command {
 	add := func(list []object, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) {
 		for _, o := range list {
 			out = append(out, command{
-				path: "configure " + o.word, short: o.short, loose: true, flags: writes, examples: []string{o.example},
+				path: "configure " + o.word, aliases: otherNames[o.word], short: o.short, loose: true, flags: writes, examples: []string{o.example},
 				long: "One line of the crm language, committed by itself.",
-				args: []arg{{name: "WORD", kind: argObject, repeat: true}},
+				args: []arg{{name: "WORD", kind: argObject, repeat: true, optional: o.word == "erase"}},
 				run:  runObject(o.word, change),
 			})
 		}

@@ -37,7 +37,7 @@ func (m *meddler) Apply(ctx context.Context, cmd api.Command) (api.Applied, erro
 
 // A load that meets somebody else's commit is made anew of it: neither is lost. Not for ever, though.
 func TestLoadMeetsAnotherCommit(t *testing.T) {
-	for _, c := range []struct{ times, status int }{{0, exitDone}, {1, exitDone}, {loadTries - 1, exitDone}, {loadTries, exitRefused}} {
+	for _, c := range []struct{ times, status int }{{0, exitDone}, {1, exitDone}, {commitTries - 1, exitDone}, {commitTries, exitRefused}} {
 		m := &meddler{Cluster: apitest.New("node1", "node2"), times: c.times}
 		dir, err := os.MkdirTemp("", "pl")
 		if err != nil {

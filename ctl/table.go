@@ -23,7 +23,7 @@ type level struct {
 // commands is not there.
 var levels = []level{
 	{"", "", slices.Concat(statusCommands, whatifCommands)},
-	{"configure", "read and change the configuration", slices.Concat(configureCommands, objectCommands())},
+	{"configure", "read and change the configuration", onShadows(slices.Concat(configureCommands, objectCommands()))},
 	{"resource", "start, stop and move resources", resourceCommands},
 	{"node", "take nodes in and out of service", nodeCommands},
 	{"ra", "look at resource agents", raCommands},

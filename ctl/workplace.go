@@ -1,0 +1,106 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"paceline/agent/api"
+	"paceline/agent/cib"
+	"paceline/ctl/draft"
+)
+
+// Commands of the configure level work on one of three things: the editing session of the shell, a shadow copy, or, with
+// neither, the cluster, where each change is a commit.
+
+var flagShadow = flag{name: "shadow", kind: flagText, usage: "work on the shadow copy `NAME`, not on the cluster"}
+
+// shadow returns the name of the shadow copy that is worked on, or "".
+func (in *invocation) shadow() string {
+	if name := in.c.String("shadow"); name != "" {
+		return name
+	}
+	if name := in.Getenv("PACELINE_SHADOW"); name != "" {
+		return name
+	}
+	d, err := in.shadows()
+	if err != nil {
+		return ""
+	}
+	return d.used()
+}
+
+// session returns what the command works on as an editing session: that of the shell, that of a shadow copy, or a fresh one of the
+// cluster's configuration. keep stores what was changed in it, where that is not the cluster: commit says that it is.
+func (in *invocation) session() (s *draft.Session, keep func() error, commit bool, err error) {
+	if name := in.shadow(); name != "" {
+		d, err := in.shadows()
+		if err != nil {
+			return nil, nil, false, err
+		}
+		saved, err := d.read(name)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if in.c.String("shadow") == "" {
+			fmt.Fprintf(in.Err, "note: this is the shadow copy %s, not the cluster; `paceline cib use live` goes back\n", name)
+		}
+		s := draft.Restore(saved.Saved)
+		return s, func() error { return d.write(name, s, time.Now()) }, false, nil
+	}
+	if s, err = in.editing(); err != nil || s != nil {
+		return s, func() error { return nil }, false, err
+	}
+	base, err := in.api.Configuration(in.ctx, 0)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	return draft.New(base.Revision, base.Configuration), nil, true, nil
+}
+
+// reconfigure replaces the configuration by what make makes of the current one: in the shell as one step of its session, in a shadow
+// copy at once, else as one commit. If somebody else commits in between, it is made anew of what is current then.
+func (in *invocation) reconfigure(message string, make func(base *cib.Configuration) (*cib.Configuration, []string, error)) error {
+	for try := 1; ; try++ {
+		s, keep, commit, err := in.session()
+		if err != nil {
+			return err
+		}
+		next, notes, err := make(s.Configuration())
+		if err != nil {
+			return err
+		}
+		if !commit && !in.c.Bool("dry-run") {
+			for _, n := range append(notes, s.Set(next)...) {
+				fmt.Fprintln(in.Err, "note: "+n)
+			}
+			return keep()
+		}
+		s.Set(next)
+		err = in.commit(s, message, notes)
+		var e *api.Error
+		if errors.As(err, &e) && e.Code == api.CodeConflict && commit && try < commitTries {
+			continue
+		}
+		return err
+	}
+}
+
+// commit sends a session's configuration, if nobody else has committed since its base.
+func (in *invocation) commit(s *draft.Session, message string, notes []string) error {
+	revision, _ := s.Base()
+	return in.confirmed(func(yes bool) error {
+		r, err := in.api.Change(in.ctx, api.ChangeRequest{
+			Configuration: s.Configuration(), BaseRevision: revision, Message: message, DryRun: in.c.Bool("dry-run"), Yes: yes,
+			Wait: api.Duration(in.c.Duration("wait")),
+		})
+		if err != nil {
+			return err
+		}
+		if !r.DryRun {
+			s.Committed(r.ConfigRevision, s.Configuration())
+		}
+		r.Notes = append(notes, r.Notes...)
+		return in.changed(r, "committed")
+	})
+}
