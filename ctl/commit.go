@@ -313,8 +313,8 @@ func (in *invocation) compared() (from, to *cib.Configuration, err error) {
 	return s.Configuration(), to, err
 }
 
-// runRefresh drops the edits of a session.
-func runRefresh(in *invocation) error {
+// runRefreshSession drops the edits of a session.
+func runRefreshSession(in *invocation) error {
 	if name := in.shadow(); name != "" {
 		return resetShadow(in, name)
 	}

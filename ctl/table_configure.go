@@ -141,7 +141,7 @@ var configureCommands = []command{
 		examples: []string{"paceline configure rollback 41 --dry-run"},
 	},
 	{
-		path: "configure refresh", short: "drop the edits of the session", run: runRefresh,
+		path: "configure refresh", short: "drop the edits of the session", run: runRefreshSession,
 		long: "The session starts again from the cluster's configuration; a shadow copy does, too.",
 	},
 	{
