@@ -96,7 +96,7 @@ func drawingOf(c *cib.Configuration) *drawing {
 }
 
 func boxOf(c *cib.Configuration, r *cib.Resource) *box {
-	b := &box{id: r.ID, note: agentName(c, r)}
+	b := &box{id: r.ID, note: agentOf(c, r)}
 	if b.note == "" {
 		b.note = string(r.Kind)
 	}

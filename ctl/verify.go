@@ -44,13 +44,13 @@ func runVerify(in *invocation) error {
 			in.printf("no problems found\n")
 		}
 	}
-	if faulty(problems) {
+	if hasErrors(problems) {
 		return &exitStatus{exitFailed}
 	}
 	return nil
 }
 
-func faulty(list []api.Problem) bool {
+func hasErrors(list []api.Problem) bool {
 	return slices.ContainsFunc(list, func(p api.Problem) bool { return p.Severity == api.SeverityError })
 }
 
@@ -64,7 +64,7 @@ type catalogue map[string]*api.Agent
 func (in *invocation) agents(c *cib.Configuration) catalogue {
 	out := catalogue{}
 	for r := range c.Walk() {
-		name := agentName(c, r)
+		name := agentOf(c, r)
 		if _, asked := out[name]; name == "" || asked {
 			continue
 		}
@@ -82,8 +82,8 @@ func (in *invocation) agents(c *cib.Configuration) catalogue {
 	return out
 }
 
-// agentName returns the full name of a primitive's agent, or "".
-func agentName(c *cib.Configuration, r *cib.Resource) string {
+// agentOf returns the full name of a primitive's agent, or "".
+func agentOf(c *cib.Configuration, r *cib.Resource) string {
 	if r.Kind != cib.KindPrimitive {
 		return ""
 	}
@@ -149,7 +149,7 @@ func (k *checker) sets(r *cib.Resource, of func(*cib.Resource) []cib.NVSet) []ci
 }
 
 func (k *checker) primitive(r *cib.Resource) {
-	name := agentName(k.c, r)
+	name := agentOf(k.c, r)
 	a, asked := k.agents[name]
 	if !asked {
 		return
@@ -185,7 +185,7 @@ func (k *checker) parameters(r *cib.Resource, a *api.Agent) {
 		if p.Deprecated {
 			k.add("deprecated-parameter", api.SeverityWarning, r, "params "+name, "the agent calls it deprecated", replacedBy(p))
 		}
-		if what := unfit(p, value); what != "" {
+		if what := unfitFor(p, value); what != "" {
 			k.add("parameter-type", api.SeverityError, r, "params "+name, what, "`paceline ra info "+a.Name+"` describes it")
 		}
 		key := a.Name + " " + name + " " + value
@@ -228,8 +228,8 @@ func (k *checker) unknownParameter(r *cib.Resource, a *api.Agent, name string, n
 	k.add("unknown-parameter", api.SeverityWarning, r, "params "+name, "agent "+a.Name+" has no such parameter", hint)
 }
 
-// unfit says why a value does not fit a parameter's type, or "".
-func unfit(p api.AgentParameter, value string) string {
+// unfitFor says why a value does not fit a parameter's type, or "".
+func unfitFor(p api.AgentParameter, value string) string {
 	switch p.Type {
 	case "integer":
 		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
