@@ -74,10 +74,19 @@ func commentOf(e *etree.Element) string {
 		return ""
 	}
 	text := commentBefore(parent.Child[:e.Index()])
-	if list := parent.ChildElements(); list[0] == e && parent.Parent() != nil && parent.Parent().Tag == "configuration" {
+	if firstElement(parent) == e && parent.Parent() != nil && parent.Parent().Tag == "configuration" {
 		text = strings.Trim(commentOf(parent)+"\n"+text, "\n")
 	}
 	return text
+}
+
+func firstElement(e *etree.Element) *etree.Element {
+	for _, token := range e.Child {
+		if child, ok := token.(*etree.Element); ok {
+			return child
+		}
+	}
+	return nil
 }
 
 // commentBefore returns the comments at the end of a list of what stands in an element.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +61,7 @@ func Decode(r io.Reader) (*CIB, []Warning, error) {
 	case "configuration":
 		d.configuration(root, &c.Configuration)
 	default:
-		return nil, nil, &DocumentError{d.lines[root], "", fmt.Sprintf("the document's root is <%s>, not <cib> or <configuration>", root.Tag)}
+		return nil, nil, &DocumentError{d.line(root), "", fmt.Sprintf("the document's root is <%s>, not <cib> or <configuration>", root.Tag)}
 	}
 	if d.err != nil {
 		return nil, nil, d.err
@@ -81,9 +82,9 @@ func DecodeObjects(text string) (*Configuration, []Warning, error) {
 		case e.Tag == "configuration":
 			d.configuration(e, c)
 		case e.Tag == "cib":
-			return nil, nil, &DocumentError{d.lines[e], d.path(e), "a whole document stands where an object is expected"}
+			return nil, nil, &DocumentError{d.line(e), d.path(e), "a whole document stands where an object is expected"}
 		case !d.section(e, c) && !d.object(e, c):
-			return nil, nil, &DocumentError{d.lines[e], d.path(e), "no object of a configuration is called so"}
+			return nil, nil, &DocumentError{d.line(e), d.path(e), "no object of a configuration is called so"}
 		}
 	}
 	if d.err != nil {
@@ -94,7 +95,8 @@ func DecodeObjects(text string) (*Configuration, []Warning, error) {
 
 // decoder carries what reading a tree collects.
 type decoder struct {
-	lines    map[*etree.Element]int
+	root     *etree.Element
+	lineOf   func(n int) int // line of the n-th element in document order
 	warnings []Warning
 	err      *DocumentError
 }
@@ -108,6 +110,14 @@ func parse(r io.Reader) (*decoder, *etree.Element, error) {
 	if len(text) > documentMax {
 		return nil, nil, &DocumentError{0, "", fmt.Sprintf("the document is larger than %d bytes", documentMax)}
 	}
+	if root, starts := readPlain(text); root != nil {
+		return &decoder{root: root, lineOf: func(n int) int { return 1 + bytes.Count(text[:starts[n]], []byte("\n")) }}, root, nil
+	}
+	return parseAny(text)
+}
+
+// parseAny is parse for documents that make use of more of XML, or are wrong.
+func parseAny(text []byte) (*decoder, *etree.Element, error) {
 	lines, err := scan(text)
 	if err != nil {
 		return nil, nil, err
@@ -121,9 +131,27 @@ func parse(r io.Reader) (*decoder, *etree.Element, error) {
 	if root == nil {
 		return nil, nil, &DocumentError{1, "", "the document is empty"}
 	}
-	d := &decoder{lines: make(map[*etree.Element]int, len(lines))}
-	d.number(root, &lines)
-	return d, root, nil
+	return &decoder{root: root, lineOf: func(n int) int { return lines[n] }}, root, nil
+}
+
+// line is where an element begins. Few are asked for: those that something is wrong with.
+func (d *decoder) line(e *etree.Element) int {
+	n, found := -1, 0
+	var walk func(x *etree.Element)
+	walk = func(x *etree.Element) {
+		n++
+		if x == e {
+			found = d.lineOf(n)
+			return
+		}
+		for _, child := range x.Child {
+			if c, ok := child.(*etree.Element); ok && found == 0 {
+				walk(c)
+			}
+		}
+	}
+	walk(d.root)
+	return found
 }
 
 // scan checks well-formedness and limits in one pass, and returns the line of each element in document order. The tree
@@ -183,17 +211,6 @@ func repeated(attrs []xml.Attr) string {
 	return ""
 }
 
-// number assigns the lines to the elements, which both stand in document order.
-func (d *decoder) number(e *etree.Element, lines *[]int) {
-	if len(*lines) == 0 {
-		return
-	}
-	d.lines[e], *lines = (*lines)[0], (*lines)[1:]
-	for _, child := range e.ChildElements() {
-		d.number(child, lines)
-	}
-}
-
 // path names an element by the elements around it.
 func (d *decoder) path(e *etree.Element) string {
 	var parts []string
@@ -213,7 +230,7 @@ func (d *decoder) path(e *etree.Element) string {
 func (d *decoder) warn(e *etree.Element, format string, args ...any) {
 	switch {
 	case len(d.warnings) < warningMax:
-		d.warnings = append(d.warnings, Warning{d.lines[e], d.path(e), fmt.Sprintf(format, args...)})
+		d.warnings = append(d.warnings, Warning{d.line(e), d.path(e), fmt.Sprintf(format, args...)})
 	case len(d.warnings) == warningMax:
 		d.warnings = append(d.warnings, Warning{0, d.path(e), "there is more that is left out and not listed"})
 	}
@@ -222,24 +239,37 @@ func (d *decoder) warn(e *etree.Element, format string, args ...any) {
 // fail records the first error.
 func (d *decoder) fail(e *etree.Element, format string, args ...any) {
 	if d.err == nil {
-		d.err = &DocumentError{d.lines[e], d.path(e), fmt.Sprintf(format, args...)}
+		d.err = &DocumentError{d.line(e), d.path(e), fmt.Sprintf(format, args...)}
 	}
 }
+
+// attrsUsual is more than the attributes that any element has in practice.
+const attrsUsual = 32
 
 // attrs fills the fields that the table names. Other attributes go into extra, or are warned of if that is nil; those named
 // in ignore carry nothing and are dropped.
 func (d *decoder) attrs(e *etree.Element, table func(visit), extra *[]Attr, ignore ...string) {
-	known := make(map[string]bool, len(e.Attr))
-	for _, name := range ignore {
-		known[name] = true
-	}
+	taken := make([]bool, 0, attrsUsual)
+	taken = append(taken, make([]bool, len(e.Attr))...)
+	next := 0
 	table(func(name string, field *string) {
-		known[name] = true
-		*field = e.SelectAttrValue(name, "")
+		// Attributes usually stand in the order of the table.
+		for range e.Attr {
+			if next >= len(e.Attr) {
+				next = 0
+			}
+			if a := &e.Attr[next]; a.Key == name && a.Space == "" {
+				*field, taken[next] = a.Value, true
+				next++
+				return
+			}
+			next++
+		}
+		*field = ""
 	})
-	for _, a := range e.Attr {
+	for i, a := range e.Attr {
 		switch name := a.FullKey(); {
-		case known[name]:
+		case taken[i] || slices.Contains(ignore, name):
 		case extra != nil:
 			*extra = append(*extra, Attr{name, a.Value})
 		default:
