@@ -191,7 +191,7 @@ func (d *Daemon) abandon() {
 		d.log.Error("could not remove the journal of the cluster that was left", "err", err)
 	}
 	for _, p := range []string{
-		d.opt.filePath(), d.opt.keyPath(), filepath.Join(d.opt.DataDir, "raft.db"), filepath.Join(d.opt.DataDir, "snapshots"),
+		d.opt.filePath(), d.opt.keyPath(), filepath.Join(d.opt.DataDir, "raft.db"), filepath.Join(d.opt.DataDir, "snapshots"), filepath.Join(d.opt.DataDir, "history"),
 		filepath.Join(d.opt.DataDir, "peers.json"), filepath.Join(d.opt.DataDir, "tokens.json"), filepath.Join(d.opt.DataDir, "node-id"),
 	} {
 		if err := os.RemoveAll(p); err != nil {

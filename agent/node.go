@@ -19,6 +19,7 @@ import (
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 	"paceline/agent/executor"
+	"paceline/agent/history"
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 	"paceline/agent/store"
@@ -41,7 +42,8 @@ type node struct {
 	registry *resources.Registry
 	fencer   *fencer
 	tokens   *tokens
-	trouble  trouble // what other nodes say is wrong with them; heard while this node coordinates
+	past     *history.Recorder // what this node did as coordinator; nil if it cannot be kept
+	trouble  trouble           // what other nodes say is wrong with them; heard while this node coordinates
 
 	attributes   *keeper    // what agents of this node want committed
 	attributesMu sync.Mutex // held while this node commits attributes
@@ -123,6 +125,9 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	if err != nil {
 		return nil, fmt.Errorf("start the membership: %w", err)
 	}
+	if n.past, err = history.Open(filepath.Join(d.opt.DataDir, "history"), d.opt.Version, n.log); err != nil {
+		n.log.Error("transitions are not kept", "err", err) // the cluster does without
+	}
 	n.tokens = openTokens(filepath.Join(d.opt.DataDir, "tokens.json"))
 	n.run(contacts)
 	return n, nil
@@ -178,6 +183,9 @@ func (n *node) stop() {
 		n.peer.Close()
 	}
 	n.wg.Wait()
+	if n.past != nil {
+		n.past.Close()
+	}
 }
 
 // raftStream gives raft its streams over the peer port.

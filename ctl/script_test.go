@@ -15,6 +15,8 @@ import (
 	"paceline/agent/api"
 	"paceline/agent/api/apitest"
 	"paceline/agent/cib"
+	"paceline/agent/history"
+	"paceline/agent/scheduler"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,7 @@ type clusterKey struct{}
 //	lose NODE              the node is gone, and unclean
 //	quorum yes|no          whether there is a coordinator and quorum
 //	still                  what is planned does not happen
+//	past [other]           a transition was carried out, and its input kept; planned by an other version, differently
 //	exits STATUS CMD...    the command ends with this exit status
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,6 +63,9 @@ func TestScripts(t *testing.T) {
 			},
 			"still": func(ts *testscript.TestScript, neg bool, _ []string) {
 				clusterOf(ts).Do(func(c *apitest.Cluster) { c.Still = !neg })
+			},
+			"past": func(ts *testscript.TestScript, _ bool, args []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { setPast(ts, c, len(args) > 0) })
 			},
 			"exits": exits,
 		},
@@ -141,3 +147,23 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // scene is the time at which things happen in tests.
 var scene = time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
+
+// setPast lets a cluster have carried out one transition, and another node that is not there have kept more.
+func setPast(ts *testscript.TestScript, c *apitest.Cluster, other bool) {
+	state, _, err := cib.Decode(strings.NewReader(strings.NewReplacer(`uname="a"`, `uname="n1"`, `uname="b"`, `uname="n2"`).Replace(twoUp)))
+	ts.Check(err)
+	state.Status.Nodes[1].Resources = nil
+	in := &history.Input{ID: history.ID{Term: 3, Graph: 1}, Now: scene, Revision: 7, Cause: "the configuration was changed", Version: c.State.Version, CIB: state}
+	in.Digest, err = history.Digest(scheduler.Plan(state, scene).Graph)
+	ts.Check(err)
+	if other {
+		in.Version, in.Digest = "0.0-other", strings.Repeat("0", 64)
+	}
+	c.Inputs = map[history.ID]*history.Input{in.ID: in}
+	c.OtherNodes = []api.Route{{Coordinator: "n3"}}
+	c.Timeline = []history.Event{
+		{Time: scene, Kind: history.Election, Node: "n1", Text: "n1 coordinates the cluster, in term 3"},
+		{Time: scene.Add(time.Second), Kind: history.Transition, Transition: "3.1", Text: in.Cause, Ordered: []string{"start web on n1"}},
+		{Time: scene.Add(2 * time.Second), Kind: history.Result, Transition: "3.1", Resource: "web", Text: "complete"},
+	}
+}

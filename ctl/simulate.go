@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"paceline/agent/api"
 	"paceline/agent/cib"
 	"paceline/agent/outcome"
 	"paceline/agent/scheduler"
@@ -19,6 +20,7 @@ import (
 // question is what simulate is asked.
 type question struct {
 	state   *cib.CIB
+	saved   *api.TransitionReply // where the state is a transition's saved input
 	now     time.Time
 	events  []whatif.Event
 	failing []whatif.Failure
@@ -66,7 +68,16 @@ func (in *invocation) question() (question, error) {
 	}
 	q.steps, q.scores = in.c.Bool("steps"), in.c.Bool("scores")
 	q.run = in.c.Bool("run") || q.steps
-	if q.state, err = in.readState(orElse(in.c.String("cib"), "live")); err != nil {
+	source := orElse(in.c.String("cib"), "live")
+	if id, ok := strings.CutPrefix(source, "history:"); ok {
+		if q.saved, err = in.transition(id); err != nil {
+			return q, err
+		}
+		q.state, q.now = q.saved.Input.CIB, q.saved.Input.Now
+		if q.saved.Again, err = api.Replay(q.saved.Input, Version); err != nil || in.c.String("now") == "" {
+			return q, err
+		}
+	} else if q.state, err = in.readState(source); err != nil {
 		return q, err
 	}
 	q.now, err = planTime(in.c.String("now"), q.state)
@@ -198,6 +209,9 @@ func writePlanJSON(out io.Writer, a answer) error {
 		"actions": plan.Graph.Actions, "placements": plan.Placements, "initial": plan.Initial, "reasons": plan.Reasons,
 		"problems": plan.Problems, "blocked": plan.Blocked, "nodes": plan.Nodes,
 	}
+	if a.saved != nil {
+		doc["history"] = map[string]any{"transition": a.saved.Input.ID, "kept_by": a.saved.Keeper, "digest": a.saved.Input.Digest, "again": a.saved.Again}
+	}
 	if a.scores {
 		doc["scores"], doc["utilization"] = plan.Scores(), plan.Capacities()
 	}
@@ -247,7 +261,7 @@ func writePlanDot(out io.Writer, plan *scheduler.Result) error {
 		if a.Kind == "pseudo" {
 			style = "color=orange fontcolor=gray"
 		}
-		fmt.Fprintf(&b, " %d [label=%q %s];\n", a.ID, actionLabel(a), style)
+		fmt.Fprintf(&b, " %d [label=%q %s];\n", a.ID, a.Label(), style)
 	}
 	for _, a := range plan.Graph.Actions {
 		for _, before := range a.After {

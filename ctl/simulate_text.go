@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"paceline/agent/outcome"
 	"paceline/agent/scheduler"
@@ -14,33 +15,13 @@ import (
 	"paceline/agent/whatif"
 )
 
-// actionLabel names an action for people: "start web on node1".
-func actionLabel(a *transition.Action) string {
-	if a.Key != "" {
-		return a.Key
-	}
-	words := []string{a.Operation}
-	if a.Notify != "" {
-		words = append(words, "("+a.Notify+")")
-	}
-	if a.IntervalMS > 0 {
-		words = append(words, fmt.Sprintf("(every %d ms)", a.IntervalMS))
-	} else if a.Operation == "monitor" {
-		words[0] = "probe"
-	}
-	if a.Resource != "" {
-		words = append(words, a.Resource)
-	}
-	if a.Kind == transition.KindFence {
-		return a.Operation + " node " + a.Node
-	}
-	return strings.Join(append(words, "on", a.Node), " ")
-}
-
 // writePlanText tells an answer to a person: what is, what is done and why, and what is then.
 func writePlanText(out io.Writer, a answer) error {
 	var b strings.Builder
 	plan := a.plan
+	if a.saved != nil {
+		fmt.Fprintf(&b, "Transition %s, planned at %s, kept by %s: %s.\n\n", a.saved.Input.ID, a.saved.Input.Now.Format(time.RFC3339Nano), a.saved.Keeper, a.saved.Again.Text)
+	}
 	writeNodes(&b, plan)
 	b.WriteString("\nActive now:\n")
 	writePlacements(&b, plan.Initial)
@@ -79,7 +60,7 @@ func writeActions(b *strings.Builder, plan *scheduler.Result) {
 			continue
 		}
 		real++
-		fmt.Fprintf(b, "  %3d %s%s%s\n", a.ID, actionLabel(a), because(a.Reason), afterText(plan.Graph, a))
+		fmt.Fprintf(b, "  %3d %s%s%s\n", a.ID, a.Label(), because(a.Reason), afterText(plan.Graph, a))
 	}
 	if real == 0 {
 		b.WriteString("  nothing to do\n")
@@ -131,7 +112,7 @@ func writeRun(b *strings.Builder, a answer) {
 		}
 		fmt.Fprintf(b, "\nTransition %d, carried out:\n", i+1)
 		for _, d := range s.Done {
-			fmt.Fprintf(b, "  %3d %s: %s\n", d.Action.ID, actionLabel(d.Action), doneText(d))
+			fmt.Fprintf(b, "  %3d %s: %s\n", d.Action.ID, d.Action.Label(), doneText(d))
 		}
 		next := run.Rest
 		if i+1 < len(run.Steps) {

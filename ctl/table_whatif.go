@@ -10,6 +10,24 @@ var whatifCommands = []command{
 		examples: []string{"paceline explain web", "paceline explain web node2"},
 	},
 	{
+		path: "history", short: "tell what happened, what the cluster did about it, and why", run: runTimeline,
+		long: "Without arguments one timeline, newest first: who changed the configuration, which nodes came and went, what failed, what\n" +
+			"was fenced, what each transition was planned for, ordered and achieved. 'show' tells all of one transition, planned again\n" +
+			"from its saved input; 'replay' only says whether that gives the same graph, byte for byte; 'export' prints the input in\n" +
+			"Pacemaker's XML. Inputs are kept by the node that coordinated, the newest thousand; the others are asked for theirs.",
+		args: []arg{
+			{name: "ACT", kind: argChoice, optional: true, values: []string{"show", "replay", "export"}},
+			{name: "TRANSITION", optional: true},
+		},
+		flags: []flag{
+			{name: "last", kind: flagNumber, def: "50", usage: "how many events (`N`)"},
+			{name: "node", kind: flagText, usage: "only what concerns `NODE`"},
+			{name: "resource", kind: flagText, usage: "only what concerns `RESOURCE`"},
+			flagJSON,
+		},
+		examples: []string{"paceline history", "paceline history --resource web --last 20", "paceline history show 12.3", "paceline simulate --cib history:12.3"},
+	},
+	{
 		path: "simulate", short: "show what the cluster would do in a given state", run: runSimulate,
 		long: "Plans for a saved state, or with 'live' for the cluster as it is, and shows what would be done, in which order and why.\n" +
 			"Nothing is changed. What-if flags let something happen first, in the order: nodes, modes, quorum, tickets, failures;\n" +

@@ -84,6 +84,16 @@ func (c *Client) History(ctx context.Context, n int) (*HistoryReply, error) {
 	return get[HistoryReply](ctx, c, "/v1/history", url.Values{"n": {strconv.Itoa(n)}})
 }
 
+// Timeline returns the last n events of the cluster's life, newest first; of one node or resource if they are named.
+func (c *Client) Timeline(ctx context.Context, n int, node, resource string) (*TimelineReply, error) {
+	return get[TimelineReply](ctx, c, "/v1/timeline", url.Values{"n": {strconv.Itoa(n)}, "node": {node}, "resource": {resource}})
+}
+
+// Transition returns the saved input of a transition, wherever it is kept, planned again.
+func (c *Client) Transition(ctx context.Context, id string) (*TransitionReply, error) {
+	return get[TransitionReply](ctx, c, "/v1/transition", url.Values{"id": {id}})
+}
+
 // Explain says why a resource is where it is; node may be empty.
 func (c *Client) Explain(ctx context.Context, resource, node string) (*Explanation, error) {
 	return get[Explanation](ctx, c, "/v1/explain", url.Values{"resource": {resource}, "node": {node}})

@@ -18,6 +18,10 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/cib.xml", limit: RequestMax, what: says("read the state"), answer: (*Server).cibXML},
 	{method: "GET", path: "/v1/configuration", limit: RequestMax, what: says("read the configuration"), answer: (*Server).configuration},
 	{method: "GET", path: "/v1/history", limit: RequestMax, what: says("read the history"), answer: (*Server).history},
+	{method: "GET", path: "/v1/timeline", limit: RequestMax, what: says("read the timeline"), answer: (*Server).timeline},
+	{method: "GET", path: "/v1/timeline/here", where: here, limit: RequestMax, what: says("read the timeline"), answer: (*Server).timelineHere},
+	{method: "GET", path: "/v1/transition", limit: RequestMax, what: says("read the input of a transition"), answer: (*Server).transition},
+	{method: "GET", path: "/v1/transition/here", where: here, limit: RequestMax, what: says("read the input of a transition"), answer: (*Server).transitionHere},
 	{method: "GET", path: "/v1/explain", limit: RequestMax, what: about("explain", "resource"), answer: (*Server).explain},
 	{method: "GET", path: "/v1/wait", limit: WaitDefault + RequestMax, what: says("wait for the cluster"), answer: (*Server).waitEndpoint},
 	{method: "GET", path: "/v1/agents", where: here, limit: RequestMax, what: says("list agents"), answer: (*Server).agents},
@@ -138,13 +142,9 @@ func (s *Server) configuration(ctx context.Context, q *request) (any, error) {
 }
 
 func (s *Server) history(ctx context.Context, q *request) (any, error) {
-	n := HistoryDefault
-	if text := q.URL.Query().Get("n"); text != "" {
-		v, err := strconv.Atoi(text)
-		if err != nil || v < 1 {
-			return nil, Errorf(CodeUsage, q.what, "%q is not a number of commits", text)
-		}
-		n = v
+	n, err := entries(q, HistoryDefault)
+	if err != nil {
+		return nil, err
 	}
 	commits, err := s.backend.History(ctx, n)
 	if err != nil {

@@ -162,6 +162,7 @@ func (c *Core) elected(now time.Time, e Elected) {
 	})
 	c.replan("a coordinator was elected")
 	c.say("info", "this node coordinates the cluster", "term", e.Term)
+	c.happened(HappenedElection, now, c.cfg.Self, "", fmt.Sprintf("%s coordinates the cluster, in term %d", c.cfg.Self, e.Term))
 }
 
 // adopt takes a snapshot as the newest, unless it is older than what is known.
@@ -214,6 +215,11 @@ func (c *Core) afresh() { c.plans, c.calmTill = 0, time.Time{} }
 
 func (c *Core) say(level, text string, attrs ...any) {
 	c.effects = append(c.effects, Say{Level: level, Text: text, Attrs: attrs})
+}
+
+// happened tells a cause, for the history.
+func (c *Core) happened(kind HappenedKind, now time.Time, node, resource, text string) {
+	c.effects = append(c.effects, Happened{Kind: kind, Now: now, Node: node, Resource: resource, Revision: c.snap.Revision, Text: text})
 }
 
 // wakeAt asks for a Tick at t at the latest.

@@ -158,6 +158,50 @@ type Say struct {
 	Attrs []any // key, value, ...
 }
 
+// Planned says that a transition starts: what it was planned from is worth keeping, for it can be planned again. Neither
+// the CIB nor the graph changes afterwards.
+type Planned struct {
+	Term, Graph uint64
+	Revision    uint64
+	Now         time.Time
+	Cause       string
+	CIB         *cib.CIB
+	Plan        *transition.Graph
+}
+
+// Ended says how a transition ended. Aborted is why it was cut short; empty if it ran to its end. Done were carried out,
+// Failed failed, Rest did not run, or their end is not known.
+type Ended struct {
+	Term, Graph uint64
+	Now         time.Time
+	Aborted     string
+	Done        []*transition.Action
+	Failed      []*transition.Action
+	Rest        []*transition.Action
+}
+
+// Happened is a cause: an election, a change of the membership, a failure.
+type Happened struct {
+	Kind           HappenedKind
+	Now            time.Time
+	Node, Resource string
+	Revision       uint64
+	Text           string
+}
+
+// HappenedKind tells causes apart.
+type HappenedKind int
+
+// The kinds of causes.
+const (
+	HappenedElection HappenedKind = iota
+	HappenedMembership
+	HappenedFailure
+)
+
+func (Planned) effect()      {}
+func (Ended) effect()        {}
+func (Happened) effect()     {}
 func (Commit) effect()       {}
 func (Send) effect()         {}
 func (SendFence) effect()    {}

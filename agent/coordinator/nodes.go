@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
@@ -124,8 +125,18 @@ func (c *Core) nodeCommit(id, why string, batch []cib.Change) {
 			c.afresh()
 			c.replan(why)
 			c.say("info", why)
+			c.happened(HappenedMembership, now, c.nodeName(id), "", why)
 		}
 	})
+}
+
+// nodeName is the name of the node of that ID, which may carry what the commit is about after a colon.
+func (c *Core) nodeName(id string) string {
+	id, _, _ = strings.Cut(id, ":")
+	if st := c.snap.CIB.NodeState(id); st != nil {
+		return st.Uname
+	}
+	return ""
 }
 
 // tendFailed looks after a node that gossip reports dead. With fencing it is lost at once. Without, nobody will ever

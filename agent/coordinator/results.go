@@ -99,7 +99,7 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		return
 	}
 	good := outcome.Succeeded(r)
-	recorded := func(_ time.Time, err error) {
+	recorded := func(now time.Time, err error) {
 		if err != nil {
 			if action != nil {
 				m.Fail(action.ID)
@@ -129,6 +129,7 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 			c.say("info", r.Resource+" was found running on "+r.Node)
 		default:
 			c.say("warn", text, "node", r.Node, "res", r.Resource, "op", r.Operation, "rc", r.RC, "reason", r.ExitReason)
+			c.happened(HappenedFailure, now, r.Node, r.Resource, text)
 		}
 	}
 	changes := outcome.Changes(c.snap.CIB, st, r, now)

@@ -32,7 +32,7 @@ func (c *Core) advance(now time.Time) {
 			c.wakeAt(c.machine.Deadline())
 			return
 		}
-		c.finish()
+		c.finish(now)
 	}
 	if c.dirty == "" && (c.recheck.IsZero() || now.Before(c.recheck)) {
 		c.wakeAt(c.recheck)
@@ -97,6 +97,9 @@ func (c *Core) schedule(now time.Time) {
 		c.say("warn", "the cluster plans in circles; it waits before it goes on", "pause", calmPause, "cause", why)
 	}
 	c.machine = m
+	c.effects = append(c.effects, Planned{
+		Term: c.term, Graph: c.graphs, Revision: c.snap.Revision, Now: now, Cause: why, CIB: c.snap.CIB, Plan: plan.Graph,
+	})
 	c.say("info", "a transition starts", "graph", c.graphs, "rev", c.snap.Revision, "actions", c.plan.Graph.Real(), "cause", why)
 	c.issue(now)
 	c.wakeAt(m.Deadline())
@@ -137,9 +140,12 @@ func (c *Core) limits() transition.Limits {
 }
 
 // finish ends the transition. One that ran to its end is followed by another plan, which is empty if all is well.
-func (c *Core) finish() {
+func (c *Core) finish(now time.Time) {
 	m := c.machine
 	c.machine = nil
+	e := Ended{Term: c.term, Graph: m.Numbers().Graph, Now: now, Aborted: m.Aborted()}
+	e.Done, e.Failed, e.Rest = m.Outcome()
+	c.effects = append(c.effects, e)
 	if why := m.Aborted(); why != "" {
 		c.say("debug", "the transition was cut short", "graph", m.Numbers().Graph, "left", m.Left(), "cause", why)
 		if c.dirty == "" {

@@ -23,6 +23,8 @@ type Outside interface {
 	ChangeVoters(ctx context.Context, step quorum.Step, addr string) ([]string, error)
 	// Views returns the views of the membership, latest wins.
 	Views(ctx context.Context) <-chan membership.View
+	// Record keeps a Planned, Ended or Happened. It must not block.
+	Record(e Effect)
 }
 
 // Session is a session to one executor.
@@ -163,6 +165,8 @@ func (r *Runner) step(ctx context.Context, timer *time.Timer, ev Event) {
 			r.wg.Go(func() { r.changeVoters(ctx, e) })
 		case Wake:
 			timer.Reset(wait(now, e.At))
+		case Planned, Ended, Happened:
+			r.out.Record(e)
 		case Say:
 			e.Log(ctx, r.log)
 		}

@@ -45,6 +45,8 @@ func (s *stage) Views(ctx context.Context) <-chan membership.View {
 	return out
 }
 
+func (s *stage) Record(Effect) {}
+
 // wired is a session whose events wait for a reader, as those of real ones do.
 type wired struct {
 	events chan Event

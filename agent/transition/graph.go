@@ -1,6 +1,11 @@
 package transition
 
-import "paceline/agent/cib"
+import (
+	"fmt"
+	"strings"
+
+	"paceline/agent/cib"
+)
 
 // Kind says who carries an action out.
 type Kind string
@@ -93,4 +98,27 @@ type Result struct {
 	// MigrateSource and MigrateTarget name the nodes of a migration.
 	MigrateSource string `json:"migrate_source,omitempty"`
 	MigrateTarget string `json:"migrate_target,omitempty"`
+}
+
+// Label names the action for people: "start web on node1".
+func (a *Action) Label() string {
+	if a.Key != "" {
+		return a.Key
+	}
+	words := []string{a.Operation}
+	if a.Notify != "" {
+		words = append(words, "("+a.Notify+")")
+	}
+	if a.IntervalMS > 0 {
+		words = append(words, fmt.Sprintf("(every %d ms)", a.IntervalMS))
+	} else if a.Operation == "monitor" {
+		words[0] = "probe"
+	}
+	if a.Resource != "" {
+		words = append(words, a.Resource)
+	}
+	if a.Kind == KindFence {
+		return a.Operation + " node " + a.Node
+	}
+	return strings.Join(append(words, "on", a.Node), " ")
 }

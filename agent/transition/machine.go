@@ -332,3 +332,20 @@ func (m *Machine) Pending() (flying, waits []*Action) {
 	}
 	return flying, waits
 }
+
+// Outcome returns the real actions by how they stand: confirmed, failed, and those that did not run or whose end is not
+// known; each by ID.
+func (m *Machine) Outcome() (done, broken, rest []*Action) {
+	for _, a := range m.graph.Actions {
+		switch {
+		case a.Kind == KindPseudo:
+		case m.state[a.ID] == confirmed:
+			done = append(done, a)
+		case m.state[a.ID] == failed:
+			broken = append(broken, a)
+		default:
+			rest = append(rest, a)
+		}
+	}
+	return done, broken, rest
+}

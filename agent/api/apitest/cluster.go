@@ -9,6 +9,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/agent/history"
 )
 
 // Cluster is a Backend. Its fields may be changed under Do.
@@ -28,6 +29,11 @@ type Cluster struct {
 	Fails map[string]bool
 	// Fencer, if set, answers Fence; else every fencing succeeds.
 	Fencer func(api.FenceRequest) (api.FenceReply, error)
+	// Timeline and Inputs are what this node keeps of its time as coordinator, OtherNodes who may keep more.
+	Timeline         []history.Event
+	TimelineProblems []string
+	Inputs           map[history.ID]*history.Input
+	OtherNodes       []api.Route
 	// Now is the time of commits and events.
 	Now func() time.Time
 }

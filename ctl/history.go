@@ -1,0 +1,172 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+
+	"paceline/agent/api"
+	"paceline/agent/cib"
+	"paceline/agent/history"
+	"paceline/agent/scheduler"
+)
+
+func runTimeline(in *invocation) error {
+	switch act := in.arg(0); act {
+	case "":
+		return in.showTimeline()
+	case "show", "replay", "export":
+		if in.arg(1) == "" {
+			e := usagef("paceline history %s: TRANSITION is missing", act)
+			e.hint = "`paceline history` lists them"
+			return e
+		}
+		t, err := in.transition(in.arg(1))
+		if err != nil {
+			return err
+		}
+		switch act {
+		case "replay":
+			return in.replay(t)
+		case "export":
+			return cib.Export(in.Out, t.Input.CIB)
+		}
+		return in.showTransition(t)
+	default:
+		e := usagef("paceline history: %q is none of show, replay, export", act)
+		e.hint = "usage: paceline history [show|replay|export TRANSITION]"
+		return e
+	}
+}
+
+func (in *invocation) showTimeline() error {
+	n := in.c.Int("last")
+	if n == 0 {
+		n = api.TimelineDefault
+	}
+	t, err := in.api.Timeline(in.ctx, n, in.c.String("node"), in.c.String("resource"))
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(t)
+	}
+	if len(t.Events) == 0 {
+		in.printf("nothing is known to have happened\n")
+	}
+	for _, e := range t.Events {
+		in.printf("%s  %s\n", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventText(e))
+		for _, line := range firstFew(e.Ordered) {
+			in.printf("    ordered: %s\n", line)
+		}
+		for _, line := range firstFew(e.Results) {
+			in.printf("    %s\n", line)
+		}
+	}
+	for _, note := range t.Notes {
+		fmt.Fprintln(in.Err, "note: "+note)
+	}
+	return nil
+}
+
+// listedMax bounds the lines of one event in the timeline; `history show` has them all.
+const listedMax = 8
+
+func firstFew(list []string) []string {
+	if len(list) <= listedMax {
+		return list
+	}
+	return append(list[:listedMax:listedMax], fmt.Sprintf("... and %d more", len(list)-listedMax))
+}
+
+// eventText says what happened, in one line.
+func eventText(e api.TimelineEvent) string {
+	kept := ""
+	if e.Keeper != "" && e.Kind == history.Transition {
+		kept = " (kept by " + e.Keeper + ")"
+	}
+	switch e.Kind {
+	case history.Transition:
+		return fmt.Sprintf("transition %s starts%s, because of: %s", e.Transition, kept, e.Text)
+	case history.Result:
+		return fmt.Sprintf("transition %s: %s", e.Transition, e.Text)
+	case api.TimelineConfiguration:
+		return fmt.Sprintf("configuration %d by %s: %s", e.Revision, orElse(e.User, "nobody known"), e.Text)
+	case api.TimelineFencing:
+		return fmt.Sprintf("fencing, asked for by %s: %s", orElse(e.User, "nobody known"), e.Text)
+	}
+	text := e.Kind + ": " + e.Text
+	if e.Node != "" && !strings.Contains(e.Text, e.Node) {
+		text = e.Kind + ": " + e.Node + ": " + e.Text
+	}
+	return text
+}
+
+// transition fetches a saved input; "last" is the newest transition of the timeline.
+func (in *invocation) transition(id string) (*api.TransitionReply, error) {
+	if id == "last" {
+		t, err := in.api.Timeline(in.ctx, 1000, "", "")
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range t.Events {
+			if e.Kind == history.Transition {
+				return in.api.Transition(in.ctx, e.Transition)
+			}
+		}
+		return nil, &api.Error{Code: api.CodeNotFound, What: "find the last transition", Why: "none is known"}
+	}
+	if _, err := history.ParseID(id); err != nil {
+		e := usagef("%v", err)
+		e.hint = "`paceline history` lists transitions; 'last' is the newest"
+		return nil, e
+	}
+	return in.api.Transition(in.ctx, id)
+}
+
+// replay says whether a saved input gives the same graph again; if not, the exit status says so, too.
+func (in *invocation) replay(t *api.TransitionReply) error {
+	if in.json() {
+		if err := in.writeJSON(map[string]any{
+			"schema": api.Schema, "transition": t.Input.ID, "keeper": t.Keeper, "digest": t.Input.Digest, "again": t.Again,
+		}); err != nil {
+			return err
+		}
+	} else {
+		in.printf("transition %s: %s\n  then: %s (paceline %s)\n  now:  %s (paceline %s)\n", t.Input.ID, t.Again.Text, t.Input.Digest, t.Input.Version,
+			t.Again.Digest, t.Again.Version)
+	}
+	if !t.Again.Same {
+		return &exitStatus{exitFailed}
+	}
+	return nil
+}
+
+func (in *invocation) showTransition(t *api.TransitionReply) error {
+	timeline, err := in.api.Timeline(in.ctx, 5000, "", "")
+	if err != nil {
+		return err
+	}
+	result := ""
+	var results []string
+	for _, e := range timeline.Events {
+		if e.Kind == history.Result && e.Transition == t.Input.ID.String() {
+			result, results = e.Text, e.Results
+		}
+	}
+	plan := scheduler.Plan(t.Input.CIB, t.Input.Now)
+	if in.json() {
+		return in.writeJSON(map[string]any{
+			"schema": api.Schema, "transition": t.Input.ID, "keeper": t.Keeper, "now": t.Input.Now, "revision": t.Input.Revision, "cause": t.Input.Cause,
+			"digest": t.Input.Digest, "again": t.Again, "actions": plan.Graph.Actions, "reasons": plan.Reasons, "result": result, "results": results,
+		})
+	}
+	in.printf("Transition %s\n", t.Input.ID)
+	in.printf("  planned  %s for revision %d, because of: %s\n", t.Input.Now.Local().Format("2006-01-02 15:04:05.000"), t.Input.Revision, t.Input.Cause)
+	in.printf("  kept by  %s\n  check    %s\n", t.Keeper, t.Again.Text)
+	in.printf("  result   %s\n", orElse(result, "not known: the coordinator changed, or it is still under way"))
+	for _, line := range results {
+		in.printf("           %s\n", line)
+	}
+	in.printf("\n")
+	return writePlanText(in.Out, answer{plan: plan})
+}
