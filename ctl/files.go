@@ -132,7 +132,7 @@ func runLint(in *invocation) error {
 				})
 			}
 		}
-		wrong = wrong || hasErrors(r.Problems)
+		wrong = wrong || faulty(r.Problems)
 		results = append(results, r)
 	}
 	if in.json() {

@@ -25,7 +25,7 @@ var cibCommands = []command{
 		path: "cib commit", short: "bring a shadow copy to the cluster", run: runCIBCommit,
 		long: "What others have committed since the copy was made is merged; where they have changed the same, both versions are\n" +
 			"shown and nothing is committed. Afterwards configure commands work on the cluster again.",
-		args: []arg{{name: "NAME", optional: true}}, flags: writes, examples: []string{"paceline cib commit winter -m 'winter set-up'"},
+		args: []arg{{name: "NAME", optional: true}}, flags: append([]flag{flagUnknownAgent}, writes...), examples: []string{"paceline cib commit winter -m 'winter set-up'"},
 	},
 	{
 		path: "cib reset", short: "start a shadow copy again from the cluster's configuration", run: runCIBReset,

@@ -161,7 +161,18 @@ func onShadows(rows []command) []command {
 	for i := range out {
 		if out[i].mount == nil && !slices.Contains(shadowless, out[i].path) {
 			out[i].flags = append(slices.Clone(out[i].flags), flagShadow)
+			if slices.Contains(flagNames(out[i].flags), flagMessage.name) {
+				out[i].flags = append(out[i].flags, flagUnknownAgent)
+			}
 		}
+	}
+	return out
+}
+
+func flagNames(list []flag) []string {
+	var out []string
+	for _, f := range list {
+		out = append(out, f.name)
 	}
 	return out
 }

@@ -44,14 +44,10 @@ func runVerify(in *invocation) error {
 			in.printf("no problems found\n")
 		}
 	}
-	if hasErrors(problems) {
+	if faulty(problems) {
 		return &exitStatus{exitFailed}
 	}
 	return nil
-}
-
-func hasErrors(list []api.Problem) bool {
-	return slices.ContainsFunc(list, func(p api.Problem) bool { return p.Severity == api.SeverityError })
 }
 
 func asAPIError(err error, to **api.Error) bool { return err != nil && errors.As(err, to) }
@@ -185,7 +181,7 @@ func (k *checker) parameters(r *cib.Resource, a *api.Agent) {
 		if p.Deprecated {
 			k.add("deprecated-parameter", api.SeverityWarning, r, "params "+name, "the agent calls it deprecated", replacedBy(p))
 		}
-		if what := unfitFor(p, value); what != "" {
+		if what := unfit(p, value); what != "" {
 			k.add("parameter-type", api.SeverityError, r, "params "+name, what, "`paceline ra info "+a.Name+"` describes it")
 		}
 		key := a.Name + " " + name + " " + value
@@ -218,7 +214,7 @@ func (k *checker) unknownParameter(r *cib.Resource, a *api.Agent, name string, n
 			return
 		}
 	}
-	if strings.HasPrefix(name, "OCF_") || strings.HasPrefix(name, "CRM_meta_") || len(names) == 0 {
+	if strings.HasPrefix(name, "OCF_") || strings.HasPrefix(name, "trace_") || len(names) == 0 {
 		return // read by the cluster or by every agent; or the agent tells nothing of its parameters
 	}
 	hint := "`paceline ra info " + a.Name + "` lists them"
@@ -226,25 +222,6 @@ func (k *checker) unknownParameter(r *cib.Resource, a *api.Agent, name string, n
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	k.add("unknown-parameter", api.SeverityWarning, r, "params "+name, "agent "+a.Name+" has no such parameter", hint)
-}
-
-// unfitFor says why a value does not fit a parameter's type, or "".
-func unfitFor(p api.AgentParameter, value string) string {
-	switch p.Type {
-	case "integer":
-		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
-			return fmt.Sprintf("%q is not an integer", value)
-		}
-	case "boolean":
-		if _, err := cib.ParseBool(value); err != nil {
-			return fmt.Sprintf("%q is not a boolean", value)
-		}
-	case "select":
-		if len(p.Values) > 0 && !slices.Contains(p.Values, value) {
-			return fmt.Sprintf("%q is none of %s", value, strings.Join(p.Values, ", "))
-		}
-	}
-	return ""
 }
 
 // operations holds time-outs against the agent's advice.

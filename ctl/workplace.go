@@ -89,6 +89,9 @@ func (in *invocation) reconfigure(message string, make func(base *cib.Configurat
 // commit sends a session's configuration, if nobody else has committed since its base.
 func (in *invocation) commit(s *draft.Session, message string, notes []string) error {
 	revision, _ := s.Base()
+	if err := in.knownAgents(s); err != nil {
+		return err
+	}
 	return in.confirmed(func(yes bool) error {
 		r, err := in.api.Change(in.ctx, api.ChangeRequest{
 			Configuration: s.Configuration(), BaseRevision: revision, Message: message, DryRun: in.c.Bool("dry-run"), Yes: yes,
