@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"paceline/agent/api"
@@ -203,7 +202,7 @@ func (in *invocation) foreign(conf *cib.Configuration) []string {
 	var order []string
 	for r := range conf.Walk() {
 		name := r.Agent.String()
-		if name == "" || slices.Contains(agents.Agents, name) {
+		if name == "" || hasAgent(agents.Agents, name) {
 			continue
 		}
 		if missing[name] == nil {

@@ -30,6 +30,9 @@ var agents = []api.Agent{
 		},
 		Actions: dummyActions,
 	},
+	{Name: "ocf:paceline:vip", Short: "An address", Parameters: []api.AgentParameter{{Name: "ip", Type: "string", Required: true}}, Actions: dummyActions},
+	{Name: "ocf:pacemaker:Stateful", Short: "Example of an agent with a promoted role", Actions: dummyActions},
+	{Name: "stonith:fence_dummy", Short: "Fence agent for tests"},
 	{Name: "stonith:fence_test", Short: "Fence agent for tests", Parameters: []api.AgentParameter{{Name: "plug", Type: "string", Short: "Physical plug number"}}},
 	{Name: "systemd:nginx", Short: "systemd unit nginx.service", Actions: dummyActions},
 }
