@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"paceline/agent/api"
+	"paceline/ctl/shell"
 )
 
 // command is one row of the table.
@@ -22,6 +24,8 @@ type command struct {
 	run      func(in *invocation) error
 	// loose lets words that look like flags and are none of the command's pass as arguments ("-inf:" is a score).
 	loose bool
+	// complete, if set, lists what may follow args, in the place of last.
+	complete func(ctx context.Context, k *facts, args []string, last string) []shell.Candidate
 	// mount, if set, brings a command made elsewhere; path names its place, the other fields are its own.
 	mount func() *cli.Command
 }
@@ -272,7 +276,10 @@ func find(list []*cli.Command, path, word string) (*cli.Command, error) {
 		return near[0], nil
 	case 0:
 		e := usagef("%s: there is no command %q", where, word)
-		e.hint = "`" + where + " help` lists the commands"
+		e.unknown, e.hint = true, "`"+where+" help` lists the commands"
+		if meant := meantCommand(path, word); meant != "" {
+			e.hint = "did you mean `paceline " + meant + "`?"
+		}
 		return nil, e
 	}
 	e := usagef("%s: %q may mean %s", where, word, strings.Join(names, ", "))

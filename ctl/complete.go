@@ -5,16 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"paceline/agent/api"
-	"paceline/agent/cib"
+	"paceline/ctl/shell"
 )
-
-// completeWait bounds the question to the daemon while a person holds the Tab key.
-const completeWait = 500 * time.Millisecond
 
 // The scripts only ask the program itself, so that every shell offers the same.
 var completionScripts = map[string]string{
@@ -51,24 +46,57 @@ func runCompletion(in *invocation) error {
 	return nil
 }
 
-// candidate is one possible completion.
-type candidate struct{ word, text string }
-
 // complete prints what can stand in the place of the last word, one candidate a line with its description behind a tab.
-func complete(ctx context.Context, app *cli.App, s Streams, words []string) {
+func complete(ctx context.Context, s Streams, words []string) {
 	if len(words) == 0 {
 		words = []string{""}
 	}
 	last := words[len(words)-1]
-	for _, c := range candidates(ctx, app, s, words[:len(words)-1], last) {
-		if strings.HasPrefix(c.word, last) {
-			fmt.Fprintf(s.Out, "%s\t%s\n", c.word, c.text)
+	for _, c := range candidatesAt(ctx, &facts{streams: s}, words[:len(words)-1], last) {
+		if strings.HasPrefix(c.Word, last) {
+			fmt.Fprintf(s.Out, "%s\t%s\n", c.Word, c.Text)
 		}
 	}
 }
 
-func candidates(ctx context.Context, app *cli.App, s Streams, before []string, last string) []candidate {
-	list, path := app.Commands, ""
+// candidatesInShell lists what can stand in the place of the last word of a line typed in a level of the shell.
+func candidatesInShell(ctx context.Context, k *facts, level string, before []string, last string) []shell.Candidate {
+	if len(before) == 0 {
+		own := append(here(level), navigation...)
+		if level == "" || slices.ContainsFunc(own, func(c shell.Candidate) bool { return strings.HasPrefix(c.Word, last) }) {
+			return own
+		}
+		return here("") // a command of another level
+	}
+	switch before[0] {
+	case "cd":
+		var out []shell.Candidate
+		for _, c := range here("") {
+			if slices.Contains(levelNames(), c.Word) {
+				out = append(out, c)
+			}
+		}
+		return append(out, shell.Candidate{Word: "..", Text: "the level above"})
+	case "help":
+		before = before[1:]
+		if len(before) == 0 {
+			out := here(level)
+			if level != "" {
+				out = append(out, here("")...)
+			}
+			return append(out, topicNames()...)
+		}
+	}
+	full, err := fullPath(newApp(k.streams), level, before)
+	if err != nil {
+		return nil
+	}
+	return candidatesAt(ctx, k, full, last)
+}
+
+// candidatesAt lists what can stand in the place of the last word of a command line.
+func candidatesAt(ctx context.Context, k *facts, before []string, last string) []shell.Candidate {
+	list, path := newApp(k.streams).Commands, ""
 	var at *cli.Command
 	i := 0
 	for ; i < len(before) && len(list) > 0; i++ {
@@ -79,9 +107,9 @@ func candidates(ctx context.Context, app *cli.App, s Streams, before []string, l
 		at, list, path = c, c.Subcommands, strings.TrimSpace(path+" "+c.Name)
 	}
 	if len(list) > 0 {
-		var out []candidate
+		var out []shell.Candidate
 		for _, c := range list {
-			out = append(out, candidate{c.Name, c.Usage})
+			out = append(out, shell.Candidate{Word: c.Name, Text: c.Usage})
 		}
 		return out
 	}
@@ -93,23 +121,25 @@ func candidates(ctx context.Context, app *cli.App, s Streams, before []string, l
 		return nil // the value of a flag
 	}
 	row := rowOf(path)
-	if row == nil || len(row.args) == 0 {
+	if row == nil {
+		return nil
+	}
+	if row.complete != nil {
+		return row.complete(ctx, k, args, last)
+	}
+	if len(row.args) == 0 {
 		return nil
 	}
 	a := row.args[min(len(args), len(row.args)-1)]
 	if len(args) >= len(row.args) && !a.repeat {
 		return nil
 	}
-	if a.kind == argChoice {
-		var out []candidate
-		for _, v := range a.values {
-			out = append(out, candidate{word: v})
-		}
-		return out
-	}
-	ctx, cancel := context.WithTimeout(ctx, completeWait)
-	defer cancel()
-	return slices.DeleteFunc(argCandidates(ctx, s, a.kind), func(c candidate) bool { return slices.Contains(args, c.word) })
+	return without(k.named(ctx, a, last), args)
+}
+
+// without leaves out what is there already.
+func without(list []shell.Candidate, used []string) []shell.Candidate {
+	return slices.DeleteFunc(list, func(c shell.Candidate) bool { return slices.Contains(used, c.Word) })
 }
 
 func rowOf(path string) *command {
@@ -121,93 +151,14 @@ func rowOf(path string) *command {
 	return nil
 }
 
-func flagCandidates(c *cli.Command) []candidate {
-	var out []candidate
+func flagCandidates(c *cli.Command) []shell.Candidate {
+	var out []shell.Candidate
 	for _, f := range c.Flags {
 		text := ""
 		if d, ok := f.(cli.DocGenerationFlag); ok {
 			text = strings.ReplaceAll(d.GetUsage(), "`", "")
 		}
-		out = append(out, candidate{"--" + f.Names()[0], text})
+		out = append(out, shell.Candidate{Word: "--" + f.Names()[0], Text: text})
 	}
-	return append(out, candidate{"--help", "show help"})
-}
-
-// argCandidates lists what the cluster has of a kind; without an answer in time, nothing.
-func argCandidates(ctx context.Context, s Streams, kind argKind) []candidate {
-	switch kind {
-	case argNode, argResource, argRevision, argObject:
-	default:
-		return nil
-	}
-	client := s.client()
-	defer client.Close()
-	var out []candidate
-	if kind == argRevision {
-		h, err := client.History(ctx, api.HistoryDefault)
-		if err != nil {
-			return nil
-		}
-		for _, c := range h.Commits {
-			out = append(out, candidate{fmt.Sprint(c.Revision), strings.TrimSpace(c.User + " " + c.Message)})
-		}
-		return out
-	}
-	if kind == argObject {
-		r, err := client.Configuration(ctx, 0)
-		if err != nil {
-			return nil
-		}
-		return objectCandidates(r.Configuration)
-	}
-	st, err := client.Status(ctx)
-	if err != nil {
-		return nil
-	}
-	if kind == argNode {
-		for _, n := range st.Nodes {
-			out = append(out, candidate{n.Name, stateText(n)})
-		}
-		return out
-	}
-	var walk func(list []api.Resource)
-	walk = func(list []api.Resource) {
-		for _, r := range list {
-			text := r.Agent
-			if text == "" {
-				text = r.Kind
-			}
-			out = append(out, candidate{r.ID, text})
-			walk(r.Children)
-		}
-	}
-	walk(st.Resources)
-	return out
-}
-
-// objectCandidates are the objects of a configuration that have a name of their own.
-func objectCandidates(c *cib.Configuration) []candidate {
-	var out []candidate
-	for r := range c.Walk() {
-		out = append(out, candidate{r.ID, string(r.Kind)})
-	}
-	for _, t := range c.Templates {
-		out = append(out, candidate{t.ID, "template"})
-	}
-	for _, x := range c.Constraints {
-		out = append(out, candidate{x.ID(), "constraint"})
-	}
-	for _, n := range c.Nodes {
-		out = append(out, candidate{n.Uname, "node"})
-	}
-	for _, t := range c.Tags {
-		out = append(out, candidate{t.ID, "tag"})
-	}
-	for _, a := range c.Alerts {
-		out = append(out, candidate{a.ID, "alert"})
-	}
-	for _, r := range c.ACLs.Roles {
-		out = append(out, candidate{r.ID, "role"})
-	}
-	return out
+	return append(out, shell.Candidate{Word: "--help", Text: "show help"})
 }

@@ -189,7 +189,8 @@ func objectCommands() []command {
 	add := func(list []object, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) {
 		for _, o := range list {
 			out = append(out, command{
-				path: "configure " + o.word, aliases: otherNames[o.word], short: o.short, loose: true, flags: writes, examples: []string{o.example},
+				path: "configure " + o.word, aliases: otherNames[o.word], short: o.short, loose: true, complete: languageCandidates(o.word),
+				flags: writes, examples: []string{o.example},
 				long: "One line of the crm language, committed by itself.",
 				args: []arg{{name: "WORD", kind: argObject, repeat: true, optional: o.word == "erase"}},
 				run:  runObject(o.word, change),

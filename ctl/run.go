@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -57,22 +58,41 @@ func (s Streams) client() *api.Client {
 	return api.NewClient(socket)
 }
 
-// Run runs one command line (args[0] is the program's name) and returns its exit status.
+// Run runs one command line (args[0] is the program's name) and returns its exit status. Without a command, or with that of a
+// level alone, it reads commands: from the person at the terminal, or from standard input.
 func Run(ctx context.Context, args []string, s Streams) int {
-	app := newApp(s)
 	if len(args) > 1 && args[1] == "__complete" { // asked by the completion scripts
-		complete(ctx, app, s, args[2:])
+		complete(ctx, s, args[2:])
 		return exitDone
 	}
-	ordered, err := arrange(app, args)
-	if err == nil {
-		err = app.RunContext(ctx, ordered)
+	p := &program{Streams: s, name: "paceline"}
+	var file string
+	if len(args) > 0 {
+		if base := filepath.Base(args[0]); base == "crm" {
+			p.name = base
+		}
+		var err error
+		if file, args, err = p.globals(args[1:]); err != nil {
+			return report(s, err)
+		}
 	}
-	return report(s, err)
+	level, rest := levelAt(newApp(s), args)
+	switch {
+	case file != "":
+		return p.file(ctx, file, level, rest)
+	case len(rest) > 0 || !s.Terminal && !s.Piped:
+		return report(s, p.once(ctx, s, args))
+	case s.Terminal:
+		return p.interactive(ctx, level)
+	}
+	return p.script(ctx, "standard input", s.In, level)
 }
 
 // usageError is a mistake in the command line.
-type usageError struct{ text, hint string }
+type usageError struct {
+	text, hint string
+	unknown    bool // the command is none
+}
 
 func (e *usageError) Error() string { return e.text }
 

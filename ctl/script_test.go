@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,15 +18,15 @@ import (
 	"paceline/agent/scheduler"
 )
 
+// runAsProgram makes the test binary the program itself, whatever it is called.
+const runAsProgram = "PACELINE_TEST_PROGRAM"
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"paceline": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-			status := Run(ctx, os.Args, Standard())
-			stop()
-			os.Exit(status)
-		},
-	})
+	program := func() { os.Exit(Run(context.Background(), os.Args, Standard())) }
+	if os.Getenv(runAsProgram) != "" {
+		program()
+	}
+	testscript.Main(m, map[string]func(){"paceline": program, "crm": program})
 }
 
 type clusterKey struct{}

@@ -15,7 +15,7 @@ var version = "devel"
 
 func main() {
 	ctl.Version = version
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	status := ctl.Run(ctx, os.Args, ctl.Standard())
 	stop()
 	os.Exit(status)

@@ -1,0 +1,228 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"paceline/ctl/shell"
+)
+
+// promptWait bounds the question for this node's name before the first prompt.
+const promptWait = time.Second
+
+// errQuit ends the shell.
+var errQuit = errors.New("quit")
+
+// program is one run of the program: by itself a command, or a shell that runs many.
+type program struct {
+	Streams
+	name string // what it was called: "paceline", or the name of a link ("crm")
+	wait bool   // wait after every change
+	yes  bool   // go on where a confirmation is asked for
+	node string // for the prompt
+}
+
+// globals takes the program's own flags from before the command.
+func (p *program) globals(args []string) (file string, rest []string, err error) {
+	for len(args) > 0 {
+		switch word := args[0]; word {
+		case "-f", "--file":
+			if len(args) == 1 {
+				return "", nil, usagef("paceline: %s needs the name of a file, or - for standard input", word)
+			}
+			file, args = args[1], args[2:]
+		case "-w", "--wait":
+			p.wait, args = true, args[1:]
+		case "-y", "--yes":
+			p.yes, args = true, args[1:]
+		case "-F", "--force":
+			e := usagef("paceline: there is no %s that overrides everything", word)
+			e.hint = "--yes goes on where a command asks for confirmation; other refusals name the flag that lifts them"
+			return "", nil, e
+		default:
+			return file, args, nil
+		}
+	}
+	return file, nil, nil
+}
+
+// file runs the lines of a file.
+func (p *program) file(ctx context.Context, name, level string, rest []string) int {
+	if len(rest) > 0 {
+		return report(p.Streams, usagef("paceline: with --file no command is taken, only a level to begin in"))
+	}
+	if name == "-" {
+		return p.script(ctx, "standard input", p.In, level)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return report(p.Streams, usagef("%v", err))
+	}
+	defer f.Close()
+	return p.script(ctx, name, f, level)
+}
+
+// once runs one command line.
+func (p *program) once(ctx context.Context, s Streams, words []string) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	app := newApp(s)
+	ordered, err := arrange(app, append([]string{"paceline"}, p.withGlobals(app, words)...))
+	if err != nil {
+		return err
+	}
+	return app.RunContext(ctx, ordered)
+}
+
+// withGlobals adds what was asked for every command to one that has it.
+func (p *program) withGlobals(app *cli.App, words []string) []string {
+	row, rest := rowAt(app, words)
+	if row == nil {
+		return words
+	}
+	for _, f := range row.flags {
+		if f.name == "wait" && p.wait || f.name == "yes" && p.yes {
+			words = slices.Concat(words[:len(words)-len(rest)], []string{"--" + f.name}, rest)
+		}
+	}
+	return words
+}
+
+// rowAt finds the row that words name, and the words behind its name.
+func rowAt(app *cli.App, words []string) (*command, []string) {
+	list, path := app.Commands, ""
+	for i, w := range words {
+		c, err := find(list, path, w)
+		if err != nil {
+			return nil, nil
+		}
+		path = strings.TrimSpace(path + " " + c.Name)
+		if list = c.Subcommands; len(list) == 0 {
+			return rowOf(path), words[i+1:]
+		}
+	}
+	return nil, nil
+}
+
+// script runs the lines of a file or a pipe, in a level. The first line that goes wrong ends it, and what the configure level
+// holds is dropped then; else it is committed where the level is left, as in one go.
+func (p *program) script(ctx context.Context, name string, r io.Reader, level string) int {
+	lines := shell.NewScript(name, r)
+	d := &desk{level: level}
+	s := p.Streams
+	s.desk, s.In = d, strings.NewReader("") // standard input holds the lines: no command may take them
+	for first := true; ; first = false {
+		line, place, err := lines.ReadLine()
+		if errors.Is(err, io.EOF) {
+			if first {
+				return report(p.Streams, p.once(ctx, p.Streams, append(words(level), "--help")))
+			}
+			return p.endScript(ctx, s)
+		}
+		if s.place = place; err == nil {
+			err = p.line(ctx, s, line)
+		}
+		switch {
+		case errors.Is(err, errQuit):
+			return p.endScript(ctx, s)
+		case err != nil:
+			status := report(s, err)
+			if d.uncommitted() {
+				fmt.Fprintln(s.Err, "note: nothing of what was edited before is committed")
+			}
+			return status
+		}
+	}
+}
+
+func (p *program) endScript(ctx context.Context, s Streams) int {
+	return report(s, p.leave(ctx, s))
+}
+
+// interactive talks to a person at a terminal, until they leave.
+func (p *program) interactive(ctx context.Context, level string) int {
+	history, past, err := openHistory(p.Streams)
+	if err != nil {
+		fmt.Fprintln(p.Err, "note: "+err.Error())
+	}
+	d := &desk{level: level}
+	s := p.Streams
+	s.desk = d
+	known := &facts{streams: s}
+	editor, err := shell.NewEditor(history, past, func(before []string, last string) []shell.Candidate {
+		return candidatesInShell(ctx, known, d.level, before, last)
+	})
+	if err != nil {
+		return report(s, err)
+	}
+	defer editor.Close()
+	interrupts := make(chan os.Signal, 1) // Ctrl-C ends what runs, never the shell
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	p.node = nodeName(ctx, s)
+	for ctx.Err() == nil {
+		line, err := editor.ReadLine(p.prompt(d))
+		switch {
+		case errors.Is(err, shell.ErrInterrupt):
+			continue
+		case err != nil: // the end of input: as quit
+			line = "quit"
+		}
+		err = p.line(ctx, s, line)
+		known.forget()
+		if errors.Is(err, errQuit) {
+			if err = p.leave(ctx, s); err == nil {
+				return exitDone
+			}
+		}
+		report(s, err)
+	}
+	return exitFailed
+}
+
+// prompt says where the person is: the cluster's live state, the node that answers, the level, and whether edits wait.
+func (p *program) prompt(d *desk) string {
+	edited := ""
+	if d.uncommitted() {
+		edited = "*"
+	}
+	return fmt.Sprintf("%s(%s)%s%s# ", p.name, p.node, d.level, edited)
+}
+
+func nodeName(ctx context.Context, s Streams) string {
+	ctx, cancel := context.WithTimeout(ctx, promptWait)
+	defer cancel()
+	client := s.client()
+	defer client.Close()
+	h, err := client.Health(ctx)
+	switch {
+	case err != nil:
+		return "no daemon"
+	case h.Cluster == "":
+		return "no cluster"
+	}
+	return "live/" + h.Node
+}
+
+// openHistory opens the person's history file; without a home there is none.
+func openHistory(s Streams) (*shell.History, []string, error) {
+	dir := s.Getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home := s.Getenv("HOME")
+		if home == "" {
+			return nil, nil, nil
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return shell.OpenHistory(filepath.Join(dir, "paceline", "history"))
+}
