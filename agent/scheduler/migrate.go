@@ -147,12 +147,25 @@ func (w *world) migrateToFailed(s *replayed, k *record) {
 			return
 		}
 	}
-	if w.newerOn(s.r, target, k) || stoppedOn(w, s.r, target) {
+	if w.newerOn(s.r, target, k) {
 		return
 	}
-	if target.online {
+	if target.online && heardOf(s.r, target) { // where nothing was ever heard of it, a probe will tell
 		s.also = target
 	}
+}
+
+// heardOf tells whether there is any history of a resource on a node.
+func heardOf(r *rsc, n *node) bool {
+	if n.stat == nil {
+		return false
+	}
+	for _, h := range n.stat.Resources {
+		if (h.ID == r.id || h.ID == r.base) && len(h.Ops) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // stoppedOn tells whether the last thing known of a node is that the resource was stopped, or not found, there.

@@ -174,10 +174,10 @@ func (w *world) onFailOf(r *rsc, task string, interval int64) onFail {
 		w.problem(fmt.Sprintf("resource %s: on-fail=%q of %s is unknown; its default is used", r.id, value, task))
 	}
 	switch {
+	case task == taskStop && r.container != nil && (remote || !inBundle(r)):
+		return failRestartContainer
 	case task == taskStop && r.isRemote && w.opts.fencing, task == taskStop && !remote && w.opts.fencing:
 		return failFence
-	case task == taskStop && r.guest != nil:
-		return failRestartContainer
 	case task == taskStop:
 		return failBlock
 	}

@@ -182,6 +182,11 @@ func (s *replayed) failedStep(k *record) {
 			return
 		}
 	}
+	if k.task == taskStop && fail == failRestartContainer {
+		s.ignored(k) // the stop of the container does what this one could not
+		s.fail, s.failure = max(fail, s.fail), k
+		return
+	}
 	switch k.status {
 	case cib.OpErrorFatal:
 		r.banWhy(nil, "its configuration is not accepted by its agent")
@@ -302,10 +307,10 @@ func (s *replayed) finish() {
 	if r.promotable() && s.role == roleStarted {
 		s.role = roleUnpromoted
 	}
-	w.activate(r, n, s)
 	if s.also != nil {
 		w.alsoOn(r, s.also)
 	}
+	w.activate(r, n, s)
 	if s.pending != "" {
 		r.pendingT = s.pending
 	}
@@ -321,11 +326,9 @@ func (s *replayed) finish() {
 }
 
 func (s *replayed) stoppedHere() {
-	if s.fail > failBan && s.failure != nil {
-		switch s.fail {
-		case failStandby, failFence, failStop:
-			s.w.applyFailure(s.r, s.n, s.fail, s.failure)
-		}
+	switch s.fail {
+	case failStandby, failFence, failStop, failRestartContainer:
+		s.w.applyFailure(s.r, s.n, s.fail, s.failure)
 	}
 }
 
