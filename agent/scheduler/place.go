@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"sort"
 
 	"paceline/agent/cib"
@@ -118,10 +119,11 @@ func (w *world) choose(r *rsc, prefer *node) {
 		return
 	}
 	chosen := list[0]
-	if prefer != nil && r.at(prefer) >= r.at(chosen) && r.at(prefer) >= 0 && w.available(r, prefer) {
+	open := func(n *node) bool { return n != nil && slices.Contains(list, n) && w.available(r, n) }
+	if open(prefer) && r.at(prefer) >= r.at(chosen) && r.at(prefer) >= 0 {
 		chosen = prefer
 	} else if best := r.at(chosen); best > 0 && w.available(r, chosen) && !r.uniqueInstance() {
-		if cur := r.current(); cur != nil && w.available(r, cur) && r.at(cur) == best {
+		if cur := r.current(); open(cur) && r.at(cur) == best {
 			chosen = cur
 		}
 	}
