@@ -332,7 +332,7 @@ func (w *world) bestMatching(src *rsc, n *node, c *colocation) int {
 		if g := src.parent; g != nil && g.kind == cib.KindGroup && g.colocated && g.kids[0].at(n) <= banned {
 			return banned // members stay together: where the first cannot go, none can
 		}
-		if !n.usable() && !w.guestReady(n) {
+		if !n.usable() {
 			return banned
 		}
 		return src.scores[n.idx]

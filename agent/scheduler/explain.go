@@ -258,6 +258,8 @@ func (w *world) whyNowhere(r *rsc) string {
 			parts = append(parts, n.name+": "+r.bans[n])
 		case r.scores[n.idx] == absent:
 			parts = append(parts, n.name+": no constraint allows it (symmetric-cluster is false)")
+		case r.at(n) >= 0 && w.opts.placement != "default" && !fitsOn(n, r.util):
+			parts = append(parts, n.name+": it has not enough room left")
 		default:
 			parts = append(parts, n.name+": the constraints give it the score "+cib.FormatScore(r.at(n)))
 		}

@@ -411,6 +411,9 @@ func (w *world) applyFailure(r *rsc, n *node, fail onFail, k *record) {
 		if c := r.container; c != nil && c.managed {
 			c.failed = true
 			c.stopWhy = r.id + " failed in it"
+			if c.failedWhy == "" {
+				c.failedWhy = r.id + " in it: " + r.failedWhy
+			}
 		}
 	case failRestart:
 		r.failed = true

@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //
 //	node a b              members that are up
 //	option NAME VALUE     a cluster option
+//	capacity NODE NAME N  what a node has; needs.NAME=N is what a primitive takes of it
 //	primitive ID k=v ...  op.NAME=INTERVAL[/ON-FAIL[/ROLE]] adds an operation, class=C is the agent's, the rest are meta attributes
 //	group ID a b ...      and clone ID a k=v ... take what was made before
 //	discover R NODE MODE  a location that says where to probe
@@ -30,7 +31,8 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	meta R k=v            changes a meta attribute; param R k=v a parameter
 //	fail R NODE OP RC     an operation failed (and its fail count rises)
 //	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number; status=N,
-//	                      digest=D, restart=D/NAMES (the parameters whose change needs a restart) may follow
+//	                      digest=D, restart=D/NAMES (the parameters whose change needs a restart), at=SECONDS, target=NODE
+//	                      (of a migration) may follow
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
 //	score NODE R N        a promotion score
 //	quorum yes|no, after DURATION
@@ -106,6 +108,12 @@ func (s *story) command(line string) error {
 			conf.Options = []cib.NVSet{optionSet()}
 		}
 		setPair(&conf.Options[0], f[1], f[2])
+	case "capacity":
+		for _, n := range conf.Nodes {
+			if n.ID == f[1] {
+				n.Utilization = meta(f[2], f[3])
+			}
+		}
 	case "primitive":
 		s.primitive(f[1], f[2:])
 	case "group":
@@ -217,6 +225,8 @@ func (s *story) primitive(id string, args []string) {
 		case strings.HasPrefix(k, "op."):
 			of := append(strings.Split(v, "/"), "", "")
 			r.Operations.Ops = append(r.Operations.Ops, &cib.Op{Name: k[3:], Interval: of[0], OnFail: of[1], Role: of[2]})
+		case strings.HasPrefix(k, "needs."):
+			r.Utilization = meta(k[6:], v)
 		case k == "class":
 			r.Agent.Class = v
 			if v != "ocf" {
@@ -338,6 +348,10 @@ func recorded(o *cib.OpRecord, pairs []string) {
 		switch k {
 		case "status":
 			o.OpStatus = v
+		case "target":
+			o.MigrateTarget = v
+		case "at":
+			o.LastRCChange = v
 		case "digest":
 			o.OpDigest = v
 		case "restart":

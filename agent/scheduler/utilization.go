@@ -140,10 +140,24 @@ func (w *world) combinedScores(r *rsc) []int {
 	if len(r.kids) > 0 && r.clone == nil && r.bundle == nil {
 		s = copyScores(r.kids[0].scores)
 	}
-	for _, c := range r.with {
-		s = w.merge(s, c.pri, r, c, float64(c.score)/infinity, false)
+	return w.mergePrimaries(s, r, r, 1)
+}
+
+// mergePrimaries adds to scores what r would be placed with, and in turn what that would be placed with, prefers.
+func (w *world) mergePrimaries(scores []int, r, target *rsc, factor float64) []int {
+	r.merging = true
+	defer func() { r.merging = false }()
+	for _, c := range r.withList() {
+		if c.pri.merging || c.pri == target {
+			continue
+		}
+		f := factor * float64(c.score) / infinity
+		work := w.mergeScores(scores, c.pri, c, f, false)
+		if w.anyAvailable(work) {
+			scores = w.mergePrimaries(work, c.pri, target, f)
+		}
 	}
-	return s
+	return scores
 }
 
 func currentOf(r *rsc) *node {
