@@ -90,7 +90,11 @@ func (in *invocation) reconfigure(message string, make func(base *cib.Configurat
 func (in *invocation) commit(s *draft.Session, message string, notes []string) error {
 	revision, _ := s.Base()
 	if err := in.knownAgents(s); err != nil {
-		return err
+		e := (*api.Error)(nil)
+		if !in.c.Bool("dry-run") || !errors.As(err, &e) {
+			return err
+		}
+		notes = append(notes, e.Why+"; --"+flagUnknownAgent.name+" will be needed")
 	}
 	return in.confirmed(func(yes bool) error {
 		r, err := in.api.Change(in.ctx, api.ChangeRequest{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -433,4 +434,54 @@ func TestRollback(t *testing.T) {
 	await(t, c, "what both added to run", func(s *api.Status) bool {
 		return cluster.Where(s, "by-node1") != "" && cluster.Where(s, "by-node3") != ""
 	})
+	twoEditors(t, c)
+}
+
+// twoEditors has two people on two nodes edit shadow copies of one revision. What they did to other things merges; what they both
+// did to one is shown to the second, who commits nothing.
+func twoEditors(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	stateHome := t.TempDir()
+	paceline := func(node string, args ...string) (string, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), storyMax)
+		defer cancel()
+		return c.Node(node).Exec(ctx, append([]string{"env", "XDG_STATE_HOME=" + filepath.Join(stateHome, node), "paceline"}, args...)...)
+	}
+	do := func(node string, args ...string) string {
+		t.Helper()
+		out, err := paceline(node, args...)
+		must(t, err)
+		return out
+	}
+	edit := func(node, line string) {
+		t.Helper()
+		do(node, "cib", "new", "mine")
+		do(node, append([]string{"configure"}, strings.Fields(line)...)...)
+	}
+	edit("node1", "primitive from-node1 ocf:paceline:process params command=sleep args=1000000")
+	edit("node3", "primitive from-node3 ocf:paceline:process params command=sleep args=1000000")
+	do("node1", "cib", "commit", "mine", "-m", "first")
+	if out := do("node3", "cib", "commit", "mine", "-m", "second"); !strings.Contains(out, "merged with what was committed since") {
+		t.Errorf("the second commit tells nothing of the merge:\n%s", out)
+	}
+	await(t, c, "what both editors added to run", func(s *api.Status) bool {
+		return cluster.Where(s, "from-node1") != "" && cluster.Where(s, "from-node3") != ""
+	})
+	says(t, c, "node3", []string{"configure", "blame", "from-node1"}, "first")
+
+	do("node1", "cib", "delete", "mine")
+	do("node3", "cib", "delete", "mine")
+	edit("node1", "node node1 attributes rack=7")
+	edit("node3", "node node1 attributes rack=8")
+	do("node1", "cib", "commit", "mine")
+	out, err := paceline("node3", "cib", "commit", "mine")
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("the second change of one attribute was not refused with status 3: %v", err)
+	}
+	for _, w := range []string{`node "node1" attribute "rack"`, "rack=8", "committed meanwhile", "rack=7"} {
+		if !strings.Contains(out, w) {
+			t.Errorf("the refusal does not say %q:\n%s", w, out)
+		}
+	}
+	says(t, c, "node2", []string{"configure", "show", "node1"}, "rack=7")
 }
