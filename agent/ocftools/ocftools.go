@@ -31,6 +31,7 @@ type daemon interface {
 	Health(ctx context.Context) (*api.Health, error)
 	Status(ctx context.Context) (*api.Status, error)
 	Configuration(ctx context.Context, revision uint64) (*api.ConfigurationReply, error)
+	CIBXML(ctx context.Context) ([]byte, error)
 }
 
 // call is one call of a tool.
@@ -50,8 +51,10 @@ var tools = []struct {
 	run  func(*call) error
 }{
 	{"attrd_updater", attrdUpdater},
+	{"cibadmin", cibAdmin},
 	{"crm_attribute", crmAttribute},
 	{"crm_master", crmMaster},
+	{"crm_mon", crmMon},
 	{"crm_node", crmNode},
 	{"crm_resource", crmResource},
 }

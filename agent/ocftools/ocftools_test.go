@@ -3,7 +3,9 @@ package ocftools
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,6 +61,8 @@ func (f *fake) Status(context.Context) (*api.Status, error) {
 		}}, {ID: "ip", Kind: "primitive"}},
 	}, f.err
 }
+
+func (f *fake) CIBXML(context.Context) ([]byte, error) { return []byte("<cib/>"), f.err }
 
 func (f *fake) Configuration(context.Context, uint64) (*api.ConfigurationReply, error) {
 	return &api.ConfigurationReply{Configuration: &cib.Configuration{Resources: []*cib.Resource{{
@@ -133,6 +137,9 @@ func TestTools(t *testing.T) {
 		{"crm_resource -W -r none", 105, "crm_resource: Resource 'none' not found", ""},
 		{"crm_resource -r ip -g ip", 0, "10.0.0.9\n", ""},
 		{"crm_resource -r ip:0 --meta --get-parameter target-role", 0, "Started\n", ""},
+		{"cibadmin -Q", 0, "<cib/>", ""},
+		{"cibadmin --erase", 64, "cibadmin: flag provided but not defined", ""},
+		{"crm_mon -1", 3, "crm_mon: only --output-as=xml is printed here", ""},
 		{"crm_resource --cleanup -r ip", 64, "crm_resource: flag provided but not defined", ""},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -162,5 +169,37 @@ func TestExitCodes(t *testing.T) {
 		if got != want || stderr.String() != "crm_attribute: reach it: because\n" {
 			t.Errorf("%s: got %d %q, want %d", code, got, stderr.String(), want)
 		}
+	}
+}
+
+// Agents look in the XML of crm_mon for who is promoted where.
+func TestMonitorXML(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(&call{ctx: t.Context(), name: "crm_mon", args: []string{"-1", "--output-as=xml"}, env: func(string) string { return "" },
+		daemon: &fake{}, stdout: &stdout, stderr: &stderr})
+	var d struct {
+		Nodes []struct {
+			Name   string `xml:"name,attr"`
+			Online bool   `xml:"online,attr"`
+		} `xml:"nodes>node"`
+		Clone struct {
+			ID        string `xml:"id,attr"`
+			Resources []struct {
+				ID   string `xml:"id,attr"`
+				Role string `xml:"role,attr"`
+				Node struct {
+					Name string `xml:"name,attr"`
+				} `xml:"node"`
+			} `xml:"resource"`
+		} `xml:"resources>clone"`
+	}
+	if err := xml.Unmarshal(stdout.Bytes(), &d); err != nil || code != 0 {
+		t.Fatalf("%d %v %s", code, err, stderr.String())
+	}
+	if got := fmt.Sprint(d); got != "{[{alpha true} {beta false} {gamma true}] {db-clone [{db:0 Promoted {alpha}} {db:1 Unpromoted {gamma}}]}}" {
+		t.Errorf("got %s in\n%s", got, stdout.String())
+	}
+	if !regexp.MustCompile(`resource.*id="db:0".* role="Promoted".* active="true".* orphaned="false".* failed="false"`).MatchString(stdout.String()) {
+		t.Errorf("what agents look for is not there:\n%s", stdout.String())
 	}
 }

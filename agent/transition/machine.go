@@ -3,6 +3,7 @@ package transition
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -117,11 +118,9 @@ func (m *Machine) cycle() (int, bool) {
 }
 
 // Ready hands out the orders whose turn has come, within the limits, best first. Pseudo actions are confirmed on the way.
-// Each order is handed out once. After an abort there are none.
+// Each order is handed out once. After an abort there are none but notifications of what has been done: the next plan does not
+// know that nobody was told.
 func (m *Machine) Ready(now time.Time) []Order {
-	if m.aborted != "" {
-		return nil
-	}
 	busy, perNode := 0, map[string]int{}
 	for id, s := range m.state {
 		if s == inFlight && m.byID[id].Kind == KindResource {
@@ -133,7 +132,7 @@ func (m *Machine) Ready(now time.Time) []Order {
 	for again := true; again; {
 		again = false
 		for _, a := range m.order {
-			if m.state[a.ID] != waiting || m.pending[a.ID] > 0 {
+			if !m.free(a) {
 				continue
 			}
 			if a.Kind == KindPseudo {
@@ -156,6 +155,14 @@ func (m *Machine) Ready(now time.Time) []Order {
 		}
 	}
 	return out
+}
+
+// free tells whether nothing that the action comes after is missing, and no abort stands against it.
+func (m *Machine) free(a *Action) bool {
+	if m.state[a.ID] != waiting || m.pending[a.ID] > 0 {
+		return false
+	}
+	return m.aborted == "" || a.Kind == KindPseudo || a.Kind == KindResource && strings.HasPrefix(a.Notify, "post-")
 }
 
 // executor returns the cluster node that carries the action out.
@@ -220,7 +227,8 @@ func (m *Machine) Fail(action int) {
 	}
 }
 
-// Abort stops handing out orders; those in flight still end. The first reason is kept.
+// Abort stops handing out orders, but for notifications of what has been done; those in flight still end. The first reason is
+// kept.
 func (m *Machine) Abort(why string) {
 	if m.aborted == "" {
 		m.aborted = why
@@ -286,11 +294,8 @@ func (m *Machine) Settled() bool {
 			return false
 		}
 	}
-	if m.aborted != "" {
-		return true
-	}
 	for _, a := range m.order {
-		if m.state[a.ID] == waiting && m.pending[a.ID] == 0 {
+		if m.free(a) {
 			return false
 		}
 	}

@@ -82,6 +82,37 @@ func TestAbortLetsFlyingOnesEndButNotFences(t *testing.T) {
 	}
 }
 
+// An agent whose promotion sets an attribute cuts its own transition short: the others are told of the promotion all the same, and
+// nobody of what will not be.
+func TestAbortLetsTellWhatWasDone(t *testing.T) {
+	told := func(id int, node, when string, after ...int) *Action {
+		a := res(id, node, after...)
+		a.Operation, a.Notify = "notify", when
+		return a
+	}
+	end := &Action{ID: 3, Kind: KindPseudo, Key: "dbs_promoted_0", After: []int{2}}
+	m := machine(t, Limits{PerNode: 1}, told(1, "a", "pre-promote"), res(2, "a", 1), end,
+		told(4, "a", "post-promote", 3), told(5, "b", "post-promote", 3), res(6, "b", 4, 5),
+		told(7, "b", "pre-start"), res(8, "b", 7), told(9, "b", "post-start", 8))
+	expect(t, ids(m.Ready(t0)), "1 7")
+	m.Confirm(1)
+	expect(t, ids(m.Ready(t0)), "2")
+	m.Abort("attributes set")
+	m.Confirm(7)
+	expect(t, ids(m.Ready(t0)), "")
+	m.Confirm(2)
+	if m.Settled() {
+		t.Fatal("settled, and nobody was told of the promotion")
+	}
+	expect(t, ids(m.Ready(t0)), "4 5")
+	m.Confirm(4)
+	m.Confirm(5)
+	expect(t, ids(m.Ready(t0)), "")
+	if !m.Settled() {
+		t.Fatal("not settled, and all has been told")
+	}
+}
+
 func TestResultsAreMatchedByNumbers(t *testing.T) {
 	m := machine(t, Limits{}, res(1, "a"), res(2, "a", 1))
 	o := m.Ready(t0)[0]
