@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"paceline/agent/api"
+	"paceline/agent/cib"
 )
 
 // cibAdmin prints the CIB.
@@ -119,7 +120,11 @@ func crmMon(c *call) error {
 		d.Nodes = append(d.Nodes, monNode{Name: n.Name, ID: n.ID, Online: n.Online, Standby: n.State == api.NodeStandby,
 			Unclean: n.State == api.NodeUnclean, DC: n.Coordinator, Type: kind})
 	}
-	d.Resources.Members = monMembers(s.Resources)
+	conf, err := c.daemon.Configuration(c.ctx, 0)
+	if err != nil {
+		return err
+	}
+	d.Resources.Members = monMembers(s.Resources, numbered(conf.Configuration))
 	b, err := xml.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
@@ -128,11 +133,36 @@ func crmMon(c *call) error {
 	return err
 }
 
-func monMembers(list []api.Resource) []any {
+// numbered lists the primitives whose instances have numbers: those of unique clones. All instances of others have one name.
+func numbered(c *cib.Configuration) map[string]bool {
+	out := map[string]bool{}
+	var mark func(r *cib.Resource)
+	mark = func(r *cib.Resource) {
+		out[r.ID] = true
+		for _, k := range r.Children {
+			mark(k)
+		}
+	}
+	for r := range c.Walk() {
+		if r.Kind != cib.KindClone {
+			continue
+		}
+		for _, set := range r.Meta {
+			if v, ok := set.Get("globally-unique"); ok {
+				if unique, err := cib.ParseBool(v); err == nil && unique {
+					mark(r)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func monMembers(list []api.Resource, numbers map[string]bool) []any {
 	var out []any
 	for _, r := range list {
 		if r.Kind != "primitive" {
-			k := monCollection{XMLName: xml.Name{Local: r.Kind}, ID: r.ID, Members: monMembers(r.Children)}
+			k := monCollection{XMLName: xml.Name{Local: r.Kind}, ID: r.ID, Members: monMembers(r.Children, numbers)}
 			if r.Kind == "clone" {
 				k.Multi = fmt.Sprint(r.Promotable)
 			}
@@ -142,7 +172,10 @@ func monMembers(list []api.Resource) []any {
 		m := monResource{ID: r.ID, Agent: r.Agent, Role: "Stopped", Orphan: r.Orphan, Blocked: r.Blocked != "", Managed: r.Managed}
 		for _, in := range r.Instances {
 			one := m
-			one.ID, one.Role, one.Active, one.Failed = in.Name, in.Role, in.Role != "Stopped", in.Failed
+			if numbers[r.ID] {
+				one.ID = in.Name
+			}
+			one.Role, one.Active, one.Failed = in.Role, in.Role != "Stopped", in.Failed
 			one.Running, one.Nodes = 1, []monHost{{in.Node}}
 			out = append(out, one)
 		}

@@ -196,10 +196,10 @@ func TestMonitorXML(t *testing.T) {
 	if err := xml.Unmarshal(stdout.Bytes(), &d); err != nil || code != 0 {
 		t.Fatalf("%d %v %s", code, err, stderr.String())
 	}
-	if got := fmt.Sprint(d); got != "{[{alpha true} {beta false} {gamma true}] {db-clone [{db:0 Promoted {alpha}} {db:1 Unpromoted {gamma}}]}}" {
+	if got := fmt.Sprint(d); got != "{[{alpha true} {beta false} {gamma true}] {db-clone [{db Promoted {alpha}} {db Unpromoted {gamma}}]}}" {
 		t.Errorf("got %s in\n%s", got, stdout.String())
 	}
-	if !regexp.MustCompile(`resource.*id="db:0".* role="Promoted".* active="true".* orphaned="false".* failed="false"`).MatchString(stdout.String()) {
+	if !regexp.MustCompile(`resource.*id="db".* role="Promoted".* active="true".* orphaned="false".* failed="false"`).MatchString(stdout.String()) {
 		t.Errorf("what agents look for is not there:\n%s", stdout.String())
 	}
 }
