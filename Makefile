@@ -39,6 +39,10 @@ cuts: build ## cut the power of the active node N times in a row (N=50) and chec
 model: ## explore the takeover of two by every order of events, in large (some minutes, some GiB)
 	$(GO) test -count=1 -timeout 120m -v -run 'TestRulesHold|TestEveryBrokenRuleIsFound' ./agent/quorum/model -large
 
+.PHONY: database
+database: build ## cut the power of a replicated database's primary N times (make database N=20): no acknowledged write may be lost
+	PACELINE_DATABASE=$(N) $(GO) test -count=1 -timeout 120m -v -run '^TestDatabase$$' ./integration
+
 .PHONY: bench
 bench: build ## measure failover, recovery, election, moves and idle load in the lab
 	@$(GO) build -o bin/ ./integration/bench
