@@ -119,7 +119,8 @@ func (c *Configuration) Option(name string) (value string, ok bool) {
 const BootstrapSet = "cib-bootstrap-options"
 
 // OrderSets returns the sets in the order in which they count, the first that gives a name deciding its value: the
-// bootstrap options, then by descending score, and for equal scores in the order of the document.
+// bootstrap options, then by descending score, and for equal scores the last of the document first: what is said later, and
+// more specially, wins, as in Pacemaker.
 func OrderSets(sets []NVSet) []NVSet {
 	ordered := make([]NVSet, 0, len(sets))
 	for _, i := range setOrder(sets) {
@@ -132,7 +133,7 @@ func OrderSets(sets []NVSet) []NVSet {
 func setOrder(sets []NVSet) []int {
 	order, rank := make([]int, len(sets)), make([]int, len(sets))
 	for i := range sets {
-		order[i] = i
+		order[i] = len(sets) - 1 - i
 		if sets[i].ID == BootstrapSet {
 			rank[i] = Infinity + 1
 		} else {

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"paceline/agent/cib"
@@ -128,8 +129,8 @@ func (w *world) bundleClone(r *rsc, count, promoted, perHost int) *rsc {
 		pairs = append(pairs, "promotable", "true", "promoted-max", strconv.Itoa(promoted))
 	}
 	conf := &cib.Resource{ID: r.id + suffix, Kind: cib.KindClone, Children: r.conf.Children}
-	conf.Meta = append(setOf(conf.ID+"-meta", pairs...), r.conf.Meta...)
-	// The container's numbers win over what the bundle's own attributes say of clones.
+	// The container's numbers come last: they win over what the bundle's own attributes say of clones.
+	conf.Meta = append(slices.Clone(r.conf.Meta), setOf(conf.ID+"-meta", pairs...)...)
 	k := w.build(conf, r, "")
 	return k
 }

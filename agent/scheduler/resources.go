@@ -147,10 +147,10 @@ func (w *world) unpackMeta(r *rsc) {
 		}
 	}
 	set(r.conf.Meta)
-	r.params = append(r.params, precedence(r.conf.Params)...)
+	r.params = append(r.params, cib.OrderSets(r.conf.Params)...)
 	if t := w.template(r.conf); t != nil && r.primitive() {
 		set(t.Meta)
-		r.params = append(r.params, precedence(t.Params)...)
+		r.params = append(r.params, cib.OrderSets(t.Params)...)
 	}
 	if p := r.parent; p != nil {
 		for k, v := range p.meta {

@@ -87,23 +87,13 @@ func (w *world) values(sets []cib.NVSet, at scope) map[string]string {
 	return out
 }
 
-// precedence puts sets in the order in which they count: by score, and among equals the last of the document first, so
-// that what is said later, and more specially, wins.
-func precedence(sets []cib.NVSet) []cib.NVSet {
-	backwards := make([]cib.NVSet, len(sets))
-	for i := range sets {
-		backwards[len(sets)-1-i] = sets[i]
-	}
-	return cib.OrderSets(backwards)
-}
-
 // valuesInto adds to out what it does not have yet.
 func (w *world) valuesInto(out map[string]string, sets []cib.NVSet, at scope) {
 	if len(sets) == 0 {
 		return
 	}
 	if len(sets) > 1 {
-		sets = precedence(sets)
+		sets = cib.OrderSets(sets)
 	}
 	for i := range sets {
 		s := &sets[i]
