@@ -71,7 +71,7 @@ func runPlan(in *invocation) error {
 	} else {
 		in.printPlan(p)
 	}
-	if err == nil && len(p.Changes) > 0 {
+	if err == nil && len(p.Changes) > 0 && in.desk == nil { // in a session they are what it is for
 		return &exitStatus{exitUsage}
 	}
 	return err

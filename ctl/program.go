@@ -196,7 +196,11 @@ func (p *program) prompt(d *desk) string {
 	if d.uncommitted() {
 		edited = "*"
 	}
-	return fmt.Sprintf("%s(%s)%s%s# ", p.name, p.node, d.level, edited)
+	where := p.node
+	if name := p.shadowInUse(); name != "" { // what is edited is not the cluster
+		where = name + strings.TrimPrefix(where, "live")
+	}
+	return fmt.Sprintf("%s(%s)%s%s# ", p.name, where, d.level, edited)
 }
 
 func nodeName(ctx context.Context, s Streams) string {

@@ -20,10 +20,15 @@ func (in *invocation) shadow() string {
 	if name := in.c.String("shadow"); name != "" {
 		return name
 	}
-	if name := in.Getenv("PACELINE_SHADOW"); name != "" {
+	return in.shadowInUse()
+}
+
+// shadowInUse returns the name of the shadow copy that the environment or 'cib use' has chosen, or "".
+func (s Streams) shadowInUse() string {
+	if name := s.Getenv("PACELINE_SHADOW"); name != "" {
 		return name
 	}
-	d, err := in.shadows()
+	d, err := s.shadows()
 	if err != nil {
 		return ""
 	}
