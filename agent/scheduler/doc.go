@@ -18,6 +18,7 @@
 // Decisions agree with those of Pacemaker's scheduler, so that a cluster can be moved over unchanged.
 //
 // It is tested by stories (testdata: a small cluster, what happens to it, the plan), by properties of the plans of random
-// lives (TestPlanProperties), by damaged documents (FuzzPlan), and by Pacemaker's regression cases when
-// PACELINE_CONFORMANCE names their directory.
+// lives (TestPlanProperties, TestAfterAnyPrefix, TestShuffledInput), by damaged documents (TestMutatedDocuments, FuzzPlan),
+// by comparison with crm_simulate (TestDifferential), and by Pacemaker's regression cases when PACELINE_CONFORMANCE names
+// their directory. docs/differences.md lists what differs, and why.
 package scheduler

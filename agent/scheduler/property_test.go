@@ -54,7 +54,7 @@ func settle(t *rapid.T, c *cib.CIB, loops bool) {
 	if loops {
 		return // what two resources that wait for each other come to hangs on which of them runs
 	}
-	t.Fatalf("the cluster does not come to rest: %s", bytesOf(Plan(c, propertyTime)))
+	t.Fatalf("the cluster does not come to rest: %s\n%s", bytesOf(Plan(c, propertyTime)), encoded(t, c))
 }
 
 // checkSafety plays a transition and looks for an instance of a plain resource that would be started in two places, or

@@ -15,7 +15,9 @@ type drawer struct {
 	c     *cib.CIB
 	ids   []string // of top-level resources
 	nodes []string
-	loops bool // constraints may form loops
+	loops bool // constraints may form loops and contradict each other
+	tied  map[string]bool
+	clone bool // the primitive being drawn is in a clone
 }
 
 func (d *drawer) one(what string, from ...string) string {
@@ -30,9 +32,9 @@ func (d *drawer) number(what string, least, most int) int {
 }
 
 // randomCluster draws a small cluster with whatever resources and constraints, in which nothing runs yet. Where loops are
-// allowed, what depends on another may be what that depends on.
+// allowed, what depends on another may be what that depends on, and two of them may be tied in several ways.
 func randomCluster(t *rapid.T, loops bool) *cib.CIB {
-	d := &drawer{t: t, c: &cib.CIB{Header: cib.Header{HaveQuorum: "1"}}, loops: loops}
+	d := &drawer{t: t, c: &cib.CIB{Header: cib.Header{HaveQuorum: "1"}}, loops: loops, tied: map[string]bool{}}
 	d.options()
 	for i := range d.number("nodes", 1, 4) {
 		name := fmt.Sprintf("n%d", i)
@@ -88,6 +90,9 @@ func (d *drawer) primitive(id string, promotable bool) *cib.Resource {
 		op := &cib.Op{Name: "monitor", Interval: "10s"}
 		if d.rarely("severe", 5) {
 			op.OnFail = d.one("on-fail", "stop", "block", "ignore", "standby")
+			if op.OnFail == "stop" && d.clone {
+				op.OnFail = "restart" // another instance would start in the place of the one that is stopped, for ever
+			}
 		}
 		p.Operations.Ops = append(p.Operations.Ops, op)
 		if promotable {
@@ -110,7 +115,7 @@ func (d *drawer) resource(i int) *cib.Resource {
 	case 0, 1:
 		return group(fmt.Sprintf("g%d", i), false)
 	case 2, 3, 4:
-		return d.clone(i, name(0), group)
+		return d.cloned(i, name(0), group)
 	}
 	p := d.primitive(name(0), false)
 	if d.rarely("mobile", 4) {
@@ -119,9 +124,11 @@ func (d *drawer) resource(i int) *cib.Resource {
 	return p
 }
 
-func (d *drawer) clone(i int, name string, group func(string, bool) *cib.Resource) *cib.Resource {
+func (d *drawer) cloned(i int, name string, group func(string, bool) *cib.Resource) *cib.Resource {
 	k := &cib.Resource{ID: fmt.Sprintf("c%d", i), Kind: cib.KindClone}
 	promotable := d.rarely("promotable", 3)
+	d.clone = true
+	defer func() { d.clone = false }()
 	if d.rarely("of a group", 4) {
 		k.Children = []*cib.Resource{group(fmt.Sprintf("g%d", i), promotable)}
 	} else {
@@ -148,6 +155,15 @@ func (d *drawer) constraint(id string) *cib.Constraint {
 	if len(d.ids) == 1 {
 		kind = 0 // a resource is not tied to itself
 	}
+	first, then := "", ""
+	if kind > 0 {
+		first, then = d.two("first", "then")
+		if tie := fmt.Sprint(kind == 1, first, then); d.tied[tie] && !d.loops {
+			kind = 0
+		} else {
+			d.tied[tie] = true
+		}
+	}
 	switch kind {
 	case 0:
 		l := &cib.Location{ID: id, Resource: one("rsc"), Score: score, Node: d.one("node", d.nodes...)}
@@ -158,21 +174,19 @@ func (d *drawer) constraint(id string) *cib.Constraint {
 		}
 		return &cib.Constraint{Location: l}
 	case 1:
-		primary, dependent := d.two("primary", "dependent")
-		k := &cib.Colocation{ID: id, Resource: dependent, With: primary, Score: score}
+		k := &cib.Colocation{ID: id, Resource: then, With: first, Score: score}
 		if r := d.find(k.With); r.Kind == cib.KindClone && r.Promotable() && d.rarely("with role", 2) {
 			k.WithRole = "Promoted"
 		}
 		return &cib.Constraint{Colocation: k}
 	case 2:
 		if len(d.ids) > 2 && d.rarely("as sets", 4) {
-			first := d.number("first of three", 0, len(d.ids)-3)
+			i := d.number("first of three", 0, len(d.ids)-3)
 			return &cib.Constraint{Order: &cib.Order{ID: id, Kind: "Mandatory", Sets: []cib.ResourceSet{
-				{ID: id + "-s0", Resources: d.ids[first : first+2], Sequential: d.one("sequential", "true", "false")},
-				{ID: id + "-s1", Resources: d.ids[first+2 : first+3]}}}}
+				{ID: id + "-s0", Resources: d.ids[i : i+2], Sequential: d.one("sequential", "true", "false")},
+				{ID: id + "-s1", Resources: d.ids[i+2 : i+3]}}}}
 		}
 	}
-	first, then := d.two("first", "then")
 	o := &cib.Order{ID: id, First: first, Then: then, Kind: d.one("order", "Mandatory", "Optional", "Serialize")}
 	if o.Kind != "Serialize" && d.rarely("one way", 4) {
 		o.Symmetrical = "false"

@@ -384,7 +384,7 @@ func (w *world) applyFailure(r *rsc, n *node, fail onFail, k *record) {
 		r.failed = true
 	case failStandby:
 		n.standby, n.standbyFail = true, true
-		r.failed = true
+		r.failed = r.failed || r.isRunningOn(n) // where it was stopped there, it need not be restarted elsewhere
 	case failBlock:
 		r.managed, r.blocked, r.failed = false, true, true
 		r.blockedWhy = r.failedWhy

@@ -79,7 +79,7 @@ type row struct {
 
 // planned is what planning alone took, within a process that has read the file already.
 type planned struct {
-	Wall    time.Duration
+	CPU     time.Duration
 	Bytes   int64 // allocated
 	Actions int
 }
@@ -248,13 +248,22 @@ func planFile(path string) error {
 		runtime.GC()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
+		start := ownCPU()
 		plan := scheduler.Plan(c, planTime)
-		took := time.Since(start)
+		took := ownCPU() - start
 		runtime.ReadMemStats(&after)
-		if i == 0 || took < least.Wall {
-			least = planned{Wall: took, Bytes: int64(after.TotalAlloc - before.TotalAlloc), Actions: len(plan.Graph.Actions)}
+		if i == 0 || took < least.CPU {
+			least = planned{CPU: took, Bytes: int64(after.TotalAlloc - before.TotalAlloc), Actions: len(plan.Graph.Actions)}
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(least)
+}
+
+// ownCPU is the processor time that this process has used. Unlike the clock, it does not count what others do meanwhile.
+func ownCPU() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err) // it is a fault in this line
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

@@ -25,7 +25,7 @@ func (r row) line() string {
 	}
 	return fmt.Sprintf("| %d %s x %d nodes | %s | %.1f | %d | %s | %.0f | %.1f | %.1f | %s |", r.shape.resources, r.shape.kind, r.shape.nodes,
 		r.shape.state(), mib(r.file), r.actions, seconds(r.simulate.cpu), mib(r.simulate.memory),
-		float64(r.plan.Wall.Microseconds())/1000, mib(r.plan.Bytes), peer)
+		float64(r.plan.CPU.Microseconds())/1000, mib(r.plan.Bytes), peer)
 }
 
 func seconds(d time.Duration) string {
@@ -46,7 +46,7 @@ Made by `+"`make bench-scheduler`"+` with %d processors. Primitives come in four
 another), each with a recurring monitor; clones run everywhere. Cold: nothing runs yet, so that every resource is probed on every node
 and started. Steady: everything runs, and nothing is left to do. A run is `+"`paceline simulate --cib FILE --output json`"+`, and for the same file
 `+"`crm_simulate -R -x FILE`"+`; of both the processor time and the peak memory of the whole process, the best of %d where it is below %s.
-Plan alone is the function in a process that has read the file. The ratio is that of the processor times of the whole runs.
+Plan alone is the processor time of the function in a process that has read the file. The ratio is that of the processor times of the whole runs.
 crm_simulate is ended after %s, and not asked again for clusters that are larger in every way. Clusters with more than %d
 (cold) or %d (steady) pairs of a resource and a node are left out.
 
