@@ -65,8 +65,12 @@ lint: ## gofmt, vet, layers and tidiness; staticcheck where it is installed
 	$(GO) test -count=1 -run 'TestLayers|TestCores|TestTopLevel|TestPackages|TestFormat' ./integration
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "staticcheck is not installed: skipped"; fi
 
+.PHONY: docs
+docs: ## make docs/cli.md of the table of commands
+	$(GO) run ./ctl/paceline __reference > docs/cli.md
+
 .PHONY: install
-install: build ## install the binaries and the systemd unit below DESTDIR and PREFIX (/usr/local)
+install: build ## install the binaries, the manual pages, completions and the systemd unit below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 bin/pacelined $(DESTDIR)$(PREFIX)/sbin/pacelined
 	install -D -m 755 bin/paceline $(DESTDIR)$(PREFIX)/sbin/paceline
 	install -d $(DESTDIR)/usr/lib/ocf/resource.d/paceline
@@ -74,6 +78,12 @@ install: build ## install the binaries and the systemd unit below DESTDIR and PR
 	install -d $(DESTDIR)/etc/systemd/system
 	sed 's#/usr/sbin/pacelined#$(PREFIX)/sbin/pacelined#' integration/packaging/pacelined.service > $(DESTDIR)/etc/systemd/system/pacelined.service
 	install -D -m 644 integration/packaging/paceline.sysusers $(DESTDIR)/usr/lib/sysusers.d/paceline.conf
+	install -D -m 644 integration/packaging/pacelined.8 $(DESTDIR)$(PREFIX)/share/man/man8/pacelined.8
+	bin/paceline __manual > $(DESTDIR)$(PREFIX)/share/man/man8/paceline.8
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	bin/paceline completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/paceline
+	bin/paceline completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_paceline
+	bin/paceline completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/paceline.fish
 	install -d -m 700 $(DESTDIR)/etc/paceline $(DESTDIR)/var/lib/paceline
 
 .PHONY: deb

@@ -26,8 +26,6 @@ type command struct {
 	loose bool
 	// complete, if set, lists what may follow args, in the place of last.
 	complete func(ctx context.Context, k *facts, args []string, last string) []shell.Candidate
-	// mount, if set, brings a command made elsewhere; path names its place, the other fields are its own.
-	mount func() *cli.Command
 }
 
 // arg is one argument.
@@ -121,7 +119,7 @@ func newApp(s Streams) *cli.App {
 	app := &cli.App{
 		Name: "paceline", HelpName: "paceline", Usage: "keep services alive on a cluster of machines",
 		Description: "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the state of the cluster, 4 unreachable or timed out.\n" +
-			"Commands may be shortened to a unique prefix; flags may stand after arguments.",
+			"Commands may be shortened to a unique prefix; flags may stand after arguments. Topics of help: " + topicList() + ".",
 		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
 		HideVersion: true, HideHelpCommand: true,
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -150,12 +148,6 @@ func newApp(s Streams) *cli.App {
 
 // command makes the urfave form of a row.
 func (c *command) command(s Streams, name string) *cli.Command {
-	if c.mount != nil {
-		m := c.mount()
-		m.Name = name
-		m.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) }
-		return m
-	}
 	out := &cli.Command{
 		Name: name, Aliases: c.aliases, Usage: c.short, ArgsUsage: c.synopsis(), Description: c.description(),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) },

@@ -14,8 +14,22 @@ import (
 // The scripts only ask the program itself, so that every shell offers the same.
 var completionScripts = map[string]string{
 	"bash": `_paceline() {
-	local IFS=$'\n'
-	COMPREPLY=($(paceline __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1))
+	local IFS=$'\n' line=${COMP_LINE:0:COMP_POINT} word tail from= breaks=
+	local -a words
+	IFS=$' \t\n' read -r -a words <<<"$line"
+	words=("${words[@]:1}")
+	case $line in *[[:blank:]]) words+=("") ;; esac
+	word=${words[${#words[@]} - 1]}
+	# bash parts words at ':' and '=' too: what it has of the word already is not given again.
+	case $COMP_WORDBREAKS in *:*) breaks+=: ;; esac
+	case $COMP_WORDBREAKS in *=*) breaks+== ;; esac
+	if [ -n "$breaks" ]; then
+		tail=${word##*[$breaks]}
+		from=${word%"$tail"}
+	fi
+	COMPREPLY=($(paceline __complete "${words[@]}" 2>/dev/null | cut -f1))
+	COMPREPLY=("${COMPREPLY[@]#"$from"}")
+	case ${COMPREPLY[0]} in *[:=]) [ ${#COMPREPLY[@]} = 1 ] && compopt -o nospace ;; esac
 }
 complete -o default -F _paceline paceline
 `,
@@ -31,7 +45,7 @@ _paceline() {
 compdef _paceline paceline
 `,
 	"fish": `complete -c paceline -f -a '(paceline __complete (commandline -opc)[2..-1] (commandline -ct))'
-complete -c paceline -n '__fish_seen_subcommand_from load simulate' -F
+complete -c paceline -n '__fish_seen_subcommand_from load apply save import convert fmt lint verify plan diff' -F
 `,
 }
 

@@ -164,7 +164,7 @@ func (p *program) help(ctx context.Context, s Streams, rest []string) error {
 			return nil
 		}
 	}
-	return p.once(ctx, s, append(rest, "--help"))
+	return p.once(ctx, s, append([]string{"help"}, rest...))
 }
 
 // navigation is what the shell itself understands.

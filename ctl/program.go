@@ -76,6 +76,12 @@ func (p *program) file(ctx context.Context, name, level string, rest []string) i
 func (p *program) once(ctx context.Context, s Streams, words []string) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	if len(words) == 2 && words[0] == "help" {
+		if t, ok := topicNamed(words[1]); ok {
+			_, err := fmt.Fprintf(s.Out, "%s: %s\n\n%s\n", t.name, t.short, t.text)
+			return err
+		}
+	}
 	app := newApp(s)
 	ordered, err := arrange(app, append([]string{"paceline"}, p.withGlobals(app, words)...))
 	if err != nil {

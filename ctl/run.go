@@ -65,6 +65,16 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		complete(ctx, s, args[2:])
 		return exitDone
 	}
+	if len(args) == 2 { // asked when the program is built
+		switch args[1] {
+		case "__reference":
+			io.WriteString(s.Out, Reference())
+			return exitDone
+		case "__manual":
+			io.WriteString(s.Out, Manual())
+			return exitDone
+		}
+	}
 	p := &program{Streams: s, name: "paceline"}
 	var file string
 	if len(args) > 0 {
@@ -120,8 +130,6 @@ func report(s Streams, err error) int {
 		if e.Where != "" && e.Code != api.CodeUsage {
 			text += " (said by " + e.Where + ")"
 		}
-	case strings.HasPrefix(text, "Required flag"): // the library's words for a flag that must be given
-		text, status = "r"+text[1:], exitUsage
 	}
 	if s.place != "" {
 		text = s.place + ": " + text

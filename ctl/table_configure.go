@@ -92,7 +92,15 @@ var configureCommands = []command{
 		args: []arg{{name: "FILE", kind: argFile}}, flags: writes,
 		examples: []string{"paceline configure import cib.xml --dry-run", "ssh old cibadmin -Q | paceline configure import -"},
 	},
-	{path: "configure convert", mount: convertCommand},
+	{
+		path: "configure convert", short: "translate a configuration between the crm language, XML and JSON", run: runConvert,
+		long: "Reads a configuration in the crm language, in XML or in JSON, whichever it is, from a file or from standard input, and prints\n" +
+			"it in the form asked for. It needs no cluster and changes none. What XML has and the model does not hold is told on\n" +
+			"standard error.",
+		args:     []arg{{name: "FILE", kind: argFile, optional: true}},
+		flags:    []flag{{name: "to", kind: flagText, usage: "`FORM` to print: xml, crm or json; must be given"}},
+		examples: []string{"paceline configure convert --to xml web.crm", "cibadmin -Q | paceline configure convert --to crm"},
+	},
 	{
 		path: "configure fmt", short: "write files of the crm language in their tidy form", run: runFmt,
 		long:     "Comments stay. Without FILE it reads standard input and prints. It needs no cluster.",
@@ -159,7 +167,7 @@ var shadowless = []string{
 func onShadows(rows []command) []command {
 	out := slices.Clone(rows)
 	for i := range out {
-		if out[i].mount == nil && !slices.Contains(shadowless, out[i].path) {
+		if !slices.Contains(shadowless, out[i].path) {
 			out[i].flags = append(slices.Clone(out[i].flags), flagShadow)
 			if slices.Contains(flagNames(out[i].flags), flagMessage.name) {
 				out[i].flags = append(out[i].flags, flagUnknownAgent)

@@ -102,3 +102,11 @@ func meantCommand(level, word string) string {
 	}
 	return ""
 }
+
+func topicList() string {
+	var names []string
+	for _, t := range topics {
+		names = append(names, t.name)
+	}
+	return strings.Join(names, ", ")
+}

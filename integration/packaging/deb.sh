@@ -18,10 +18,12 @@ done
 install -D -m 644 "$here/pacelined.service" "$tree/lib/systemd/system/pacelined.service"
 install -D -m 644 "$here/paceline.sysusers" "$tree/usr/lib/sysusers.d/paceline.conf"
 install -D -m 644 "$here/paceline.tmpfiles" "$tree/usr/lib/tmpfiles.d/paceline.conf"
-for page in pacelined.8 paceline.8; do
-	install -d "$tree/usr/share/man/man8"
-	gzip -9n <"$here/$page" >"$tree/usr/share/man/man8/$page.gz"
-done
+install -d "$tree/usr/share/man/man8" "$tree/usr/share/bash-completion/completions" "$tree/usr/share/zsh/vendor-completions" "$tree/usr/share/fish/vendor_completions.d"
+gzip -9n <"$here/pacelined.8" >"$tree/usr/share/man/man8/pacelined.8.gz"
+"$top/bin/paceline" __manual | gzip -9n >"$tree/usr/share/man/man8/paceline.8.gz"
+"$top/bin/paceline" completion bash >"$tree/usr/share/bash-completion/completions/paceline"
+"$top/bin/paceline" completion zsh >"$tree/usr/share/zsh/vendor-completions/_paceline"
+"$top/bin/paceline" completion fish >"$tree/usr/share/fish/vendor_completions.d/paceline.fish"
 install -D -m 644 "$top/LICENSE" "$tree/usr/share/doc/paceline/copyright"
 install -d -m 700 "$tree/etc/paceline" "$tree/var/lib/paceline"
 
