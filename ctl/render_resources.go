@@ -16,6 +16,10 @@ func (v statusView) resources(w io.Writer, st *api.Status) {
 		return
 	}
 	fmt.Fprintln(w, "\nFull List of Resources:")
+	if v.brief {
+		v.briefly(w, st.Resources)
+		return
+	}
 	v.list(w, st.Resources)
 }
 
@@ -130,6 +134,17 @@ func (v statusView) clone(w io.Writer, r api.Resource, indent string) {
 		kind = ", promotable"
 	}
 	fmt.Fprintf(w, "%s* Clone Set: %s [%s]%s%s:\n", indent, r.ID, strings.Join(inner, " "), kind, v.flags(r))
+	if v.detail {
+		for _, p := range leaves(r) {
+			for _, i := range p.Instances {
+				fmt.Fprintf(w, "%s  * %s  (%s):  %s %s%s\n", indent, i.Name, p.Agent, i.Role, i.Node, v.flags(p))
+			}
+			if len(p.Instances) == 0 {
+				fmt.Fprintf(w, "%s  * %s  (%s):  %s%s\n", indent, p.ID, p.Agent, v.role(p), v.flags(p))
+			}
+		}
+		return
+	}
 	at := map[string][]string{}
 	v.gather(r, at)
 	for _, role := range []string{"Promoted", "Unpromoted", "Started"} {

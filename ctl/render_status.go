@@ -14,8 +14,13 @@ const shownProblems = 20
 // statusView writes a status for people, in the blocks that users of crm status know.
 type statusView struct {
 	byNode bool // resources under their nodes
-	paint  painter
-	able   []string // nodes that can run resources
+	brief  bool // only counts of resources
+	detail bool // every instance of a clone on its own line
+	// noHeader leaves the summary out, noPending what is under way.
+	noHeader, noPending bool
+
+	paint painter
+	able  []string // nodes that can run resources
 }
 
 // painter colours text if it is true.
@@ -54,10 +59,14 @@ func (v statusView) write(w io.Writer, st *api.Status) {
 	if st.Stale {
 		fmt.Fprintf(w, "%s\n\n", v.paint.bad(fmt.Sprintf("STALE: this is what %s last knew. %s", st.Node, sentence(st.StaleReason))))
 	}
-	v.summary(w, st)
+	if !v.noHeader {
+		v.summary(w, st)
+	}
 	v.nodes(w, st)
 	v.resources(w, st)
-	v.pending(w, st)
+	if !v.noPending {
+		v.pending(w, st)
+	}
 	v.fencing(w, st)
 	v.failures(w, st)
 	v.tickets(w, st)

@@ -1,19 +1,16 @@
 package ctl
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"time"
 
 	"paceline/agent/api"
 )
 
-// watchPause is the pause before a broken watch is tried again.
-const watchPause = time.Second
-
 func runStatus(in *invocation) error {
-	view := statusView{byNode: in.c.Bool("by-node"), paint: painter(in.colour())}
+	view, extra, simple, err := in.statusView()
+	if err != nil {
+		return err
+	}
 	if in.c.Bool("watch") {
 		return in.watchStatus(view)
 	}
@@ -24,58 +21,23 @@ func runStatus(in *invocation) error {
 	if in.json() {
 		return in.writeJSON(st)
 	}
+	if simple {
+		line, well := simpleStatus(st)
+		in.printf("%s\n", line)
+		if !well {
+			return &exitStatus{exitFailed}
+		}
+		return nil
+	}
 	view.write(in.Out, st)
-	return nil
-}
-
-// watchStatus shows the status again whenever it changes, until it is interrupted. A daemon that goes away is waited for.
-func (in *invocation) watchStatus(view statusView) error {
-	first := true
-	for {
-		var last error
-		for st, err := range in.api.Watch(in.ctx) {
-			if err != nil {
-				last = err
-				break
-			}
-			first = false
-			if in.json() {
-				if err := in.writeJSONLine(st); err != nil {
-					return err
-				}
-				continue
-			}
-			in.screen(func(b *bytes.Buffer) { view.write(b, st) })
-		}
-		if in.ctx.Err() != nil {
-			return nil
-		}
-		var e *api.Error
-		if first || errors.As(last, &e) && e.Code == api.CodeForbidden {
-			return last
-		}
-		if !in.json() {
-			in.screen(func(b *bytes.Buffer) { fmt.Fprintf(b, "%v\ntrying again ...\n", last) })
-		}
-		select {
-		case <-in.ctx.Done():
-			return nil
-		case <-time.After(watchPause):
-		}
+	if extra == (more{}) {
+		return nil
 	}
-}
-
-// screen shows one full view: on a terminal in place of the last one, else after it.
-func (in *invocation) screen(draw func(*bytes.Buffer)) {
-	var b bytes.Buffer
-	if in.Terminal {
-		b.WriteString("\x1b[H\x1b[2J")
+	state, err := in.api.CIB(in.ctx)
+	if err != nil {
+		return err
 	}
-	draw(&b)
-	if !in.Terminal {
-		b.WriteByte('\n')
-	}
-	in.Out.Write(b.Bytes())
+	return extra.write(in.Out, state.CIB, view.paint)
 }
 
 // staleness warns, on standard error, that an answer is old knowledge.

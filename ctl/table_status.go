@@ -6,10 +6,17 @@ var statusCommands = []command{
 		path: "status", short: "show the state of the cluster", run: runStatus,
 		long: "Shows who coordinates, whether there is quorum and why, whether the cluster is protected and why not, every node and\n" +
 			"resource, what failed, what is being done, and what needs your attention. Without a coordinator it shows what this\n" +
-			"node last knew, marked as stale.",
+			"node last knew, marked as stale. On a terminal --watch is a full-screen view (q quits, b turns it by node, d shows every\n" +
+			"instance). The words of older shells may follow: full, bynode, ops, failcounts, brief, simple ...",
+		args: []arg{{name: "WORD", kind: argChoice, values: statusWords, optional: true, repeat: true}},
 		flags: []flag{
 			{name: "watch", alias: "w", usage: "keep showing it, whenever it changes"},
 			{name: "by-node", usage: "list resources under their nodes"},
+			{name: "ops", usage: "add the results of operations"},
+			{name: "failcounts", usage: "add the fail counts"},
+			{name: "attributes", usage: "add the attributes of nodes"},
+			{name: "brief", usage: "only count resources"},
+			{name: "simple", usage: "one line for monitoring; exit status 1 if something is wrong"},
 			flagJSON,
 		},
 		examples: []string{"paceline status", "paceline status --watch", "paceline status --json | jq .protected"},
@@ -22,6 +29,20 @@ var statusCommands = []command{
 		args:     []arg{{name: "CHECK", kind: argChoice, values: checkNames, optional: true, repeat: true}},
 		flags:    []flag{{name: "strict", usage: "let warnings count, too"}, flagJSON},
 		examples: []string{"paceline doctor", "paceline doctor fencing timeouts", "paceline doctor --strict --json"},
+	},
+	{
+		path: "report", short: "collect what there is to know about the cluster into one file", run: runReport,
+		long: "The file (tar.gz) holds the status, the configuration, who changed it, what the doctor found, and of every node the\n" +
+			"daemon's log and configuration, the journal of what it ran and the scheduler's saved inputs. Passwords and the like are\n" +
+			"masked; the cluster's key is not in it. A node that does not answer is named in missing.txt, and the exit status is 4.",
+		args: []arg{{name: "DEST", kind: argFile, optional: true}},
+		flags: []flag{
+			{name: "from", alias: "f", kind: flagText, def: "12h", usage: "begin at this `TIME`: \"2031-03-04 18:00\", 18:00, or 2h (ago)"},
+			{name: "to", alias: "t", kind: flagText, def: "now", usage: "end at this `TIME`"},
+			{name: "nodes", kind: flagText, def: "all", usage: "only these nodes (`LIST`, with commas)"},
+			flagJSON,
+		},
+		examples: []string{"paceline report", "paceline report --from 18:00 --to 19:30 /tmp/incident"},
 	},
 	{
 		path: "health", short: "say whether this node's daemon does its work", run: runHealth,

@@ -145,6 +145,15 @@ func (c *Client) Checkup(ctx context.Context) (*Checkup, error) {
 	return get[Checkup](ctx, c, "/v1/checkup", nil)
 }
 
+// Report returns a node's part of a report.
+func (c *Client) Report(ctx context.Context, node string, span ReportSpan) (*ReportPart, error) {
+	v := url.Values{"node": {node}, "from": {strconv.FormatInt(span.From.Unix(), 10)}}
+	if !span.To.IsZero() {
+		v.Set("to", strconv.FormatInt(span.To.Unix(), 10))
+	}
+	return exchange[ReportPart](ctx, c, http.MethodGet, "/v1/report?"+v.Encode(), nil, ReportMax)
+}
+
 // Refresh forgets what is known of resources, so that their agents are asked anew.
 func (c *Client) Refresh(ctx context.Context, r CleanupRequest) (*ChangeReply, error) {
 	return post[ChangeReply](ctx, c, "/v1/refresh", r, RequestMax+time.Duration(r.Wait))

@@ -28,6 +28,7 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/agent", where: here, limit: agentMax, what: about("describe agent", "agent"), answer: (*Server).agent},
 
 	{method: "GET", path: "/v1/inspection", where: here, limit: RequestMax, what: says("look at the node"), answer: (*Server).inspection},
+	{method: "GET", path: "/v1/report", where: here, limit: ReportMax, what: says("collect a report"), answer: (*Server).report},
 	{method: "GET", path: "/v1/checkup", limit: RequestMax, what: says("check the cluster"), answer: (*Server).checkup},
 
 	{method: "POST", path: "/v1/configuration", limit: RequestMax, what: says("change the configuration"), answer: (*Server).change},

@@ -395,13 +395,12 @@ func parts(e *etree.Element) []string {
 
 // secret tells whether the path ends in a name whose value people would not want to show.
 func secret(path string) bool {
-	name := strings.ToLower(path[strings.LastIndexByte(path, ' ')+1:])
-	return strings.Contains(name, "passw") || strings.Contains(name, "secret")
+	return SecretName(path[strings.LastIndexByte(path, ' ')+1:])
 }
 
 func mask(value string) string {
 	if value == "" {
 		return ""
 	}
-	return "******"
+	return Mask
 }

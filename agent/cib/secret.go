@@ -82,3 +82,30 @@ func maskSets(sets []NVSet) []NVSet {
 	}
 	return out
 }
+
+// Secrets lists the values of all pairs whose names are those of secrets, each once, the longest first.
+func (c *CIB) Secrets() []string {
+	var out []string
+	add := func(s NVSet) {
+		for _, p := range s.Pairs {
+			if SecretName(p.Name) && p.Value != "" && !slices.Contains(out, p.Value) {
+				out = append(out, p.Value)
+			}
+		}
+	}
+	for _, s := range NewIndex(&c.Configuration).Sets {
+		add(*s)
+	}
+	for _, ns := range c.Status.Nodes {
+		for _, s := range ns.Attributes {
+			add(s)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		if d := len(b) - len(a); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return out
+}

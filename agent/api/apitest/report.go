@@ -1,0 +1,18 @@
+package apitest
+
+import (
+	"context"
+	"net/http"
+
+	"paceline/agent/api"
+)
+
+// Report answers the API.
+func (c *Cluster) Report(context.Context, api.ReportSpan) ([]api.ReportFile, error) {
+	return []api.ReportFile{{Name: "node.txt", Data: []byte("node: " + c.State.Node + "\n")}}, nil
+}
+
+// Reach answers the API: there are no others to be reached.
+func (c *Cluster) Reach(_ context.Context, node string) (http.RoundTripper, error) {
+	return nil, api.Errorf(api.CodeUnreachable, "reach "+node, "it is not heard")
+}
