@@ -40,10 +40,10 @@ func (b *board) frame(foot string) string {
 	out.WriteString(screenHome)
 	end := min(len(b.lines), b.top+b.room())
 	for _, line := range b.lines[b.top:end] {
-		out.WriteString(clip(line, b.width) + lineRest + "\r\n")
+		out.WriteString(clip(line, b.width) + lineRest + "\n")
 	}
 	for range b.room() - (end - b.top) {
-		out.WriteString(lineRest + "\r\n")
+		out.WriteString(lineRest + "\n")
 	}
 	if end < len(b.lines) {
 		foot = fmt.Sprintf("-- %d more below -- %s", len(b.lines)-end, foot)

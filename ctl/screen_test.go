@@ -40,7 +40,7 @@ func TestBoard(t *testing.T) {
 				t.Errorf("%q does not show %q", frame, w)
 			}
 		}
-		if n := strings.Count(frame, "\r\n"); n != b.height-1 {
+		if n := strings.Count(frame, "\n"); n != b.height-1 {
 			t.Errorf("%d lines are drawn on a terminal of %d", n, b.height)
 		}
 	}

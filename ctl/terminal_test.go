@@ -235,3 +235,32 @@ func TestShellOutlivesItsCommands(t *testing.T) {
 		t.Errorf("exit status %d, want %d", status, exitDone)
 	}
 }
+
+// A full-screen view ends by q, and leaves the terminal as it found it.
+func TestWatchLeavesTheTerminal(t *testing.T) {
+	term := openTerminal(t, apitest.New("node1", "node2"), "status", "--watch")
+	before, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term.shows("Full List of Resources:")
+	term.typed("b")
+	term.shows("Resources by Node:")
+	term.typed("q")
+	if status := term.ends(); status != exitDone {
+		t.Errorf("exit status %d, want %d", status, exitDone)
+	}
+	after, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Lflag&(unix.ICANON|unix.ECHO) != unix.ICANON|unix.ECHO || before.Oflag != after.Oflag {
+		t.Errorf("the terminal was left in another mode: %+v", after)
+	}
+	for b := range term.output { // the rest, up to the end of the program
+		term.seen.Write(b)
+	}
+	if out := term.seen.String(); !strings.Contains(out, screenEnter) || !strings.HasSuffix(strings.TrimSpace(out), screenLeave) {
+		t.Errorf("the screen was not left as it was: %q", out)
+	}
+}

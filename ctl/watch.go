@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -117,38 +118,27 @@ func (in *invocation) block(view statusView, s seen) error {
 
 // fullScreen draws on the terminal's second screen until q or an interrupt, and leaves the terminal as it was.
 func (in *invocation) fullScreen(ctx context.Context, view statusView, tty *os.File, feed <-chan seen, done <-chan error) error {
-	fd := int(tty.Fd())
-	before, err := term.MakeRaw(fd)
+	restore, err := singleKeys(tty)
 	if err != nil {
 		return err
 	}
-	defer term.Restore(fd, before)
+	defer restore()
 	io.WriteString(in.Out, screenEnter)
 	defer io.WriteString(in.Out, screenLeave)
 	size := make(chan os.Signal, 1) // one pending resize is as good as many
 	signal.Notify(size, syscall.SIGWINCH)
 	defer signal.Stop(size)
-	keys := make(chan []byte)
-	// The reader ends with the process: a read of a terminal cannot be called back.
-	go func() {
-		buf := make([]byte, 16)
-		for {
-			n, err := tty.Read(buf)
-			if err != nil {
-				return
-			}
-			select {
-			case keys <- bytes.Clone(buf[:n]):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	keys := make(chan []byte) // unbuffered: what is typed after the end is the next reader's
+	ctx, cancel := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel()
+	reader.Go(func() { readKeys(ctx, tty, keys) })
 	tick := time.NewTicker(watchTick)
 	defer tick.Stop()
 	w := watcher{view: view, began: map[string]time.Time{}}
 	for {
-		w.board.width, w.board.height, err = term.GetSize(fd)
+		w.board.width, w.board.height, err = term.GetSize(int(tty.Fd()))
 		if err != nil || w.board.width < 1 || w.board.height < 2 {
 			w.board.width, w.board.height = 80, 24
 		}
