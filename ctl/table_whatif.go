@@ -3,11 +3,12 @@ package ctl
 // whatifCommands say why, and what would be.
 var whatifCommands = []command{
 	{
-		path: "explain", short: "say why a resource runs where it runs, or does not", run: runExplain,
-		long:     "Says in sentences, node by node, what speaks for and against running there, and which commands would change it.",
+		path: "explain", short: "say why a resource runs where it runs, or does not; or why a node is in its state", run: runExplain,
+		long:     "Says in sentences, node by node, what speaks for and against running there, on which constraint, failure or fencing it hangs\n" +
+			"and since when, and which commands would change it. Of a node it says in which state it is, why, and what that means.",
 		args:     []arg{{name: "RESOURCE", kind: argResource}, {name: "NODE", kind: argNode, optional: true}},
 		flags:    []flag{flagJSON},
-		examples: []string{"paceline explain web", "paceline explain web node2"},
+		examples: []string{"paceline explain web", "paceline explain web node2", "paceline explain node2"},
 	},
 	{
 		path: "history", short: "tell what happened, what the cluster did about it, and why", run: runTimeline,

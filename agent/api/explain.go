@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/scheduler"
 )
 
 func (s *Server) explain(ctx context.Context, q *request) (any, error) {
@@ -19,6 +21,11 @@ func (s *Server) explain(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	t, err := findResource(&snap.CIB.Configuration, id)
+	if err != nil && node == "" {
+		if n, nerr := s.findNode(ctx, snap.CIB, id); nerr == nil {
+			return s.explainNode(ctx, snap, n.Uname)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +40,16 @@ func (s *Server) explain(ctx context.Context, q *request) (any, error) {
 	}
 	now := time.Now()
 	p := s.planOf(snap.CIB, now)
-	return explainFrom(snap, t, node, p, Summarize(snap, live, p, now)), nil
+	commits, err := s.backend.History(ctx, originMax)
+	if err != nil {
+		return nil, err
+	}
+	return explainFrom(snap, t, node, p, Summarize(snap, live, p, now), commits), nil
 }
 
 // explainFrom puts into sentences where a resource is, where it is to be, and why; node by node.
-func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Explanation {
-	x := &Explanation{Schema: Schema, Resource: t.resource.ID, Revision: snap.Revision, Nodes: []NodeExplanation{}, Would: []string{}}
+func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status, commits []Commit) *Explanation {
+	x := &Explanation{Schema: Schema, Resource: t.resource.ID, Revision: snap.Revision, Nodes: []NodeExplanation{}, Causes: []Cause{}, Would: []string{}}
 	id := t.resource.ID
 	mine := func(instance string) bool { return instance == id || slices.Contains(t.members, baseID(instance)) }
 	now, wanted := places(p.Active, mine), places(p.Wanted, mine)
@@ -55,6 +66,9 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 		x.Summary = append(x.Summary, fmt.Sprintf("%s runs on %s; it is to run on %s.", id, list(now), list(wanted)))
 	}
 	x.causes(snap, t, p, st, mine)
+	if p.Why != nil {
+		x.everywhere(causesOf(p.Why(id), snap.CIB, st, commits), node)
+	}
 	for _, n := range st.Nodes {
 		if node != "" && n.Name != node || n.Role == RoleWitness {
 			continue
@@ -68,15 +82,26 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 		default:
 			e.Verdict = "does not run here"
 		}
+		if at := activeSince(snap.CIB, n.Name, mine); !at.IsZero() && slices.Contains(now, n.Name) {
+			e.Reasons = append(e.Reasons, "it is active here since "+stamp(at))
+		}
 		if n.State != NodeOnline {
 			text := "the node is " + string(n.State)
-			if n.Cause != "" && n.State != NodeStandby && n.State != NodeMaintenance {
-				text += ": " + n.Cause
+			if why := orElse(n.Cause, p.NodeWhy[n.Name]); why != "" && n.State != NodeStandby && n.State != NodeMaintenance {
+				text += ": " + why
+			}
+			switch o := originOf(commits, n.Name, string(n.State)); {
+			case n.State != NodeStandby && n.State != NodeMaintenance:
+				if !n.Since.IsZero() {
+					text += " (since " + stamp(n.Since) + ")"
+				}
+			case o != nil:
+				text += fmt.Sprintf(" (since %s, by %s)", stamp(o.Time), o.User)
 			}
 			e.Reasons = append(e.Reasons, text)
 		}
 		for _, r := range p.Reasons {
-			if r.Node == n.Name && mine(r.Resource) && !slices.Contains(e.Reasons, r.Text) {
+			if r.Node == n.Name && mine(r.Resource) && !slices.Contains(e.Reasons, r.Text) && !(p.Why != nil && strings.Contains(r.Text, " cannot run on ")) {
 				e.Reasons = append(e.Reasons, r.Text)
 			}
 		}
@@ -86,7 +111,10 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 				x.would("paceline resource cleanup " + f.Resource + " " + f.Node)
 			}
 		}
-		if len(e.Reasons) == 0 && len(wanted) > 0 && !slices.Contains(wanted, n.Name) && !slices.Contains(now, n.Name) {
+		if !slices.Contains(wanted, n.Name) {
+			e.Reasons = append(e.Reasons, x.here(n.Name, e.Reasons)...)
+		}
+		if p.Why == nil && len(e.Reasons) == 0 && len(wanted) > 0 && !slices.Contains(wanted, n.Name) && !slices.Contains(now, n.Name) {
 			e.Reasons = append(e.Reasons, "nothing forbids it; "+list(wanted)+" suits better")
 		}
 		switch n.State {
@@ -96,6 +124,13 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status) *Expl
 			x.would("paceline node ready " + n.Name)
 		}
 		x.Nodes = append(x.Nodes, e)
+	}
+	for _, c := range x.Causes {
+		if c.Node == "" || !slices.Contains(wanted, c.Node) {
+			for _, r := range c.remedies(&snap.CIB.Configuration) {
+				x.would(r)
+			}
+		}
 	}
 	return x
 }
@@ -130,7 +165,7 @@ func (x *Explanation) causes(snap Snapshot, t target, p Plan, st *Status, mine f
 		x.Summary = append(x.Summary, "There is no quorum, so nothing is started: "+st.Quorum.Reason+".")
 	}
 	for instance, why := range p.Blocked {
-		if mine(instance) && !slices.Contains(x.Summary, why+".") {
+		if mine(instance) && !strings.Contains(strings.ToLower(strings.Join(x.Summary, "\n")), strings.ToLower(why)) {
 			x.Summary = append(x.Summary, why+".")
 		}
 	}
@@ -151,9 +186,53 @@ func (x *Explanation) causes(snap Snapshot, t target, p Plan, st *Status, mine f
 	}
 }
 
+// everywhere takes in the causes, and says those that hold on every node. With node given, those of other nodes are left out.
+func (x *Explanation) everywhere(causes []Cause, node string) {
+	for _, c := range causes {
+		if node != "" && c.Node != "" && c.Node != node {
+			continue
+		}
+		x.Causes = append(x.Causes, c)
+		if c.Node != "" || c.Kind == scheduler.WhyQuorum || c.Kind == scheduler.WhyTargetRole && c.Commit == nil || c.Object == "maintenance-mode" {
+			continue // said by the state of the cluster
+		}
+		x.sum(c)
+	}
+}
+
+// sum adds a cause to the summary, unless it is there in other words.
+func (x *Explanation) sum(c Cause) {
+	text := c.text()
+	if said := strings.Join(x.Summary, "\n"); strings.Contains(strings.ToLower(said), strings.ToLower(text)) {
+		return
+	}
+	switch word, _, _ := strings.Cut(text, " "); {
+	case baseID(c.Resource) != x.Resource:
+		text = baseID(c.Resource) + ": " + text
+	case word == "it" || word == "constraint" || word == "ticket" || word == "there" || word == "the":
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	x.Summary = append(x.Summary, text+".")
+}
+
+// here lists what keeps the resource from a node, without what is said already.
+func (x *Explanation) here(node string, said []string) []string {
+	var out []string
+	for _, c := range x.Causes {
+		if c.Node != node || c.Kind == scheduler.WhyNode || c.Kind == scheduler.WhyFencing && c.Object == node {
+			continue // the state of the node is said first
+		}
+		text := c.text()
+		if !slices.Contains(said, text) && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // would adds a command that would change something, once.
 func (x *Explanation) would(command string) {
-	if !slices.Contains(x.Would, command) {
+	if !slices.Contains(x.Would, command) && len(x.Would) < remediesMax {
 		x.Would = append(x.Would, command)
 	}
 }

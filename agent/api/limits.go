@@ -34,6 +34,10 @@ const (
 	sessionGrace = 10 * time.Second
 	// HistoryDefault is how many commits are listed when nobody says.
 	HistoryDefault = 20
+	// originMax is how far back the commit that made something what it is is looked for, and remediesMax how many commands an
+	// explanation proposes.
+	originMax   = 200
+	remediesMax = 12
 	// FenceLast is how many events of the fencing history a status carries.
 	FenceLast = 10
 	// TokenTTL is how long a join token is good when nobody says: an afternoon's work.

@@ -24,6 +24,10 @@ type Plan struct {
 	Reasons []Reason
 	Blocked map[string]string // resource instance -> why nothing is done about it
 	Nodes   map[string]string // node -> state as the plan sees it: online offline standby maintenance pending unclean
+	// Why says what keeps the parts of a resource from nodes; nil where nobody knows. It is asked for on demand.
+	Why func(resource string) []scheduler.Why
+	// NodeWhy is why a node is in its state.
+	NodeWhy map[string]string
 	// Broken is not empty when the scheduler itself failed: a fault of paceline. Nothing else is known then.
 	Broken string
 	// Problems keep the scheduler from a good plan ("resource web: no such node ...").
@@ -81,9 +85,10 @@ func PlanBySchedule(c *cib.CIB, now time.Time) Plan {
 	for _, x := range r.Reasons {
 		p.Reasons = append(p.Reasons, Reason{Resource: x.Resource, Node: x.Node, Text: x.Text})
 	}
-	p.Nodes = map[string]string{}
+	p.Why = r.Why
+	p.Nodes, p.NodeWhy = map[string]string{}, map[string]string{}
 	for _, n := range r.Nodes {
-		p.Nodes[n.Name] = n.State
+		p.Nodes[n.Name], p.NodeWhy[n.Name] = n.State, n.Why
 	}
 	for _, b := range r.Blocked {
 		if b.Resource != "" && p.Blocked[b.Resource] == "" {

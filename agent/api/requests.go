@@ -132,10 +132,12 @@ type WaitReply struct {
 // Explanation says why a resource runs where it runs, or does not, in sentences.
 type Explanation struct {
 	Schema   int               `json:"schema"`
-	Resource string            `json:"resource"`
+	Resource string            `json:"resource,omitempty"`
+	Node     string            `json:"node,omitempty"` // of an explanation of a node
 	Revision uint64            `json:"revision"`
 	Summary  []string          `json:"summary"` // what is, and why
 	Nodes    []NodeExplanation `json:"nodes"`
+	Causes   []Cause           `json:"causes"` // the same in machine form
 	// Would list commands that would change it.
 	Would []string `json:"would"`
 }

@@ -30,7 +30,7 @@ func (w *world) explain(res *Result) {
 	if res.Reasons == nil {
 		res.Reasons = []Reason{}
 	}
-	res.scores, res.capacities = w.scoreList, w.capacityList
+	res.scores, res.capacities, res.why = w.scoreList, w.capacityList, w.whyList
 }
 
 // say adds a sentence.
@@ -242,6 +242,9 @@ func (w *world) whyNowhere(r *rsc) string {
 			return why
 		}
 	}
+	if list := append(w.whyTogether(r), w.whyGroup(r)...); len(list) > 0 {
+		return list[0].Text
+	}
 	var parts []string
 	for _, n := range w.nodes {
 		if r.scores[n.idx] == absent && !n.usable() {
@@ -261,13 +264,21 @@ func (w *world) whyNowhere(r *rsc) string {
 		case r.at(n) >= 0 && w.opts.placement != "default" && !fitsOn(n, r.util):
 			parts = append(parts, n.name+": it has not enough room left")
 		default:
-			parts = append(parts, n.name+": the constraints give it the score "+cib.FormatScore(r.at(n)))
+			parts = append(parts, n.name+": "+w.whyBanned(r, n))
 		}
 	}
 	if len(parts) == 0 {
 		return "there is no node that it may use"
 	}
 	return "no node may run it (" + strings.Join(parts, "; ") + ")"
+}
+
+// whyBanned tells why a usable node that no ban names cannot run an instance.
+func (w *world) whyBanned(r *rsc, n *node) string {
+	if list := w.whyNotOn(r, n); len(list) > 0 {
+		return list[0].Text
+	}
+	return "the constraints give it the score " + cib.FormatScore(r.at(n))
 }
 
 // explainBlocked reports what would have to be done and cannot be.

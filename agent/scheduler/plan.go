@@ -23,6 +23,7 @@ type Result struct {
 
 	scores     func() []Score
 	capacities func() []Capacity
+	why        func(resource string) []Why
 }
 
 // Scores lists what every node was worth to every instance when it was placed. It is made on demand: in a large cluster

@@ -28,8 +28,8 @@ stop app on b: it moves to a
 start app on a: it is the only node that may run it
     after start db on a
     after stop app on b
-stop far on a: no node may run it (a: the constraints give it the score -INFINITY; b: it is in standby)
+stop far on a: no node may run it (a: constraint c-far-db keeps it apart from db, which is placed there; b: it is in standby)
 # nothing is placed on b: it is in standby
 # db moves from b to a: b cannot be used: it is in standby
 # app moves from b to a: b cannot be used: it is in standby
-# far stops on a: no node may run it (a: the constraints give it the score -INFINITY; b: it is in standby)
+# far stops on a: no node may run it (a: constraint c-far-db keeps it apart from db, which is placed there; b: it is in standby)
