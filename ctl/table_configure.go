@@ -149,6 +149,12 @@ var configureCommands = []command{
 		examples: []string{"paceline configure rollback 41 --dry-run"},
 	},
 	{
+		path: "configure default-timeouts", short: "give operations the time-outs that their agents advise", run: runDefaultTimeouts,
+		long: "Operations of the primitives that have a shorter time-out, or none, get the advised one; start, stop and monitor are added\nwhere they are missing.",
+		args: []arg{{name: "PRIMITIVE", kind: argResource, repeat: true}}, flags: writes,
+		examples: []string{"paceline configure default-timeouts web --dry-run"},
+	},
+	{
 		path: "configure refresh", short: "drop the edits of the session", run: runRefreshSession,
 		long: "The session starts again from the cluster's configuration; a shadow copy does, too.",
 	},

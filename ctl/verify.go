@@ -224,20 +224,34 @@ func (k *checker) unknownParameter(r *cib.Resource, a *api.Agent, name string, n
 	k.add("unknown-parameter", api.SeverityWarning, r, "params "+name, "agent "+a.Name+" has no such parameter", hint)
 }
 
-// operations holds time-outs against the agent's advice.
-func (k *checker) operations(r *cib.Resource, a *api.Agent) {
-	advice := map[string]time.Duration{}
-	var names []string
+// advice are the time-outs that an agent advises, by operation, and by operation and role.
+type advice map[string]time.Duration
+
+func adviceOf(a *api.Agent) (timeouts advice, names []string) {
+	timeouts = advice{}
 	for _, action := range a.Actions {
-		key := action.Name
 		if action.Role != "" {
-			advice[key+" "+action.Role] = time.Duration(action.Timeout)
+			timeouts[action.Name+" "+action.Role] = time.Duration(action.Timeout)
 		}
-		if _, known := advice[key]; !known {
-			advice[key] = time.Duration(action.Timeout)
-			names = append(names, key)
+		if _, known := timeouts[action.Name]; !known {
+			timeouts[action.Name] = time.Duration(action.Timeout)
+			names = append(names, action.Name)
 		}
 	}
+	return timeouts, names
+}
+
+func (t advice) of(op *cib.Op) (time.Duration, bool) {
+	if least, known := t[op.Name+" "+op.Role]; known && op.Role != "" {
+		return least, true
+	}
+	least, known := t[op.Name]
+	return least, known
+}
+
+// operations holds time-outs against the agent's advice.
+func (k *checker) operations(r *cib.Resource, a *api.Agent) {
+	advice, names := adviceOf(a)
 	configured := map[string]bool{}
 	ops := slices.Clone(r.Operations.Ops)
 	if t := k.index.Templates[r.Template]; t != nil {
@@ -245,10 +259,7 @@ func (k *checker) operations(r *cib.Resource, a *api.Agent) {
 	}
 	for _, op := range ops {
 		configured[op.Name] = true
-		least, known := advice[op.Name+" "+op.Role]
-		if !known {
-			least, known = advice[op.Name]
-		}
+		least, known := advice.of(op)
 		if !known && len(names) > 0 {
 			hint := ""
 			if near := cib.Near(op.Name, names); near != "" {

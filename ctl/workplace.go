@@ -44,6 +44,9 @@ func (in *invocation) session() (s *draft.Session, keep func() error, commit boo
 			return nil, nil, false, err
 		}
 		saved, err := d.read(name)
+		if e := (*api.Error)(nil); errors.As(err, &e) && e.Code == api.CodeNotFound {
+			return nil, nil, false, e.WithHint("`paceline cib list` lists them, `paceline cib use live` goes back to the cluster")
+		}
 		if err != nil {
 			return nil, nil, false, err
 		}
