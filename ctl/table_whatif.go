@@ -4,7 +4,7 @@ package ctl
 var whatifCommands = []command{
 	{
 		path: "explain", short: "say why a resource runs where it runs, or does not; or why a node is in its state", run: runExplain,
-		long:     "Says in sentences, node by node, what speaks for and against running there, on which constraint, failure or fencing it hangs\n" +
+		long: "Says in sentences, node by node, what speaks for and against running there, on which constraint, failure or fencing it hangs\n" +
 			"and since when, and which commands would change it. Of a node it says in which state it is, why, and what that means.",
 		args:     []arg{{name: "RESOURCE", kind: argResource}, {name: "NODE", kind: argNode, optional: true}},
 		flags:    []flag{flagJSON},
