@@ -164,7 +164,8 @@ func (j *judge) options() {
 	for i := range j.c.Options {
 		s := &j.c.Options[i]
 		j.on("cluster option set", s.ID)
-		j.set("", s, clusterOptions, true)
+		// Agents keep values of their own in sets of their own.
+		j.set("", s, clusterOptions, s.ID == BootstrapSet || len(j.c.Options) == 1)
 	}
 	for i := range j.c.RscDefaults {
 		s := &j.c.RscDefaults[i]

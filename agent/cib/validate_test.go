@@ -121,3 +121,22 @@ func TestManyProblems(t *testing.T) {
 		t.Errorf("%d problems, the last %v", len(got), got[len(got)-1])
 	}
 }
+
+// An unknown cluster option is told where people set options, and not in the sets in which agents keep values of their own.
+func TestUnknownOptions(t *testing.T) {
+	own := NVSet{ID: "redis_replication", Pairs: []NVPair{{ID: "a", Name: "db_REPL_INFO", Value: "node1"}}}
+	said := func(sets ...NVSet) string {
+		var out []string
+		for _, p := range ValidateConfiguration(&Configuration{Options: sets}) {
+			out = append(out, p.String())
+		}
+		return strings.Join(out, "\n")
+	}
+	if got := said(NVSet{ID: BootstrapSet, Pairs: []NVPair{{ID: "b", Name: "maintenance-mode", Value: "false"}}}, own); strings.Contains(got, "db_REPL_INFO") {
+		t.Errorf("an agent's own value: %s", got)
+	}
+	own.ID = BootstrapSet
+	if got := said(own); !strings.Contains(got, "paceline knows no such name") {
+		t.Errorf("a slip of a person's: %q", got)
+	}
+}

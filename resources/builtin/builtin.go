@@ -51,17 +51,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Registry returns a registry with all agents: those of paceline in process, and the classes ocf and systemd.
+// Registry returns a registry with all agents: those of paceline in process, and the classes ocf, systemd, lsb and service.
 func Registry(c Config) *resources.Registry {
 	c = c.withDefaults()
 	g := &resources.Registry{}
 	for _, n := range native {
 		g.Register(n.agent, n.make(c))
 	}
-	g.RegisterClass("ocf", ocf.New(ocf.Config{
-		Root: c.OCFRoot, RunDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Logger: c.Logger,
-	}))
-	g.RegisterClass("systemd", systemd.New(systemd.Config{Logger: c.Logger}))
+	agents := ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Logger: c.Logger}
+	units := systemd.New(systemd.Config{Logger: c.Logger})
+	init := ocf.NewScripts("", agents)
+	g.RegisterClass("ocf", ocf.New(agents))
+	g.RegisterClass("systemd", units)
+	g.RegisterClass("lsb", init)
+	g.RegisterClass("service", ocf.Services{Units: units, Scripts: init})
 	return g
 }
 

@@ -62,7 +62,7 @@ func TestRegistry(t *testing.T) {
 	if res := r.Run(t.Context(), resources.Request{Agent: resources.Agent{Class: "ocf", Provider: "heartbeat", Type: "NoSuch"}, Operation: "start"}); res.Code != resources.NotInstalled {
 		t.Errorf("an unknown agent gave %+v", res)
 	}
-	if _, err := g.Find(resources.Agent{Class: "upstart", Type: "x"}); err == nil || err.Error() != `no agents of class "upstart" here; classes are [ocf systemd]` {
+	if _, err := g.Find(resources.Agent{Class: "upstart", Type: "x"}); err == nil || err.Error() != `no agents of class "upstart" here; classes are [lsb ocf service systemd]` {
 		t.Errorf("an unknown class gave %v", err)
 	}
 }

@@ -39,6 +39,7 @@ type Runner struct {
 	root, scratch string
 	extra         map[string]string
 	tools, socket string
+	scripts       string // not empty: the runner is one of init scripts in that folder
 	log           *slog.Logger
 	notes         *notes
 	cgroups       *cgroups
@@ -78,10 +79,16 @@ func New(c Config) *Runner {
 
 // path returns where an agent's executable is. Names that would leave the agents' folder are refused.
 func (r *Runner) path(a resources.Agent) (string, error) {
+	if r.scripts != "" {
+		a.Provider = "init.d" // they have none
+	}
 	for _, part := range []string{a.Provider, a.Type} {
 		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "/\x00") {
 			return "", fmt.Errorf("%q is no name of an OCF agent", a.String())
 		}
+	}
+	if r.scripts != "" {
+		return filepath.Join(r.scripts, a.Type), nil
 	}
 	return filepath.Join(r.root, "resource.d", a.Provider, a.Type), nil
 }
@@ -112,6 +119,13 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	if err != nil {
 		return resources.Errorf(resources.NotInstalled, "%v", err)
 	}
+	word := req.Operation
+	if r.scripts != "" {
+		var ok bool
+		if word, ok = scriptWords[req.Operation]; !ok {
+			return resources.Errorf(resources.Unimplemented, "init scripts have no %s", req.Operation)
+		}
+	}
 	if err := os.MkdirAll(r.scratch, 0o755); err != nil {
 		r.log.Warn("make agents' state folder", "cause", err)
 	}
@@ -123,7 +137,7 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	defer r.cgroups.release(group)
 	cmd, streams, err := start(ctx, exec.Cmd{
 		Path: path,
-		Args: []string{path, req.Operation},
+		Args: []string{path, word},
 		Env:  append(r.environment(req), mark),
 		Dir:  "/",
 		// A session is a process group, and no terminal.
@@ -150,7 +164,11 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	}
 	streams[0].stop(o, false)
 	streams[1].stop(o, true)
-	return interpret(req, cmd.ProcessState, err, o)
+	res := interpret(req, cmd.ProcessState, err, o, r.code)
+	if r.scripts != "" {
+		res.Reason = strings.ReplaceAll(res.Reason, "no OCF exit code", "no exit code of an init script")
+	}
+	return res
 }
 
 // start begins a command with pipes for its output. The command's ends of the pipes are closed here.
@@ -238,7 +256,7 @@ func doing(tree procfs.Tree) string {
 }
 
 // interpret makes the Result of an agent that has ended.
-func interpret(req resources.Request, state *os.ProcessState, err error, o *output) resources.Result {
+func interpret(req resources.Request, state *os.ProcessState, err error, o *output, meaning func(string, int) resources.ExitCode) resources.Result {
 	reason, last, tail := o.finish()
 	res := resources.Result{Reason: reason, Output: tail}
 	if state == nil {
@@ -253,7 +271,7 @@ func interpret(req resources.Request, state *os.ProcessState, err error, o *outp
 		}
 		return res
 	}
-	code := resources.ExitCode(state.ExitCode())
+	code := meaning(req.Operation, state.ExitCode())
 	res.Code = code
 	switch {
 	case code == resources.OK:
@@ -326,6 +344,9 @@ func interpreter(path string) string {
 
 // MetaData returns an agent's meta-data XML. It is kept as long as the executable does not change.
 func (r *Runner) MetaData(ctx context.Context, a resources.Agent) ([]byte, error) {
+	if r.scripts != "" {
+		return r.scriptMetaData(a)
+	}
 	path, err := r.path(a)
 	if err != nil {
 		return nil, err
@@ -358,7 +379,11 @@ func (r *Runner) MetaData(ctx context.Context, a resources.Agent) ([]byte, error
 
 // Agents lists the executables below the agents' folder.
 func (r *Runner) Agents(context.Context) ([]resources.Agent, error) {
-	paths, err := filepath.Glob(filepath.Join(r.root, "resource.d", "*", "*"))
+	pattern := filepath.Join(r.root, "resource.d", "*", "*")
+	if r.scripts != "" {
+		pattern = filepath.Join(r.scripts, "*")
+	}
+	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("list OCF agents: %w", err)
 	}
@@ -370,7 +395,11 @@ func (r *Runner) Agents(context.Context) ([]resources.Agent, error) {
 		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || strings.HasPrefix(base, ".") {
 			continue
 		}
-		out = append(out, resources.Agent{Class: "ocf", Provider: filepath.Base(filepath.Dir(p)), Type: base})
+		a := resources.Agent{Class: "ocf", Provider: filepath.Base(filepath.Dir(p)), Type: base}
+		if r.scripts != "" {
+			a = resources.Agent{Class: "lsb", Type: base}
+		}
+		out = append(out, a)
 	}
 	return out, nil
 }
