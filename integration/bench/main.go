@@ -44,6 +44,7 @@ var measurements = []struct {
 	{"election", (*bench).election},
 	{"move", (*bench).move},
 	{"idle", (*bench).idle},
+	{"startup", (*bench).startup},
 }
 
 func main() {
@@ -51,7 +52,7 @@ func main() {
 	lab.Enter()
 	bin := flag.String("bin", "bin", "directory with pacelined, paceline and fence_lab")
 	runs := flag.Int("runs", 20, "how often each is measured")
-	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle")
+	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle, startup")
 	keep := flag.Bool("keep", false, "leave logs and journals behind")
 	out := flag.String("out", "docs/performance.md", "file for the Markdown")
 	flag.Parse()
