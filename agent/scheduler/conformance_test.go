@@ -47,6 +47,7 @@ func TestConformance(t *testing.T) {
 	readJSON(t, filepath.Join(dir, "cases.json"), &list)
 	agree, all := map[int]int{}, map[int]int{}
 	levels := map[string]int{}
+	listed := listedDifferences(t)
 	for _, c := range list.Cases {
 		all[c.Tier]++
 		why := compareCase(t, dir, c.Name, c.Now)
@@ -60,6 +61,18 @@ func TestConformance(t *testing.T) {
 		if why[levelPlan] == "" {
 			agree[c.Tier]++
 		}
+		for _, level := range []string{levelPlan, levelDetails} {
+			switch named := strings.Contains(listed[c.Name], level); {
+			case named && why[level] == "":
+				t.Errorf("%s is listed in docs/differences.md (%s), and agrees: take it from the list", c.Name, level)
+			case !named && why[level] != "":
+				t.Errorf("%s differs (%s: %s): list it in docs/differences.md with the cause", c.Name, level, why[level])
+			}
+		}
+		delete(listed, c.Name)
+	}
+	for name := range listed {
+		t.Errorf("docs/differences.md lists %s, which is no case", name)
 	}
 	for tier, floor := range planFloors {
 		t.Logf("tier %d: %d of %d agree", tier, agree[tier], all[tier])
@@ -73,6 +86,29 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%s: only %d cases agree, not %d", level, levels[level], floor)
 		}
 	}
+}
+
+// listedDifferences reads the table of cases in docs/differences.md: of each the levels at which it differs.
+func listedDifferences(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Regression cases that differ\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	if !found {
+		t.Fatal("docs/differences.md has no section of regression cases")
+	}
+	listed := map[string]string{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || strings.TrimSpace(cells[1]) == "case" || strings.HasPrefix(cells[1], " ---") {
+			continue
+		}
+		listed[strings.TrimSpace(cells[1])] = cells[2]
+	}
+	return listed
 }
 
 func readJSON(t *testing.T, path string, into any) {

@@ -2,7 +2,7 @@
 // plan alone, and crm_simulate for the same file in the same run, where it is installed. It prints a table, and puts it
 // into a Markdown document in the place of the one that is there.
 //
-// Usage: scheduler -bin DIR [-limit 20s] [-only WORDS] [-keep DIR] [-out FILE]. It measures processes one after the
+// Usage: scheduler -bin DIR [-limit 20s] [-largest N] [-only WORDS] [-keep DIR] [-out FILE]. It measures processes one after the
 // other, by their processor time and peak memory, so that other work on the machine disturbs little.
 package main
 
@@ -20,8 +20,9 @@ import (
 
 func main() {
 	bin := flag.String("bin", "bin", "directory with paceline")
-	limit := flag.Duration("limit", 20*time.Second, "crm_simulate is not asked for clusters that take it longer than about this")
+	limit := flag.Duration("limit", 20*time.Second, "processor time after which crm_simulate is ended; it is not asked for larger clusters then")
 	only := flag.String("only", "", "measure only these rows: words such as `1000x16,steady`, all of which fit")
+	largest := flag.Int("largest", coldMax, "measure only clusters of up to so many pairs of a resource and a node")
 	keep := flag.String("keep", "", "directory in which the clusters' files are left behind")
 	out := flag.String("out", "docs/performance.md", "document for the table")
 	self := flag.String("worker", "", "for the program itself: build FILE, or plan FILE")
@@ -32,7 +33,7 @@ func main() {
 	if *self != "" {
 		err = work(*self, flag.Args())
 	} else {
-		err = measure(ctx, &bench{paceline: filepath.Join(*bin, "paceline"), limit: *limit, only: *only}, *keep, *out)
+		err = measure(ctx, &bench{paceline: filepath.Join(*bin, "paceline"), limit: *limit, largest: *largest, only: *only}, *keep, *out)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"paceline/agent/cib"
 	"paceline/agent/scheduler"
 )
@@ -54,7 +56,8 @@ type bench struct {
 	paceline string
 	dir      string
 	keep     bool
-	limit    time.Duration // of crm_simulate
+	limit    time.Duration // of crm_simulate's processor time
+	largest  int           // pairs of a resource and a node
 	only     string
 	rows     []row
 	slow     []shape // those for which crm_simulate took longer than the limit
@@ -86,7 +89,7 @@ type planned struct {
 
 func (b *bench) all(ctx context.Context) error {
 	for _, s := range shapes() {
-		if !b.wanted(s) || s.tooLarge() {
+		if !b.wanted(s) || s.tooLarge() || s.resources*s.nodes > b.largest {
 			continue
 		}
 		r, err := b.measure(ctx, s)
@@ -123,7 +126,7 @@ func (b *bench) measure(ctx context.Context, s shape) (row, error) {
 		return r, err
 	}
 	// The clusters are made by processes of their own: what a process has used its children seem to use too.
-	if _, err := run(ctx, stepMax, nil, self, "-worker", "build", s.kind, strconv.Itoa(s.resources), strconv.Itoa(s.nodes), s.state(), file); err != nil {
+	if _, err := run(ctx, 0, nil, self, "-worker", "build", s.kind, strconv.Itoa(s.resources), strconv.Itoa(s.nodes), s.state(), file); err != nil {
 		return r, err
 	}
 	info, err := os.Stat(file)
@@ -131,11 +134,11 @@ func (b *bench) measure(ctx context.Context, s shape) (row, error) {
 		return r, err
 	}
 	r.file = info.Size()
-	if r.simulate, err = best(ctx, stepMax, b.paceline, "simulate", "--cib", file, "--output", "json"); err != nil {
+	if r.simulate, err = best(ctx, 0, b.paceline, "simulate", "--cib", file, "--output", "json"); err != nil {
 		return r, err
 	}
 	var answer strings.Builder
-	if _, err := run(ctx, stepMax, &answer, self, "-worker", "plan", file); err != nil {
+	if _, err := run(ctx, 0, &answer, self, "-worker", "plan", file); err != nil {
 		return r, err
 	}
 	if err := json.Unmarshal([]byte(answer.String()), &r.plan); err != nil {
@@ -158,7 +161,7 @@ func (b *bench) peer(ctx context.Context, r *row, file string) error {
 			return nil
 		}
 	}
-	if r.peer, err = best(ctx, b.limit, program, "-R", "-x", file); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	if r.peer, err = best(ctx, b.limit, program, "-R", "-x", file); errors.Is(err, errLimit) {
 		r.peerSays = fmt.Sprintf("> %.0f s", b.limit.Seconds())
 		b.slow = append(b.slow, r.shape)
 		return nil
@@ -178,15 +181,29 @@ func best(ctx context.Context, limit time.Duration, program string, args ...stri
 	return least, err
 }
 
-// run runs a process to its end, with its output going to out, or nowhere. A process that runs for longer than the limit
-// is ended.
+// errLimit is that a process has used more processor time than it may.
+var errLimit = errors.New("it takes more processor time than it may")
+
+// run runs a process to its end, with its output going to out, or nowhere. A process that uses more than the limit of
+// processor time is ended; 0 is no limit.
 func run(ctx context.Context, limit time.Duration, out io.Writer, program string, args ...string) (usage, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, stepMax)
 	defer cancel()
 	var problems strings.Builder
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = out, &problems
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return usage{}, err
+	}
+	var limited error
+	if limit > 0 {
+		most := uint64(limit.Seconds())
+		limited = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CPU, &unix.Rlimit{Cur: most, Max: most + 1}, nil)
+	}
+	err := errors.Join(cmd.Wait(), limited)
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && limit > 0 && status.Signaled() && ctx.Err() == nil {
+		return usage{}, fmt.Errorf("%s: %w", filepath.Base(program), errLimit)
+	}
 	if ctx.Err() != nil {
 		return usage{}, fmt.Errorf("%s: %w", filepath.Base(program), ctx.Err())
 	}

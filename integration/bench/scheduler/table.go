@@ -47,7 +47,7 @@ another), each with a recurring monitor; clones run everywhere. Cold: nothing ru
 and started. Steady: everything runs, and nothing is left to do. A run is `+"`paceline simulate --cib FILE --output json`"+`, and for the same file
 `+"`crm_simulate -R -x FILE`"+`; of both the processor time and the peak memory of the whole process, the best of %d where it is below %s.
 Plan alone is the processor time of the function in a process that has read the file. The ratio is that of the processor times of the whole runs.
-crm_simulate is ended after %s, and not asked again for clusters that are larger in every way. Clusters with more than %d
+crm_simulate is ended after %s of processor time, and not asked again for clusters that are larger in every way. Clusters with more than %d
 (cold) or %d (steady) pairs of a resource and a node are left out.
 
 `, heading, runtime.NumCPU(), briefRuns, briefMax, b.limit, coldMax, steadyMax)
