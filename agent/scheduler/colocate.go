@@ -29,7 +29,10 @@ func (r *rsc) parentWith(from *rsc) []*colocation {
 			break
 		}
 		if p.kids[0] != r {
-			return nil
+			if !afterUnmanaged(p, r) {
+				return nil
+			}
+			break
 		}
 		list := append(append([]*colocation{}, p.with...), p.parentWith(from)...)
 		for _, k := range p.kids[1:] {
@@ -52,6 +55,20 @@ func (r *rsc) parentWith(from *rsc) []*colocation {
 		return list
 	}
 	return append(append([]*colocation{}, p.with...), p.parentWith(from)...)
+}
+
+// afterUnmanaged tells whether a member before r is not managed: that one stays wherever it is, so that what follows it has
+// to obey the colocations of the group itself.
+func afterUnmanaged(g, r *rsc) bool {
+	for _, k := range g.kids {
+		if k == r {
+			return false
+		}
+		if !k.managed {
+			return true
+		}
+	}
+	return false
 }
 
 // dependentList returns the colocations in which r is the primary, those of what holds it included.
