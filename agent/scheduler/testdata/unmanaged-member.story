@@ -21,7 +21,7 @@ start disk on b: it is the only node that may run it
 # disk starts on b: it is the only node that may run it
 # disk cannot run on a: constraint l-disk-a
 # db is left as it is on a: it is not managed
-# web is not running: no node may run it (a: the constraints give it the score -INFINITY; b: the constraints give it the score -INFINITY)
+# web is not running: no node may run it (a: constraint c-site-disk keeps it with disk, which is placed on b; b: db, before it in the group, is placed on a)
 
 meta db is-managed=true
 plan
