@@ -103,7 +103,7 @@ func (w *world) expire(k *record) {
 		w.recheckAt(due.Add(graceSeconds * time.Second))
 		return
 	}
-	if k.status == cib.OpDone {
+	if k.status == cib.OpDone || w.mustFenceFirst(k) {
 		return
 	}
 	if rawFailures(r, k.node, "", 0).count > 0 && w.effectiveWith(r, k.node, k) > 0 {
@@ -189,7 +189,7 @@ func (w *world) clearFailures(r *rsc, n *node) {
 	if why == "" {
 		return
 	}
-	a := w.actionVariant(r, "clear_failcount", n, 0, "")
+	a := w.actionVariant(r, taskClear, n, 0, "")
 	a.kind = transition.KindCluster
 	a.runnable = true
 	w.needOp(a, why)

@@ -40,6 +40,7 @@ func (w *world) actFences() {
 	w.orderFences(ordinary, own)
 	for n, a := range w.eachFence() {
 		w.settleFenced(n, a)
+		w.clearAfter(n.conn, a)
 	}
 }
 
@@ -125,6 +126,18 @@ func (w *world) fenceWithoutQuorum() {
 	for _, n := range w.nodes {
 		if n.online && !n.remote() {
 			w.mark(n, "there is no quorum, and no-quorum-policy is fence")
+		}
+	}
+}
+
+// clearAfter lets the failures of a connection be forgotten only when its node is fenced.
+func (w *world) clearAfter(conn *rsc, fence *action) {
+	if conn == nil || conn.reconnect == 0 {
+		return
+	}
+	for _, a := range conn.acts {
+		if a.task == taskClear {
+			w.order(fence, a, 0)
 		}
 	}
 }

@@ -86,7 +86,7 @@ type node struct {
 
 	conn       *rsc // remote and guest nodes: the resource that connects to it
 	needsReset bool // remote: the connection failed so that the node must be fenced
-	fencedOnce bool // remote: fencing is recorded later than any activity
+	fencedOnce bool // remote: it has been fenced, and not been in use since
 	running    []*rsc
 	count      int // instances placed on it
 	health     int
@@ -162,6 +162,7 @@ type rsc struct {
 	target      role // target-role; roleUnknown when not given
 	threshold   int  // migration-threshold; 0 means never
 	failTimeout int64
+	reconnect   int64 // connection: milliseconds to wait until a lost one is made again; 0: none
 	migratable  bool
 	colocated   bool // group: members share a node
 	ordered     bool

@@ -62,6 +62,7 @@ func (w *world) unpackStates() {
 			continue
 		}
 		n.stat = s
+		n.fencedOnce = n.remote() && present(s.Fenced)
 	}
 	for _, n := range w.nodes {
 		w.unpackAttributes(n)

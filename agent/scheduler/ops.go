@@ -22,6 +22,7 @@ const (
 	taskMigrateFrom = "migrate_from"
 	taskReload      = "reload-agent"
 	taskCancel      = "cancel"
+	taskClear       = "clear_failcount"
 	taskDelete      = "delete"
 
 	// Pseudo operations of collections: the moments when the first begins and the last has ended.

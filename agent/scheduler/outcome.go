@@ -181,6 +181,9 @@ func (w *world) onFailOf(r *rsc, task string, interval int64) onFail {
 	case task == taskStop:
 		return failBlock
 	}
+	if task == taskStart && r.isRemote {
+		return failRestart // nothing was lost
+	}
 	return w.restartKind(r)
 }
 

@@ -1,6 +1,10 @@
 package scheduler
 
-import "paceline/agent/cib"
+import (
+	"fmt"
+
+	"paceline/agent/cib"
+)
 
 // Remote nodes have no daemon of their own: a cluster node runs their operations through a connection, which is a
 // resource. A guest is a remote node inside of another resource, its container, and lives and dies with it.
@@ -44,11 +48,43 @@ func (w *world) unpackRemote(n *node, s *cib.NodeState, last bool) bool {
 	return true
 }
 
-// resetRemote lets a remote node be fenced whose connection failed.
-func (w *world) resetRemote(r *rsc, n *node) {
-	if !n.fencedOnce {
-		w.mark(n, "remote connection is unrecoverable")
+// unpackReconnect reads how long a lost connection is left alone: so long its failure lasts.
+func (w *world) unpackReconnect(r *rsc) {
+	v, ok := w.paramsOn(r, nil)["reconnect_interval"]
+	if !ok {
+		return
 	}
+	ms, err := cib.ParseMilliseconds(v)
+	if err != nil {
+		w.problem(fmt.Sprintf("resource %s: reconnect_interval: %v; it is ignored", r.id, err))
+		return
+	}
+	if ms > 0 {
+		r.reconnect, r.failTimeout = ms, ms
+	}
+}
+
+// mustFenceFirst tells whether a lost connection is not made again, however much time has passed, because its node has
+// not been fenced yet.
+func (w *world) mustFenceFirst(k *record) bool {
+	n := w.byName[k.rsc.id]
+	return k.task == taskMonitor && k.rsc.reconnect > 0 && w.opts.fencing && n != nil && !n.fencedOnce
+}
+
+// loseConnection does what a connection's failure calls for: its node is fenced, and it is made again at once, or only
+// when reconnect_interval has passed.
+func (w *world) loseConnection(r *rsc) {
+	r.failed = true
+	if r.reconnect > 0 {
+		r.next, r.target = roleStopped, roleStopped
+		r.stopWhy = "it was lost, and reconnect_interval has not passed"
+	}
+	n := w.byName[r.id]
+	if !w.opts.fencing || n == nil || n.kind != kindRemote || n.fencedOnce {
+		return
+	}
+	n.needsReset = true
+	w.mark(n, "remote connection is unrecoverable")
 }
 
 // keepOffRemotes bans what cannot run on remote nodes: connections, what holds guests, and fencing devices.

@@ -161,7 +161,12 @@ func (s *replayed) clear() {
 	case failNothing:
 	case failStop, failBan, failStandby, failFence:
 		// These stay until the failure is forgotten.
-	case failBlock, failIgnore, failRestart, failDemote, failRestartContainer, failResetRemote:
+	case failResetRemote:
+		if s.r.reconnect > 0 {
+			return // it lasts until it is time to connect again
+		}
+		fallthrough
+	case failBlock, failIgnore, failRestart, failDemote, failRestartContainer:
 		s.fail, s.failure, s.next = failNothing, nil, roleUnknown
 	}
 }
@@ -327,7 +332,7 @@ func (s *replayed) finish() {
 
 func (s *replayed) stoppedHere() {
 	switch s.fail {
-	case failStandby, failFence, failStop, failRestartContainer:
+	case failStandby, failFence, failStop, failRestartContainer, failResetRemote:
 		s.w.applyFailure(s.r, s.n, s.fail, s.failure)
 	}
 }
@@ -356,10 +361,10 @@ func (w *world) activate(r *rsc, n *node, s *replayed) {
 }
 
 // lostWith notes that a remote node is gone that something ran on. A guest is recovered with its container; another
-// remote node must be fenced, unless its connection can be made again.
+// remote node must be fenced, unless its connection did not fail itself and can be made again.
 func (w *world) lostWith(n *node, r *rsc) {
 	why := r.id + " is thought to be active there"
-	if n.kind == kindGuest {
+	if n.kind == kindGuest || n.conn != nil && n.conn.failed {
 		w.mark(n, why)
 		return
 	}
@@ -399,13 +404,7 @@ func (w *world) applyFailure(r *rsc, n *node, fail onFail, k *record) {
 		r.failed = true
 		r.demoteOnly = true
 	case failResetRemote:
-		r.failed = true
-		if w.opts.fencing {
-			if g := w.byName[r.id]; g != nil && g.kind == kindRemote {
-				g.needsReset = true
-				w.resetRemote(r, g)
-			}
-		}
+		w.loseConnection(r)
 	case failRestartContainer:
 		r.failed = true
 		if c := r.container; c != nil && c.managed {

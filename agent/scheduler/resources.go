@@ -256,6 +256,7 @@ func (w *world) unpackPrimitive(r *rsc) {
 		if n := w.byName[r.id]; n != nil && !n.bundle {
 			n.conn = r
 		}
+		w.unpackReconnect(r)
 	}
 	r.known = map[*node]bool{}
 	r.pendNode = map[*node]bool{}
