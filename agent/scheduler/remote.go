@@ -140,7 +140,7 @@ func (w *world) bindContainers() {
 		} else if g := guestIn(c); g != nil {
 			for _, n := range w.nodes {
 				if n != g {
-					r.addAt(n, banned)
+					r.scores[n.idx] = banned
 					r.banWhy(n, "it runs inside of "+c.id)
 				}
 			}
@@ -324,6 +324,9 @@ func (w *world) orderBehindConnection(a *action) {
 				w.order(s, a, needsFirst)
 			}
 		case connectionFailed:
+			if conn.next == roleStopped {
+				return // there is nothing to wait for: what runs there ends with the fencing
+			}
 			for _, s := range conn.acting(taskStop) {
 				w.order(a, s, 0)
 			}

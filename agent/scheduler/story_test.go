@@ -25,6 +25,8 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	option NAME VALUE     a cluster option
 //	capacity NODE NAME N  what a node has; needs.NAME=N is what a primitive takes of it
 //	primitive ID k=v ...  op.NAME=INTERVAL[/ON-FAIL[/ROLE]] adds an operation, class=C is the agent's, the rest are meta attributes
+//	remote ID op.NAME=... a remote node, and the resource that connects to it
+//	bundle ID N PRIMITIVE N replicas of a container with a primitive in it
 //	group ID a b ...      and clone ID a k=v ... take what was made before
 //	discover R NODE MODE  a location that says where to probe
 //	locate R NODE SCORE, colocate R WITH SCORE, order FIRST THEN [KIND]
@@ -116,6 +118,11 @@ func (s *story) command(line string) error {
 		}
 	case "primitive":
 		s.primitive(f[1], f[2:])
+	case "remote":
+		s.primitive(f[1], f[2:])
+		s.parts[f[1]].Agent = cib.Agent{Class: "ocf", Provider: "pacemaker", Type: "remote"}
+	case "bundle":
+		s.bundle(f[1], f[2], s.take(f[3]))
 	case "group":
 		g := &cib.Resource{ID: f[1], Kind: cib.KindGroup}
 		for _, m := range f[2:] {
@@ -238,6 +245,12 @@ func (s *story) primitive(id string, args []string) {
 	}
 	setMeta(r, rest)
 	s.put(r)
+}
+
+// bundle makes containers, which have the network of their host, with a primitive in each.
+func (s *story) bundle(id, replicas string, inner *cib.Resource) {
+	s.put(&cib.Resource{ID: id, Kind: cib.KindBundle, Children: []*cib.Resource{inner}, Bundle: &cib.Bundle{Runtime: "podman",
+		Options: []cib.Attr{{Name: "image", Value: "image"}, {Name: "replicas", Value: replicas}}, Network: &cib.BundleNet{}}})
 }
 
 func (s *story) put(r *cib.Resource) {
