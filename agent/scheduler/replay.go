@@ -333,7 +333,9 @@ func (s *replayed) finish() {
 func (s *replayed) stoppedHere() {
 	switch s.fail {
 	case failStandby, failFence, failStop, failRestartContainer, failResetRemote:
+		failed := s.r.failed // where it runs now it did not
 		s.w.applyFailure(s.r, s.n, s.fail, s.failure)
+		s.r.failed = failed
 	}
 }
 
