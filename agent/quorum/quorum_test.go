@@ -84,6 +84,10 @@ func TestNext(t *testing.T) {
 		{"and is replaced by who waited longest", []Candidate{alive("a", true, 1), alive("b", true, 2), alive("d", false, 9), alive("e", false, 5)}, Step{Admit: "e"}},
 		{"the last of two goes", []Candidate{alive("a", true, 1), {ID: "b", Voter: true, Gone: true}}, Step{Remove: "b"}},
 		{"a witness goes first", []Candidate{alive("a", true, 1), alive("b", true, 2), alive("c", false, 3), {ID: "w", Alive: true, Witness: true, Since: 9}}, Step{Admit: "w"}},
+		{"the last node lets its witness go", []Candidate{alive("a", true, 1), {ID: "b", Name: "b"}, {ID: "w", Alive: true, Voter: true, Witness: true}}, Step{Remove: "w"}},
+		{"not one that is silent", []Candidate{alive("a", true, 1), {ID: "w", Voter: true, Witness: true}}, Step{}},
+		{"nor while the peer may come back", []Candidate{alive("a", true, 1), {ID: "b", Voter: true}, {ID: "w", Alive: true, Voter: true, Witness: true}}, Step{}},
+		{"a single node takes none in", []Candidate{alive("a", true, 1), {ID: "w", Alive: true, Witness: true}}, Step{}},
 		{"four voters shrink to three", []Candidate{alive("a", true, 1), alive("b", true, 2), alive("c", true, 3), alive("d", true, 4)}, Step{Remove: "d"}},
 	} {
 		if got := Next("a", c.nodes); got != c.want {

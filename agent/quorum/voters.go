@@ -27,7 +27,8 @@ type Step struct {
 func (s Step) None() bool { return s == Step{} }
 
 // Next returns the next change of the voter set that brings it towards what is wanted: up to VotersMax voters, an odd
-// number where there are three or more (an even one more survives nothing more), witnesses before others, the
+// number where there are three or more (an even one more survives nothing more), witnesses before others (and none beside a
+// single node), the
 // longest-stable first; voters that are Gone leave at once, so that a cluster shrinks with each confirmed death. A
 // voter that is merely silent stays (safety rule 4). self is the leader and never removed here.
 func Next(self string, nodes []Candidate) Step {
@@ -44,7 +45,7 @@ func Next(self string, nodes []Candidate) Step {
 		}
 		return a.ID < b.ID
 	})
-	voters, usable := 0, 0
+	voters, usable, working := 0, 0, 0
 	for _, n := range nodes {
 		if n.Voter {
 			voters++
@@ -54,7 +55,19 @@ func Next(self string, nodes []Candidate) Step {
 		}
 		if n.Alive || n.Voter {
 			usable++
+			if !n.Witness {
+				working++
+			}
 		}
+	}
+	// The last node that can run anything gains nothing from a witness, and would stop with it: who is alone decides alone.
+	if working == 1 {
+		for _, n := range nodes {
+			if n.Witness && n.Voter && n.Alive && n.ID != self {
+				return Step{Remove: n.ID}
+			}
+		}
+		return Step{}
 	}
 	want := min(usable, VotersMax)
 	if want > 2 && want%2 == 0 {
