@@ -69,6 +69,7 @@ func (n *node) lead(ctx context.Context, term uint64) {
 		case <-time.After(barrierPause):
 		}
 	}
+	n.takeBackAdmissions(ctx)
 	out := &outside{n, term}
 	r := coordinator.NewRunner(coordinator.Config{
 		Self: n.file.Node, SelfID: n.d.id.ID, Timing: n.profile.timing, Plan: scheduler.Plan, Rand: n.rand(),
@@ -90,6 +91,15 @@ func (n *node) lead(ctx context.Context, term uint64) {
 	})
 }
 
+// takeBackAdmissions ends what a coordinator before began: while somebody is being made a voter, two have no takeover.
+func (n *node) takeBackAdmissions(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, barrierTimeout)
+	defer cancel()
+	if err := n.store.LetGo(ctx); err != nil { // the next admission tries again
+		n.log.Warn("an unfinished admission of a voter could not be taken back", "err", err)
+	}
+}
+
 // caughtUp waits, for a while, until everything that was committed before the election is applied here.
 func (n *node) caughtUp(ctx context.Context, term uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, barrierTimeout)
@@ -107,13 +117,20 @@ func (n *node) snapshot() coordinator.Snapshot {
 }
 
 func (n *node) voterIDs() []string {
-	var out []string
+	voters, _ := n.raftGroup()
+	return voters
+}
+
+// raftGroup returns the IDs of the voters, and of those that are being made one.
+func (n *node) raftGroup() (voters, growing []string) {
 	for _, m := range n.store.Members() {
 		if m.Votes {
-			out = append(out, m.ID)
+			voters = append(voters, m.ID)
+		} else {
+			growing = append(growing, m.ID)
 		}
 	}
-	return out
+	return voters, growing
 }
 
 // outside is what the coordinator acts through.

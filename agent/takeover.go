@@ -29,7 +29,8 @@ func (n *node) leaderIs() coordinator.LeaderIs {
 	n.mu.Lock()
 	l := n.leader
 	n.mu.Unlock()
-	return coordinator.LeaderIs{ID: l.LeaderID, Voters: n.voterIDs(), CIB: n.store.Snapshot().CIB, Contact: n.store.Contact()}
+	voters, growing := n.raftGroup()
+	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact()}
 }
 
 // tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type Takeover struct {
 	leader   string
 	led      string // the newest leader that was known
 	voters   []string
+	growing  []string
 	together bool // this incarnation was in live quorum with the present voters
 	contact  uint64
 	snap     *cib.CIB
@@ -41,6 +43,7 @@ type Takeover struct {
 type LeaderIs struct {
 	ID      string
 	Voters  []string
+	Growing []string // IDs of those that are being made voters
 	CIB     *cib.CIB
 	Contact uint64
 }
@@ -69,7 +72,11 @@ func NewTakeover(self, selfID, incarnation string, rng *rand.Rand) *Takeover {
 
 // Verdict returns the quorum's state as this node sees it.
 func (t *Takeover) Verdict() quorum.Verdict {
-	return quorum.Judge(quorum.Input{Self: t.selfID, Leader: t.leader, Together: t.together, Voters: t.heard()})
+	in := quorum.Input{Self: t.selfID, Leader: t.leader, Together: t.together, Voters: t.heard()}
+	if len(t.growing) > 0 {
+		in.Growing = cmp.Or(t.nodeByID(t.growing[0]), t.growing[0])
+	}
+	return quorum.Judge(in)
 }
 
 // Fencing returns the fencing under way for a takeover, if there is one.
@@ -116,7 +123,7 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 		if !sameSet(t.voters, e.Voters) {
 			t.together = false // with whom it was together is not with whom it votes now
 		}
-		t.leader, t.voters, t.snap, t.contact = e.ID, e.Voters, e.CIB, e.Contact
+		t.leader, t.voters, t.growing, t.snap, t.contact = e.ID, e.Voters, e.Growing, e.CIB, e.Contact
 		if e.ID != "" {
 			t.led = e.ID
 		}

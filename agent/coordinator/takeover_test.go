@@ -129,6 +129,21 @@ func TestToHearALeaderIsNotToBeAMemberAgain(t *testing.T) {
 	}
 }
 
+func TestAPairThatIsBecomingThreeHasNoTakeover(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.step(Viewed{View: p.view})
+	for _, leader := range []string{"id-b", ""} {
+		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, Growing: []string{"id-c"}, CIB: p.cib})
+	}
+	p.peer(membership.Failed)
+	if len(p.fences)+len(p.takes) != 0 {
+		t.Fatalf("fenced %+v, took over %+v", p.fences, p.takes)
+	}
+	if v := p.m.Verdict(); !strings.Contains(v.Reason, "id-c was being made a voter") {
+		t.Fatal("nobody is told why:", v.Reason)
+	}
+}
+
 // The device cut the peer, and answers so late that the pair was together again meanwhile: the answer proves nothing.
 func TestALateSuccessDoesNotCount(t *testing.T) {
 	p := newPair(t, device(&cib.CIB{}))

@@ -18,8 +18,11 @@ func voters(n int, heard uint) []Voter {
 func TestJudgeOverEveryMembership(t *testing.T) {
 	for n := 1; n <= 9; n++ {
 		for heard := range uint(1) << n {
-			for flags := range 4 {
+			for flags := range 8 {
 				in := Input{Self: "id0", Voters: voters(n, heard|1), Together: flags&1 == 1}
+				if flags&4 == 4 {
+					in.Growing = "x"
+				}
 				if flags&2 == 2 {
 					in.Leader = "id0"
 				}
@@ -33,7 +36,7 @@ func TestJudgeOverEveryMembership(t *testing.T) {
 				if want := 2*votes > n && in.Leader != ""; v.Quorate != want {
 					t.Fatalf("n=%d heard=%b flags=%b: quorate %v, want %v", n, heard, flags, v.Quorate, want)
 				}
-				if want := n == 2 && votes == 1 && in.Together; (v.Takeover != "") != want {
+				if want := n == 2 && votes == 1 && in.Together && in.Growing == ""; (v.Takeover != "") != want {
 					t.Fatalf("n=%d heard=%b flags=%b: takeover %q", n, heard, flags, v.Takeover)
 				}
 				if v.Reason == "" || v.Votes != votes {
@@ -57,6 +60,7 @@ func TestReasons(t *testing.T) {
 		{Input{Self: "id0", Leader: "id0", Voters: voters(3, 0b11)}, "2 voters of 3, without n2"},
 		{Input{Self: "id0", Voters: voters(3, 0b1)}, "1 voter of 3 heard, 2 needed; not heard: n1 and n2"},
 		{Input{Self: "id0", Voters: voters(2, 1), Together: true}, "alone of two: n1 must be confirmed fenced"},
+		{Input{Self: "id0", Voters: voters(2, 1), Together: true, Growing: "n7"}, "while n7 was being made a voter"},
 		{Input{Self: "id0", Voters: voters(2, 1)}, "alone since this node started: it waits for n1"},
 		{Input{Self: "id0"}, "no copy of the cluster"},
 	} {

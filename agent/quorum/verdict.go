@@ -17,6 +17,7 @@ type Voter struct {
 type Input struct {
 	Self     string // ID of this node
 	Voters   []Voter
+	Growing  string // name of one that is being made a voter: by the word of others it may be one already; "" if there is none
 	Leader   string // ID of the raft leader that this node knows of; "" if none
 	Together bool   // this incarnation was in live quorum with every present voter: it saw a leader while all were heard
 }
@@ -66,6 +67,8 @@ func Judge(in Input) Verdict {
 		}
 	case v.Votes >= v.Needed:
 		v.Reason = fmt.Sprintf("%s of %d heard, but no coordinator is elected", plural(v.Votes, "voter"), v.Total)
+	case v.Total == 2 && self && in.Together && in.Growing != "":
+		v.Reason = fmt.Sprintf("alone of two while %s was being made a voter, and may be one: it waits for either, or for a person (paceline cluster force-quorum)", in.Growing)
 	case v.Total == 2 && self && in.Together:
 		v.Takeover = missingID
 		v.Reason = fmt.Sprintf("alone of two: %s must be confirmed fenced before this node may go on", list(missing))

@@ -24,6 +24,8 @@ const (
 	snapshotInterval = 30 * time.Second
 	// snapshotsKept is one more than needed, should the newest be damaged.
 	snapshotsKept = 2
+	// letGoTimeout bounds the removal of one whose admission failed: one commit, with room.
+	letGoTimeout = 5 * time.Second
 	// lockTimeout bounds the wait for the lock of raft.db: a second daemon is told instead of waiting for ever.
 	lockTimeout = 3 * time.Second
 	// lockRetry is the pause between attempts to get it.

@@ -16,7 +16,8 @@ import (
 // answers in its place (the ghost): it grants the survivor's election and acknowledges its entries, so that raft itself,
 // without any surgery on its files, elects the survivor, commits the peer's removal from the voter set, and goes on alone.
 //
-// No acknowledged entry is lost: with two voters each one is on both logs. What the survivor has not seen committed may
+// No acknowledged entry is lost: with two voters each one is on both logs. (A pair that knows a third as one without a vote
+// may have become three by now, see Admit: that is none.) What the survivor has not seen committed may
 // become committed. The peer cannot undo any of it when it comes back: the survivor's log ends in a later term, and the
 // survivor refuses the peer's votes, as a ghost's first, then as a stranger's, until it has admitted it again.
 //
@@ -142,7 +143,7 @@ func (s *Store) pairedWith(r *run, peer raft.ServerID) (alone bool, err error) {
 	self, other, voters := false, false, 0
 	for _, m := range r.raft.Load().GetConfiguration().Configuration().Servers {
 		if m.Suffrage != raft.Voter {
-			continue
+			return false, fmt.Errorf("%s is being made a voter, and may be one already: %w", m.ID, ErrNotPair)
 		}
 		voters++
 		self = self || string(m.ID) == s.cfg.ID

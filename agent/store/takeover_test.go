@@ -121,6 +121,48 @@ func TestTakeoverAfterAnotherMeetingIsRefused(t *testing.T) {
 	})
 }
 
+// A pair becomes three by the word of two, of which the second of the pair need not be one: from the moment at which it
+// knows that a third is on its way it is no pair. Else it would take over what the other two have committed since.
+func TestTakeoverIsRefusedWhileAThirdIsOnItsWay(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		c := l.node("c")
+		c.start(false)
+		ctx, cancel := within(10 * time.Second)
+		defer cancel()
+		mustNot(t, a.AddNonvoter(ctx, "c", c.addr))
+		b := l.nodes["b"]
+		a.commit("batch-limit", "1")
+		b.awaitOption("batch-limit", "1")
+		l.isolate("b")
+		mustNot(t, a.AddVoter(ctx, "c", c.addr))
+		a.commit("batch-limit", "2") // by a and c alone
+		a.kill()
+		if err := b.takeover("a"); !errors.Is(err, ErrNotPair) {
+			t.Fatalf("it took over what it did not know: %v", err)
+		}
+	})
+}
+
+// An admission that fails leaves a pair behind that can still lose one of the two.
+func TestAFailedAdmissionIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		l.node("c") // never started
+		ctx, cancel := within(3 * time.Second)
+		defer cancel()
+		if err := a.Admit(ctx, "c", l.nodes["c"].addr); err == nil {
+			t.Fatal("a node that is not there was admitted")
+		}
+		if m := a.Members(); len(m) != 2 {
+			t.Fatalf("members: %+v", m)
+		}
+		l.nodes["b"].kill()
+		mustNot(t, a.takeover("b"))
+		l.awaitLeader("a").commit("batch-limit", "2")
+	})
+}
+
 func TestTakeoverIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.form("a", "b", "c")

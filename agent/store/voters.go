@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -73,7 +74,11 @@ func (s *Store) Remove(ctx context.Context, id string) error {
 
 // Admit makes a node a voter in the safe order: it receives the log, catches up, and only then gets its vote, because a voter
 // that lags stalls commits. It can be repeated at any point. A voter that came back with another address has the address
-// updated. When ctx ends before the node has caught up, it stays without a vote.
+// updated. When ctx ends before the node has caught up, it is let go again.
+//
+// That the others know it as one without a vote first is what keeps the takeover of two safe: a pair becomes three by the
+// word of two, of which the second of the pair need not be one. It must not take itself for one of two then; but it has
+// acknowledged, as one of two, that a third is on its way in.
 func (s *Store) Admit(ctx context.Context, id, addr string) error {
 	if err := s.awaitTakeover(ctx); err != nil { // it may be about to remove this very node
 		return fmt.Errorf("admit %s: %w", id, err)
@@ -95,11 +100,28 @@ func (s *Store) Admit(ctx context.Context, id, addr string) error {
 		if err := s.AddNonvoter(ctx, id, addr); err != nil {
 			return err
 		}
+	} else if err := s.Barrier(ctx); err != nil { // somebody began before: everybody is to know
+		return err
 	}
 	if err := s.awaitCaughtUp(ctx, id); err != nil {
-		return fmt.Errorf("admit %s: %w", id, err)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGoTimeout)
+		defer cancel()
+		return errors.Join(fmt.Errorf("admit %s: %w", id, err), s.LetGo(ctx))
 	}
 	return s.AddVoter(ctx, id, addr)
+}
+
+// LetGo removes those that only receive the log: admissions that did not come to their end. While there is one, a pair of
+// voters has no takeover.
+func (s *Store) LetGo(ctx context.Context) error {
+	for _, m := range s.Members() {
+		if !m.Votes {
+			if err := s.Remove(ctx, m.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // awaitCaughtUp waits until the node's log holds everything that is committed.

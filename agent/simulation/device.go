@@ -1,0 +1,68 @@
+package simulation
+
+import (
+	"time"
+
+	"paceline/fencing"
+)
+
+// device is the power switch of the cluster: it reaches every node, whatever the network does.
+type device struct {
+	w    *world
+	mode string // "", fails, hangs, slow
+}
+
+func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func(ok bool, detail string)) {
+	w := d.w
+	target := w.node(o.Target)
+	took := w.between(20*time.Millisecond, 300*time.Millisecond)
+	switch {
+	case w.opt.Broken.LyingDevice:
+		w.after(took, func() { reply(true, "") })
+		return
+	case d.mode == "fails":
+		w.after(took, func() { reply(false, "the device refuses") })
+		return
+	case d.mode == "hangs":
+		w.after(o.Budget, func() { reply(false, "the device does not answer") })
+		return
+	case d.mode == "slow":
+		took = w.between(time.Second, 20*time.Second)
+	}
+	boot := by.boot
+	if w.opt.Broken.FenceBeforeStart {
+		w.after(took, func() { reply(true, "") })
+		w.after(took+w.between(time.Second, 4*time.Second), func() { w.powerOff(target, "late") })
+		return
+	}
+	w.after(w.between(0, took), func() {
+		if by.boot != boot || !by.power {
+			return // the agent died with its node
+		}
+		if w.now > expires {
+			if !w.opt.Broken.LateFences {
+				return
+			}
+			w.violate("S6 no fencing after its order expired", "%s is cut %v late", target.name, w.now-expires)
+			return
+		}
+		w.out.Fencings++
+		if w.opt.Calm {
+			w.violate("S25 no needless kill", "%s is fenced by %s, and nothing was wrong", target.name, by.name)
+			return
+		}
+		if o.Action == fencing.On {
+			w.powerOn(target, 0)
+			w.after(max(0, took), func() { reply(true, "") })
+			return
+		}
+		w.powerOff(target, "fenced by "+by.name)
+		back := w.between(200*time.Millisecond, 4*time.Second)
+		if o.Action == fencing.Off {
+			back = w.between(4*time.Second, 20*time.Second) // a person switches it on again
+		}
+		w.powerOn(target, back)
+		w.after(w.between(0, took), func() { reply(true, "") })
+	})
+	w.after(o.Budget, func() { reply(false, "time-out") }) // an answer after the first is not taken
+}

@@ -1,0 +1,333 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+)
+
+// plan draws the faults of the run, and says when they are over.
+func (w *world) plan() time.Duration {
+	warm := w.between(3*time.Second, 8*time.Second)
+	length := w.opt.Faults
+	if length == 0 {
+		length = w.between(5*time.Second, 40*time.Second)
+	}
+	if w.opt.Calm {
+		return warm + length
+	}
+	mean := w.between(500*time.Millisecond, 5*time.Second)
+	// Swarm testing (Groce et al., ISSTA 2012): each run leaves some kinds of faults out, so that the others go far.
+	var kinds []fault
+	for _, f := range faults {
+		if w.chance(0.6) {
+			kinds = append(kinds, f)
+		}
+	}
+	if len(kinds) == 0 {
+		kinds = faults
+	}
+	for at := warm; at < warm+length; at += w.between(mean/4, 2*mean) {
+		f := kinds[w.rng.IntN(len(kinds))]
+		w.after(at, func() {
+			if !w.over && f.do(w) {
+				w.out.Faults[f.name]++
+				w.busy()
+			}
+		})
+	}
+	return warm + length
+}
+
+// fault is one kind of trouble. It returns false if there is nothing that it could hit now.
+type fault struct {
+	name string
+	do   func(w *world) bool
+}
+
+var faults = []fault{
+	{"power cut", func(w *world) bool {
+		n := w.any()
+		if !n.power {
+			return false
+		}
+		w.powerOff(n, "a power cut")
+		w.powerOn(n, w.between(time.Second, 15*time.Second))
+		return true
+	}},
+	{"power cut of the coordinator", func(w *world) bool {
+		for _, n := range w.nodes {
+			if n.core != nil {
+				w.powerOff(n, "a power cut of the coordinator")
+				w.powerOn(n, w.between(300*time.Millisecond, 10*time.Second))
+				return true
+			}
+		}
+		return false
+	}},
+	{"daemon killed", func(w *world) bool {
+		n := w.any()
+		if !n.up {
+			return false
+		}
+		w.say("the daemon of %s is killed", n.name)
+		n.stop()
+		boot := n.boot
+		w.after(w.between(50*time.Millisecond, 4*time.Second), func() {
+			if n.power && n.boot == boot && !n.up {
+				n.start()
+			}
+		})
+		return true
+	}},
+	{"node cut off", func(w *world) bool {
+		n := w.any()
+		w.say("%s is cut off", n.name)
+		for _, m := range w.nodes {
+			w.cut(n, m, true, true)
+		}
+		return true
+	}},
+	{"link cut", func(w *world) bool {
+		a, b := w.any(), w.any()
+		w.say("the link of %s and %s is cut", a.name, b.name)
+		w.cut(a, b, true, true)
+		return a != b
+	}},
+	{"link cut one way", func(w *world) bool {
+		a, b := w.any(), w.any()
+		w.say("nothing gets from %s to %s", a.name, b.name)
+		w.cut(a, b, true, false)
+		return a != b
+	}},
+	{"pause", func(w *world) bool {
+		n := w.any()
+		if !n.up {
+			return false
+		}
+		d := w.between(100*time.Millisecond, 12*time.Second)
+		w.say("%s stands still for %v", n.name, d)
+		n.paused = w.now + d
+		// It hears nobody and is not heard, as if it were gone: gossip's probes stay without an answer.
+		if d > detectMin {
+			for _, m := range w.nodes {
+				w.cutFor(n, m, true, true, d)
+			}
+		}
+		return true
+	}},
+	{"late messages", func(w *world) bool {
+		w.late = 0.02 + 0.3*w.rng.Float64()
+		w.after(w.between(time.Second, 8*time.Second), func() { w.late = 0 })
+		return true
+	}},
+	{"device", func(w *world) bool {
+		w.device.mode = []string{"fails", "hangs", "slow", "slow"}[w.rng.IntN(4)]
+		w.say("the fencing device %s", w.device.mode)
+		w.after(w.between(time.Second, 20*time.Second), func() { w.device.mode = "" })
+		return true
+	}},
+	{"service dies", func(w *world) bool {
+		n := w.any()
+		names := sorted(n.executor.active)
+		if !n.power || len(names) == 0 {
+			return false
+		}
+		n.executor.crash(names[w.rng.IntN(len(names))])
+		return true
+	}},
+	{"operator", func(w *world) bool {
+		n := w.any()
+		on, off, stopped := "true", "false", "Stopped"
+		switch w.rng.IntN(5) {
+		case 0:
+			return w.operator("standby "+n.name, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &on}})
+		case 1:
+			return w.operator("online "+n.name, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &off}})
+		case 2:
+			return w.operator("stop r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "target-role", Value: &stopped}})
+		case 3:
+			return w.operator("start r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "target-role"}})
+		}
+		if ch := w.cleanup(); len(ch) > 0 {
+			return w.operator("cleanup", cib.Change{Batch: ch})
+		}
+		return false
+	}},
+}
+
+func (w *world) any() *node { return w.nodes[w.rng.IntN(len(w.nodes))] }
+
+// cut cuts a link, for a while.
+func (w *world) cut(a, b *node, there, back bool) {
+	w.cutFor(a, b, there, back, w.between(200*time.Millisecond, 12*time.Second))
+}
+
+func (w *world) cutFor(a, b *node, there, back bool, d time.Duration) {
+	if a == b {
+		return
+	}
+	set := func(up bool) {
+		if there {
+			w.link[a.i][b.i] = up
+		}
+		if back {
+			w.link[b.i][a.i] = up
+		}
+		w.hearing()
+	}
+	set(false)
+	w.after(d, func() { set(true) })
+}
+
+// operator has a change committed by whoever leads.
+func (w *world) operator(why string, ch cib.Change) bool {
+	for _, n := range w.nodes {
+		if n.core != nil && n.log.ready {
+			w.say("an operator: %s", why)
+			w.busy()
+			n.propose(&entry{term: n.log.term, change: &ch, why: why})
+			return true
+		}
+	}
+	return false
+}
+
+// cleanup forgets all failures.
+func (w *world) cleanup() []cib.Change {
+	var out []cib.Change
+	for _, st := range w.states[len(w.states)-1].CIB.Status.Nodes {
+		for _, set := range st.Attributes {
+			for _, p := range set.Pairs {
+				if strings.HasPrefix(p.Name, "fail-count-") || strings.HasPrefix(p.Name, "last-failure-") {
+					out = append(out, cib.Change{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: p.Name}})
+				}
+			}
+		}
+		for _, h := range st.Resources {
+			for _, op := range h.Ops {
+				if strings.HasSuffix(op.ID, "_last_failure_0") {
+					out = append(out, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: h.ID}})
+					break
+				}
+			}
+		}
+	}
+	return out
+}
+
+// heal ends all faults.
+func (w *world) heal() {
+	w.over, w.late, w.device.mode = true, 0, ""
+	w.say("everything is healed")
+	for i := range w.link {
+		for j := range w.link[i] {
+			w.link[i][j] = true
+		}
+	}
+	for _, n := range w.nodes {
+		n.paused = min(n.paused, w.now)
+		switch {
+		case !n.power:
+			w.powerOn(n, 0)
+		case !n.up:
+			boot := n.boot
+			w.after(0, func() {
+				if n.power && n.boot == boot && !n.up {
+					n.start()
+				}
+			})
+		}
+	}
+	w.hearing()
+}
+
+// settle waits until the cluster is at rest with everything running, and demands that it comes to it.
+func (w *world) settle() {
+	deadline := w.now + settleMax
+	clear := w.now
+	for w.out.Violation == nil {
+		if w.now >= clear { // a person looks after what failed for good: a stop on the only node, a start everywhere
+			if w.operator("all clear", w.allClear()) {
+				clear = w.now + clearEvery
+			}
+		}
+		why := w.unrest()
+		if why == "" {
+			if why = w.missing(); why == "" {
+				return
+			}
+		}
+		if w.now > deadline {
+			w.violate("L1 a healed cluster comes to rest", "after %v: %s", settleMax, why)
+			return
+		}
+		w.until(w.now + 500*time.Millisecond)
+	}
+}
+
+// allClear forgets all failures and takes back what operators asked for.
+func (w *world) allClear() cib.Change {
+	off := "false"
+	out := cib.Change{Batch: w.cleanup()}
+	for _, n := range w.nodes {
+		out.Batch = append(out.Batch, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &off}})
+	}
+	out.Batch = append(out.Batch, cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "target-role"}})
+	return out
+}
+
+// unrest says what keeps the cluster from rest.
+func (w *world) unrest() string {
+	var lead *node
+	for _, n := range w.nodes {
+		if !n.up {
+			return n.name + " is down"
+		}
+		if n.core != nil {
+			if lead != nil {
+				return "two coordinate"
+			}
+			lead = n
+		}
+	}
+	if lead == nil {
+		return "nobody coordinates"
+	}
+	p := lead.core.Progress()
+	if !p.Idle {
+		return fmt.Sprintf("%s is not idle: %d in flight, fences %+v", lead.name, len(p.InFlight), p.Fences)
+	}
+	if w.now-w.lastDo < quietFor {
+		return "something happened just now"
+	}
+	for _, n := range w.nodes {
+		if st := lead.snapshot().CIB.NodeState(n.id); st == nil || st.CRMD != "online" || st.Join != "member" {
+			return n.name + " is not online"
+		}
+	}
+	return ""
+}
+
+// missing says which resource runs nowhere.
+func (w *world) missing() string {
+	c := w.states[len(w.states)-1].CIB
+	for _, r := range c.Primitives() {
+		at := 0
+		for _, n := range w.nodes {
+			if n.executor.active[r.ID] != nil {
+				at++
+			}
+		}
+		want := 1
+		if copies(r.ID) {
+			want = len(w.nodes)
+		}
+		if at != want {
+			return fmt.Sprintf("%s is active on %d nodes, wanted %d", r.ID, at, want)
+		}
+	}
+	return ""
+}

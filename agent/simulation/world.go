@@ -1,0 +1,273 @@
+package simulation
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"paceline/agent/cib"
+	"paceline/agent/coordinator"
+)
+
+// Options shape a run beside its seed.
+type Options struct {
+	Nodes   int           // 0: drawn, 1 to 5
+	Faults  time.Duration // how long faults go on; 0: drawn
+	Calm    bool          // no faults at all
+	Broken  Broken
+	Verbose bool // keep every line of the trace
+}
+
+// Broken are safety rules that can be switched off, to see that the invariants find it out.
+type Broken struct {
+	LyingDevice      bool // a device says yes and does nothing (what no manager can survive)
+	NoLease          bool // rule 6: a node that is cut off goes on
+	AloneMayTakeOver bool // rule 5: a node that started alone takes over after fencing
+	UnconfirmedTakes bool // rule 5: the takeover does not wait for the fencing
+	ForgetsVotes     bool // rule 3: terms and votes are not durable
+	MinorityCommits  bool // rule 3: a leader acknowledges alone
+	StaleOrders      bool // rule 9: executors take orders of earlier terms
+	LateFences       bool // rule 9: fence orders are carried out after they expired
+	FenceBeforeStart bool // rule 2: success is reported before the device has acted
+	StopLies         bool // rule 1: a stop is reported done while the service runs
+	GrowthUnknown    bool // rule 4: a pair that is becoming three still takes itself for a pair
+}
+
+// Violation is an invariant that did not hold.
+type Violation struct {
+	Invariant string
+	Detail    string
+	At        time.Duration
+}
+
+func (v *Violation) Error() string { return fmt.Sprintf("%s at %v: %s", v.Invariant, v.At, v.Detail) }
+
+// Outcome is what a run was like.
+type Outcome struct {
+	Seed       uint64
+	Nodes      int
+	Virtual    time.Duration
+	Events     int
+	Faults     map[string]int
+	Commits    int
+	Elections  int
+	Takeovers  int
+	Fencings   int // carried out by a device
+	Activated  int
+	Transition int
+	Violation  *Violation
+	Trace      []string
+}
+
+type event struct {
+	at  time.Duration
+	seq uint64
+	do  func()
+}
+
+type eventQueue []event
+
+func (q eventQueue) Len() int { return len(q) }
+func (q eventQueue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
+}
+func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *eventQueue) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *eventQueue) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	old[len(old)-1] = event{}
+	*q = old[:len(old)-1]
+	return x
+}
+
+// world is one run.
+type world struct {
+	rng  *rand.Rand
+	opt  Options
+	now  time.Duration
+	q    eventQueue
+	seq  uint64
+	base time.Time
+
+	nodes []*node
+	link  [][]bool // link[i][j]: what i sends reaches j
+	late  float64  // share of raft's messages that come seconds late
+	over  bool     // the phase of faults is over
+
+	// What is committed, once and for all.
+	committed []*entry
+	states    []coordinator.Snapshot // states[k] is what the first k entries lead to
+	errs      []error
+	leads     map[uint64]string // term -> who led
+
+	device device
+	truth  truth
+	out    Outcome
+	lastDo time.Duration // when something last happened that a cluster at rest does not do
+}
+
+// Run runs one seed to its end, or to the first violation.
+func Run(seed uint64, opt Options) Outcome {
+	w := &world{
+		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), opt: opt, base: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		leads: map[uint64]string{}, out: Outcome{Seed: seed, Faults: map[string]int{}},
+	}
+	w.build()
+	end := w.plan()
+	w.until(end)
+	if w.out.Violation == nil {
+		w.heal()
+		w.settle()
+	}
+	w.out.Virtual, w.out.Nodes = w.now, len(w.nodes)
+	return w.out
+}
+
+// until runs events up to a moment.
+func (w *world) until(end time.Duration) {
+	for w.out.Violation == nil && len(w.q) > 0 && w.q[0].at <= end {
+		w.next()
+	}
+	if w.out.Violation == nil {
+		w.now = max(w.now, end)
+	}
+}
+
+func (w *world) next() {
+	e := heap.Pop(&w.q).(event)
+	w.now = e.at
+	w.out.Events++
+	if w.out.Events > eventsMax {
+		w.violate("L0 time passes", "%d events, and no end", w.out.Events)
+		return
+	}
+	e.do()
+}
+
+func (w *world) after(d time.Duration, do func()) {
+	w.seq++
+	heap.Push(&w.q, event{at: w.now + max(d, 0), seq: w.seq, do: do})
+}
+
+// clock is the time that the program sees.
+func (w *world) clock() time.Time { return w.base.Add(w.now) }
+
+func (w *world) between(lo, hi time.Duration) time.Duration {
+	return lo + time.Duration(w.rng.Int64N(int64(hi-lo)+1))
+}
+
+func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
+
+func (w *world) latency() time.Duration { return w.between(latencyMin, latencyMax) }
+
+func (w *world) violate(invariant, format string, args ...any) {
+	if w.out.Violation == nil {
+		w.out.Violation = &Violation{Invariant: invariant, Detail: fmt.Sprintf(format, args...), At: w.now}
+		w.say("VIOLATION %s: %s", invariant, w.out.Violation.Detail)
+	}
+}
+
+// say keeps a line of the run.
+func (w *world) say(format string, args ...any) {
+	if !w.opt.Verbose && len(w.out.Trace) >= 2*traceKept {
+		w.out.Trace = append(w.out.Trace[:0], w.out.Trace[traceKept:]...)
+	}
+	w.out.Trace = append(w.out.Trace, fmt.Sprintf("%12.6f ", w.now.Seconds())+fmt.Sprintf(format, args...))
+}
+
+// busy notes that something happened.
+func (w *world) busy() { w.lastDo = w.now }
+
+func (w *world) node(name string) *node {
+	for _, n := range w.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+func (w *world) byID(id string) *node { return w.node(strings.TrimPrefix(id, "id-")) }
+
+// reaches says whether a message gets from one node to another now.
+func (w *world) reaches(from, to *node) bool { return from == to || w.link[from.i][to.i] }
+
+func (w *world) build() {
+	count := w.opt.Nodes
+	if count == 0 {
+		count = []int{1, 2, 2, 2, 3, 3, 3, 4, 5}[w.rng.IntN(9)]
+	}
+	first := w.configuration(count)
+	w.states = []coordinator.Snapshot{{Revision: 1, ConfigRevision: 1, CIB: first}}
+	var all []string
+	for i := range count {
+		name := fmt.Sprintf("n%d", i+1)
+		w.nodes = append(w.nodes, &node{w: w, i: i, name: name, id: "id-" + name})
+		all = append(all, "id-"+name)
+	}
+	w.device.w = w
+	w.truth = truth{w: w, left: map[string]map[string]int{}}
+	for range w.nodes {
+		row := make([]bool, count)
+		for j := range row {
+			row[j] = true
+		}
+		w.link = append(w.link, row)
+	}
+	for _, n := range w.nodes {
+		n.log.voters, n.executor.n = all, n
+		n.executor.reset()
+		w.powerOn(n, w.between(0, 200*time.Millisecond))
+	}
+}
+
+// configuration draws what the cluster is to run.
+func (w *world) configuration(nodes int) *cib.CIB {
+	var b strings.Builder
+	b.WriteString(`<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="o">`)
+	option := func(name, value string) {
+		fmt.Fprintf(&b, `<nvpair id="o-%s" name="%s" value="%s"/>`, name, name, value)
+	}
+	option("stonith-enabled", "true")
+	option("no-quorum-policy", []string{"stop", "stop", "freeze", "demote"}[w.rng.IntN(4)])
+	if w.chance(0.3) {
+		option("stonith-action", "off")
+	}
+	b.WriteString(`</cluster_property_set></crm_config><nodes>`)
+	for i := range nodes {
+		fmt.Fprintf(&b, `<node id="id-n%d" uname="n%d"/>`, i+1, i+1)
+	}
+	b.WriteString(`</nodes><resources>`)
+	b.WriteString(`<primitive id="power" class="stonith" type="fence_sim"><instance_attributes id="power-p"><nvpair id="power-h" name="pcmk_host_check" value="none"/></instance_attributes></primitive>`)
+	ops := func(id string) string {
+		return fmt.Sprintf(`<operations><op id="%s-m" name="monitor" interval="10s" timeout="20s"/><op id="%s-s" name="start" interval="0" timeout="20s"/><op id="%s-t" name="stop" interval="0" timeout="20s"/></operations>`, id, id, id)
+	}
+	primitive := func(id string) string {
+		return fmt.Sprintf(`<primitive id="%s" class="ocf" provider="sim" type="Service">%s</primitive>`, id, ops(id))
+	}
+	for i := range 1 + w.rng.IntN(3) {
+		b.WriteString(primitive(fmt.Sprintf("r%d", i+1)))
+	}
+	if w.chance(0.5) {
+		b.WriteString(`<group id="g">` + primitive("g1") + primitive("g2") + `</group>`)
+	}
+	if w.chance(0.3) {
+		b.WriteString(`<clone id="c">` + primitive("cp") + `</clone>`)
+	}
+	b.WriteString(`</resources><constraints>`)
+	if w.chance(0.4) {
+		b.WriteString(`<rsc_colocation id="col" rsc="r1" with-rsc="power" score="-10"/>`)
+	}
+	if w.chance(0.4) {
+		fmt.Fprintf(&b, `<rsc_location id="loc" rsc="r1" node="n%d" score="100"/>`, 1+w.rng.IntN(nodes))
+	}
+	b.WriteString(`</constraints><rsc_defaults><meta_attributes id="d"><nvpair id="d-s" name="resource-stickiness" value="1"/></meta_attributes></rsc_defaults></configuration><status/></cib>`)
+	c, _, err := cib.Decode(strings.NewReader(b.String()))
+	if err != nil {
+		panic("the simulation's own configuration: " + err.Error())
+	}
+	return c
+}
