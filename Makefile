@@ -35,6 +35,11 @@ demo: build ## three nodes, a service, a power cut: watch it survive (root, or a
 cuts: build ## cut the power of the active node N times in a row (N=50) and check every recovery
 	PACELINE_CUTS=$(N) $(GO) test -count=1 -timeout 120m -v -run '^TestPowerCuts$$' ./integration
 
+.PHONY: sim
+SEEDS ?= 10000
+sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again
+	$(GO) test -count=1 -timeout 600m -v -run '^TestSeeds$$' ./agent/simulation -seeds $(SEEDS)
+
 .PHONY: model
 model: ## explore the takeover of two by every order of events, in large (some minutes, some GiB)
 	$(GO) test -count=1 -timeout 120m -v -run 'TestRulesHold|TestEveryBrokenRuleIsFound' ./agent/quorum/model -large

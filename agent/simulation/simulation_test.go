@@ -1,27 +1,137 @@
 package simulation
 
 import (
-	"fmt"
+	"flag"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-func TestX(t *testing.T) {
+var (
+	seeds = flag.Int("seeds", 100, "how many seeds to run")
+	first = flag.Uint64("seed", 0, "the first of them; with -seeds 1 -v its run is printed")
+)
+
+// replay is the command that runs a seed again.
+const replay = "go test ./agent/simulation -run TestSeeds -v -seeds 1 -seed "
+
+func fail(t *testing.T, o Outcome) {
+	t.Helper()
+	tail := o.Trace
+	if len(tail) > 150 {
+		tail = tail[len(tail)-150:]
+	}
+	t.Errorf("seed %d: %v\n%s\nagain: %s%d", o.Seed, o.Violation, strings.Join(tail, "\n"), replay, o.Seed)
+}
+
+// sweep runs seeds on all processors, and hands each outcome over, in no order, until one of them says that it is enough.
+func sweep(from uint64, n int, opt func(seed uint64) Options, each func(Outcome) (enough bool)) {
+	var next atomic.Uint64
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	done := false
+	for range 2 {
+		wg.Go(func() {
+			for {
+				i := next.Add(1) - 1
+				mu.Lock()
+				stop := done
+				mu.Unlock()
+				if i >= uint64(n) || stop {
+					return
+				}
+				o := Run(from+i, opt(from+i))
+				mu.Lock()
+				done = each(o) || done
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// options are those of the ordinary runs: every twentieth has no fault at all, and must fence nobody.
+func options(seed uint64) Options { return Options{Calm: seed%20 == 19, Verbose: *seeds == 1} }
+
+func TestSeeds(t *testing.T) {
 	began := time.Now()
-	for seed := range uint64(4000) {
-		o := Run(seed, Options{})
-		if seed%500 == 0 {
-			fmt.Println(seed, o.Nodes, o.Virtual, o.Events, o.Commits, o.Elections, o.Takeovers, o.Fencings, o.Activated, o.Faults, time.Since(began))
+	var virtual time.Duration
+	sum := Outcome{Faults: map[string]int{}}
+	runs := 0
+	sweep(*first, *seeds, options, func(o Outcome) bool {
+		runs++
+		virtual += o.Virtual
+		sum.Events += o.Events
+		sum.Commits += o.Commits
+		sum.Elections += o.Elections
+		sum.Takeovers += o.Takeovers
+		sum.Fencings += o.Fencings
+		sum.Activated += o.Activated
+		for k, n := range o.Faults {
+			sum.Faults[k] += n
 		}
 		if o.Violation != nil {
-			fmt.Println(seed, o.Violation)
-			tail := o.Trace
-			if len(tail) > 120 {
-				tail = tail[len(tail)-120:]
-			}
-			fmt.Println(strings.Join(tail, "\n"))
-			break
+			fail(t, o)
+		} else if *seeds == 1 {
+			t.Log(strings.Join(o.Trace, "\n"))
 		}
+		return o.Violation != nil
+	})
+	t.Logf("%d seeds: %v of modelled time in %v; %d events, %d commits, %d elections, %d takeovers, %d fencings, %d starts", runs,
+		virtual.Round(time.Second), time.Since(began).Round(time.Second), sum.Events, sum.Commits, sum.Elections, sum.Takeovers, sum.Fencings, sum.Activated)
+	for _, k := range slices.Sorted(maps.Keys(sum.Faults)) {
+		t.Logf("  %-30s %d", k, sum.Faults[k])
+	}
+	if *seeds >= 100 && (sum.Takeovers == 0 || sum.Fencings == 0 || len(sum.Faults) != len(faults)) {
+		t.Error("the runs leave out what they are for")
+	}
+}
+
+func TestTheSameSeedIsTheSameRun(t *testing.T) {
+	for seed := range uint64(5) {
+		a, b := Run(seed, Options{Verbose: true}), Run(seed, Options{Verbose: true})
+		if !slices.Equal(a.Trace, b.Trace) || a.Events != b.Events {
+			for i := range a.Trace {
+				if i >= len(b.Trace) || a.Trace[i] != b.Trace[i] {
+					t.Fatalf("seed %d: line %d differs: %q", seed, i, a.Trace[i])
+				}
+			}
+			t.Fatalf("seed %d: %d and %d events", seed, a.Events, b.Events)
+		}
+	}
+}
+
+// A simulation that finds nothing proves nothing: each rule that is broken on purpose must be found out.
+func TestEveryBrokenRuleIsFoundOut(t *testing.T) {
+	const within = 1000
+	for _, c := range []struct {
+		name   string
+		broken Broken
+	}{
+		{"a device lies", Broken{LyingDevice: true}},
+		{"a success is reported before the device has acted", Broken{FenceBeforeStart: true}},
+		{"a takeover without a fencing", Broken{UnconfirmedTakes: true}},
+		{"votes are not durable", Broken{ForgetsVotes: true}},
+		{"a leader acknowledges alone", Broken{MinorityCommits: true}},
+		{"a stop is reported and did not happen", Broken{StopLies: true}},
+	} {
+		began := time.Now()
+		runs, found := 0, Outcome{}
+		sweep(0, within, func(uint64) Options { return Options{Broken: c.broken} }, func(o Outcome) bool {
+			runs++
+			if o.Violation != nil && found.Violation == nil {
+				found = o
+			}
+			return o.Violation != nil
+		})
+		if found.Violation == nil {
+			t.Errorf("%s: not found out in %d seeds", c.name, runs)
+			continue
+		}
+		t.Logf("%-52s seed %4d after %4d runs, %v: %s", c.name, found.Seed, runs, time.Since(began).Round(10*time.Millisecond), found.Violation.Invariant)
 	}
 }
