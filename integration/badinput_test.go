@@ -190,13 +190,14 @@ func TestBadAgents(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	must(t, c.Load(t.Context(), `property stonith-enabled=false
+	_, err := c.RunInput(t.Context(), "node1", `property stonith-enabled=false
 primitive good ocf:paceline:process params command=sleep args=1000000
 primitive unknown ocf:heartbeat:NoSuchAgent
 primitive hangs ocf:lab:hangs op start timeout=2s interval=0
 primitive babbles ocf:lab:babbles op start timeout=20s interval=0
 primitive nonsense ocf:lab:nonsense
-`))
+`, "configure", "load", "update", "--allow-unknown-agent", "-")
+	must(t, err)
 	for resource, words := range map[string]string{
 		"unknown": "not installed", "hangs": "timed out", "babbles": "start", "nonsense": "77",
 	} {
