@@ -600,7 +600,8 @@ func TestANodeThatRebootsUnmissedLosesItsOrders(t *testing.T) {
 	}
 }
 
-// Without fencing a lost node gets the time in which it stops by itself.
+// Without fencing a lost node gets the time in which it stops by itself. Until then nothing is planned: to the scheduler,
+// without fencing, whatever is not a member runs nothing.
 func TestWithoutFencingALostNodeGetsItsLease(t *testing.T) {
 	w := newWorld(t, "a", "b", "c")
 	off := device(w.snap.CIB)
@@ -608,9 +609,37 @@ func TestWithoutFencingALostNodeGetsItsLease(t *testing.T) {
 	w.snap.CIB = off
 	w.step(Changed{Snapshot: w.snap, Why: "fencing is switched off"})
 	w.status("c", membership.Failed)
+	plans := w.plans
+	w.step(Changed{Snapshot: w.snap, Why: "somebody asks for a plan"})
 	w.sleep(9 * time.Second)
-	if st := w.state("c"); !isTrue(st.InCCM) || st.Join != "pending" {
+	if st := w.state("c"); !isTrue(st.InCCM) || st.Join != "member" {
 		t.Fatalf("lost before it can have stopped: %+v", st)
+	}
+	if w.plans != plans {
+		t.Fatal("planned while nobody knows what the lost node runs")
+	}
+	w.sleep(2 * time.Second)
+	if st := w.state("c"); isTrue(st.InCCM) {
+		t.Fatalf("never lost: %+v", st)
+	}
+	if w.plans == plans {
+		t.Fatal("nothing is planned after the node is lost")
+	}
+}
+
+// The same holds for a node that gossip hears and whose executor does not answer: what it runs goes on.
+func TestWithoutFencingASilentNodeGetsItsLease(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	off := device(w.snap.CIB)
+	off.Configuration.Options = []cib.NVSet{{ID: "o", Pairs: []cib.NVPair{{Name: "stonith-enabled", Value: "false"}}}}
+	w.snap.CIB = off
+	w.step(Changed{Snapshot: w.snap, Why: "fencing is switched off"})
+	w.step(SessionDown{Node: "c", Why: "no answer"})
+	plans := w.plans
+	w.step(Changed{Snapshot: w.snap, Why: "somebody asks for a plan"})
+	w.sleep(9 * time.Second)
+	if st := w.state("c"); !isTrue(st.InCCM) || st.Join != "member" || w.plans != plans {
+		t.Fatalf("lost before it can have stopped, or planned without it: %+v, %d plans", st, w.plans-plans)
 	}
 	w.sleep(2 * time.Second)
 	if st := w.state("c"); isTrue(st.InCCM) {

@@ -140,8 +140,8 @@ func (c *Core) nodeName(id string) string {
 }
 
 // tendFailed looks after a node that gossip reports dead. With fencing it is lost at once. Without, nobody will ever
-// confirm that it is dead; all there is, is that a node that is cut off stops what it runs by itself within its lease
-// (safety rule 6). So much time it gets.
+// confirm that it is dead; all there is, is that a node that is cut off stops what it runs by itself after its lease
+// (safety rule 6). So much time it gets, and as much again for the stops.
 func (c *Core) tendFailed(now time.Time, m membership.Member) {
 	const why = "it is not heard any more"
 	st := c.snap.CIB.NodeState(m.ID)
@@ -150,7 +150,7 @@ func (c *Core) tendFailed(now time.Time, m membership.Member) {
 		return
 	}
 	c.dropSession(now, m.Name, why)
-	c.tendMissing(now, maxOf(m.Since, c.started), m.ID, m.Name, st, 2*c.cfg.Timing.NodeLease, why)
+	c.tendMissing(now, maxOf(m.Since, c.started), m.ID, m.Name, st, c.cfg.Timing.NodeLease, why)
 }
 
 func maxOf(a, b time.Time) time.Time {
@@ -202,10 +202,18 @@ func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *ci
 }
 
 // tendMissing looks after a node that is committed as in the membership and without a session since then: it is pending
-// at first - nothing is placed on it, nothing is recovered from it - and lost after the limit.
+// at first - nothing is placed on it, nothing is recovered from it - and lost after the limit. Without fencing it stays
+// what it was until then, and nothing is planned (sessionsSettled): plans without fencing recover from a pending node.
 func (c *Core) tendMissing(now, since time.Time, id, name string, st *cib.NodeState, limit time.Duration, why string) bool {
+	fencing := FencingEnabled(c.snap.CIB)
+	if !fencing { // nobody will confirm its death: it gets the time in which it stops by itself
+		limit = max(limit, 2*c.cfg.Timing.NodeLease)
+	}
 	if lost := since.Add(limit); now.Before(lost) {
 		c.wakeAt(lost)
+		if !fencing {
+			return !online(st)
+		}
 		pendingAt := since.Add(c.cfg.Timing.JoinWait / 2)
 		if now.Before(pendingAt) {
 			c.wakeAt(pendingAt)
