@@ -35,9 +35,16 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 		w.after(took+w.between(time.Second, 4*time.Second), func() { w.powerOff(target, "late") })
 		return
 	}
-	w.after(w.between(0, took), func() {
-		if by.boot != boot || !by.power {
-			return // the agent died with its node
+	// The agent dies with its node; what it has sent by then the device carries out.
+	sent, acts := w.between(0, 20*time.Millisecond), w.between(20*time.Millisecond, took)
+	if d.mode == "slow" {
+		sent = acts
+	}
+	gone := false
+	w.after(sent, func() { gone = by.boot != boot || !by.power })
+	w.after(acts, func() {
+		if gone || d.mode == "slow" && (by.boot != boot || !by.power) {
+			return
 		}
 		if w.now > expires {
 			if !w.opt.Broken.LateFences {
@@ -62,7 +69,7 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 			back = w.between(4*time.Second, 20*time.Second) // a person switches it on again
 		}
 		w.powerOn(target, back)
-		w.after(w.between(0, took), func() { reply(true, "") })
+		w.after(took-acts, func() { reply(true, "") })
 	})
 	w.after(o.Budget, func() { reply(false, "time-out") }) // an answer after the first is not taken
 }

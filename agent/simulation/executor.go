@@ -95,7 +95,7 @@ func (e *executor) hello(s *session) string {
 		return "an earlier term"
 	}
 	e.highest = max(e.highest, s.term)
-	if e.session != nil {
+	if e.session != nil && !e.n.w.opt.Broken.StaleOrders {
 		e.session.endTo()
 	}
 	if e.cut { // what it would have stopped by itself is the coordinator's to decide again
@@ -171,11 +171,12 @@ func (e *executor) void(j job) {
 
 // order takes an order in.
 func (e *executor) order(o transition.Order, s *session) {
-	if e.session != s || e.cut {
+	stale := e.session != s || o.Numbers.Term < e.highest
+	if e.cut || stale && !e.n.w.opt.Broken.StaleOrders {
 		return
 	}
-	if o.Numbers.Term < e.highest && !e.n.w.opt.Broken.StaleOrders {
-		return
+	if o.Numbers.Term < e.highest {
+		e.n.w.violate("S9 orders of the newest term only", "%s takes an order of term %d and has seen term %d", e.n.name, o.Numbers.Term, e.highest)
 	}
 	a := o.Action
 	switch {
@@ -358,7 +359,7 @@ func (e *executor) fence(o fencing.Order, term uint64, answer func(fencing.Resul
 			answer(fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: n.name, OK: ok, Detail: detail})
 		})
 	}
-	if term < e.highest && term != 0 {
+	if term < e.highest && term != 0 && !w.opt.Broken.StaleOrders {
 		reply(false, "an order of an earlier term")
 		return
 	}

@@ -2,44 +2,12 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"paceline/agent/cib"
 )
-
-// plan draws the faults of the run, and says when they are over.
-func (w *world) plan() time.Duration {
-	warm := w.between(3*time.Second, 8*time.Second)
-	length := w.opt.Faults
-	if length == 0 {
-		length = w.between(5*time.Second, 40*time.Second)
-	}
-	if w.opt.Calm {
-		return warm + length
-	}
-	mean := w.between(500*time.Millisecond, 5*time.Second)
-	// Swarm testing (Groce et al., ISSTA 2012): each run leaves some kinds of faults out, so that the others go far.
-	var kinds []fault
-	for _, f := range faults {
-		if w.chance(0.6) {
-			kinds = append(kinds, f)
-		}
-	}
-	if len(kinds) == 0 {
-		kinds = faults
-	}
-	for at := warm; at < warm+length; at += w.between(mean/4, 2*mean) {
-		f := kinds[w.rng.IntN(len(kinds))]
-		w.after(at, func() {
-			if !w.over && f.do(w) {
-				w.out.Faults[f.name]++
-				w.busy()
-			}
-		})
-	}
-	return warm + length
-}
 
 // fault is one kind of trouble. It returns false if there is nothing that it could hit now.
 type fault struct {
@@ -101,6 +69,52 @@ var faults = []fault{
 		w.say("nothing gets from %s to %s", a.name, b.name)
 		w.cut(a, b, true, false)
 		return a != b
+	}},
+	{"short pause of the coordinator", func(w *world) bool {
+		for _, n := range w.nodes {
+			if n.core != nil && n.up {
+				n.paused = w.now + w.between(150*time.Millisecond, 1200*time.Millisecond)
+				w.say("the coordinator %s stands still until %v", n.name, n.paused)
+				return true
+			}
+		}
+		return false
+	}},
+	{"slow sessions", func(w *world) bool {
+		w.slow = w.between(100*time.Millisecond, 2*time.Second)
+		w.say("messages of sessions take up to %v", w.slow)
+		w.after(w.between(time.Second, 8*time.Second), func() { w.slow = 0 })
+		return true
+	}},
+	{"cut at an admission", func(w *world) bool {
+		w.snipers++
+		return true
+	}},
+	{"move", func(w *world) bool {
+		n := w.any()
+		w.say("r1 is to be on %s", n.name)
+		return w.operator("move r1 to "+n.name, preferR1(n.name))
+	}},
+	{"cut off as it returns", func(w *world) bool {
+		n := w.any()
+		if !n.power {
+			return false
+		}
+		w.powerOff(n, "a power cut, and its links are cut when it is back")
+		w.powerOn(n, w.between(time.Second, 5*time.Second))
+		for _, m := range w.nodes {
+			w.cutFor(n, m, true, true, w.between(5*time.Second, 20*time.Second))
+		}
+		return true
+	}},
+	{"long cut", func(w *world) bool {
+		n := w.any()
+		w.say("%s is cut off for long", n.name)
+		d := w.between(10*time.Second, 30*time.Second)
+		for _, m := range w.nodes {
+			w.cutFor(n, m, true, true, d)
+		}
+		return true
 	}},
 	{"pause", func(w *world) bool {
 		n := w.any()
@@ -169,17 +183,54 @@ func (w *world) cutFor(a, b *node, there, back bool, d time.Duration) {
 	if a == b {
 		return
 	}
-	set := func(up bool) {
+	count := func(by int) {
+		if w.over {
+			return
+		}
 		if there {
-			w.link[a.i][b.i] = up
+			w.cuts[a.i][b.i] += by
 		}
 		if back {
-			w.link[b.i][a.i] = up
+			w.cuts[b.i][a.i] += by
 		}
 		w.hearing()
 	}
-	set(false)
-	w.after(d, func() { set(true) })
+	count(1)
+	w.after(d, func() { count(-1) })
+}
+
+// admitted is told that somebody was committed as on its way to be a voter: a moment at which a cut hurts most.
+func (w *world) admitted(by *node, grows string) {
+	if w.snipers == 0 || w.over {
+		return
+	}
+	var others []*node
+	for _, n := range w.nodes {
+		if n != by && n.id != grows && n.up && slices.Contains(by.log.latest(), n.id) {
+			others = append(others, n)
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	w.snipers--
+	n := others[w.rng.IntN(len(others))]
+	d := w.between(4*time.Second, 15*time.Second)
+	w.after(w.between(0, 100*time.Millisecond), func() {
+		w.say("%s is cut off while %s is on its way to be a voter", n.name, grows)
+		for _, m := range w.nodes {
+			w.cutFor(n, m, true, true, d)
+		}
+	})
+}
+
+const moveID = "cli-prefer-r1"
+
+// preferR1 is what a person's move leaves: a location.
+func preferR1(node string) cib.Change {
+	return cib.Change{PutConstraint: &cib.PutConstraint{Constraint: cib.Constraint{Location: &cib.Location{
+		ID: moveID, Resource: "r1", Node: node, Score: "500",
+	}}}}
 }
 
 // operator has a change committed by whoever leads.
@@ -220,12 +271,10 @@ func (w *world) cleanup() []cib.Change {
 
 // heal ends all faults.
 func (w *world) heal() {
-	w.over, w.late, w.device.mode = true, 0, ""
+	w.over, w.late, w.slow, w.snipers, w.device.mode = true, 0, 0, 0, ""
 	w.say("everything is healed")
-	for i := range w.link {
-		for j := range w.link[i] {
-			w.link[i][j] = true
-		}
+	for i := range w.cuts {
+		clear(w.cuts[i])
 	}
 	for _, n := range w.nodes {
 		n.paused = min(n.paused, w.now)
@@ -276,6 +325,9 @@ func (w *world) allClear() cib.Change {
 		out.Batch = append(out.Batch, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &off}})
 	}
 	out.Batch = append(out.Batch, cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "target-role"}})
+	if slices.ContainsFunc(w.states[len(w.states)-1].CIB.Configuration.Constraints, func(c *cib.Constraint) bool { return c.Location != nil && c.Location.ID == moveID }) {
+		out.Batch = append(out.Batch, cib.Change{DropConstraint: &cib.DropConstraint{ID: moveID}})
+	}
 	return out
 }
 

@@ -125,8 +125,28 @@ func (n *node) start() {
 	n.executor.daemonStarts()
 	n.electionTimer()
 	w.hearing()
+	if w.opt.Broken.AloneMayTakeOver {
+		n.dreamOfCompany()
+	}
 	n.tellTakeover(coordinator.Viewed{View: n.view})
 	n.pollTakeover()
+}
+
+// dreamOfCompany makes the takeover believe that this incarnation was in live quorum with its peer.
+func (n *node) dreamOfCompany() {
+	voters := n.log.latest()
+	known, err := cib.Apply(n.snapshot().CIB, cib.Change{NodeStatus: &cib.NodeStatus{
+		ID: n.id, Uname: n.name, InCCM: "true", CRMD: "online", Join: "member", Incarnation: n.incarnation(), Fenced: "-",
+	}})
+	if err != nil || len(voters) != 2 {
+		return
+	}
+	dream := membership.View{Seq: n.view.Seq}
+	for _, m := range n.w.nodes {
+		dream.Members = append(dream.Members, n.member(m, membership.Alive))
+	}
+	n.tellTakeover(coordinator.Viewed{View: dream})
+	n.tellTakeover(coordinator.LeaderIs{ID: n.id, Voters: voters, CIB: known})
 }
 
 func (n *node) rand() *rand.Rand { return rand.New(rand.NewPCG(n.w.rng.Uint64(), 1)) }
@@ -178,7 +198,7 @@ func (w *world) within(n *node) []bool {
 		grown = false
 		for _, a := range w.nodes {
 			for _, b := range w.nodes {
-				if reach[a.i] && !reach[b.i] && a.up && b.up && w.link[a.i][b.i] && w.link[b.i][a.i] {
+				if reach[a.i] && !reach[b.i] && a.up && b.up && w.reaches(a, b) && w.reaches(b, a) {
 					reach[b.i], grown = true, true
 				}
 			}
@@ -319,7 +339,7 @@ func (n *node) finishTakeover() {
 	}
 	voters := l.latest()
 	if l.resumed {
-		if peer := n.w.byID(l.ghost); peer.up && n.w.link[n.i][peer.i] && n.w.link[peer.i][n.i] {
+		if peer := n.w.byID(l.ghost); peer.up && n.w.reaches(n, peer) && n.w.reaches(peer, n) {
 			n.w.say("%s: its former peer is there again", n.name)
 			l.ghost = ""
 			return

@@ -366,6 +366,7 @@ func (n *node) committed(i int, e *entry) {
 		n.log.changing = false
 		n.w.say("%s: the voters are %v, on its way: %q", n.name, e.voters, e.grows)
 		if e.grows != "" {
+			n.w.admitted(n, e.grows)
 			n.admit(e)
 		} else if n.core != nil {
 			n.tellCore(coordinator.VotersAre{IDs: e.voters})

@@ -119,7 +119,11 @@ func (s *session) push(p *pipe, from, to *node, inc int, open *bool, do func()) 
 			s.w.after(10*time.Microsecond, pump)
 		}
 	}
-	s.w.after(s.w.latency(), pump)
+	d := s.w.latency()
+	if s.w.slow > 0 {
+		d = s.w.between(latencyMin, s.w.slow)
+	}
+	s.w.after(d, pump)
 }
 
 func (s *session) toNode(do func()) { s.push(&s.down, s.from, s.to, s.toInc, &s.openTo, do) }

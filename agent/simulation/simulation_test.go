@@ -117,6 +117,11 @@ func TestEveryBrokenRuleIsFoundOut(t *testing.T) {
 		{"a takeover without a fencing", Broken{UnconfirmedTakes: true}},
 		{"votes are not durable", Broken{ForgetsVotes: true}},
 		{"a leader acknowledges alone", Broken{MinorityCommits: true}},
+		{"a cut-off node goes on", Broken{NoLease: true}},
+		{"a node that started alone takes over", Broken{AloneMayTakeOver: true}},
+		{"orders of earlier terms are taken", Broken{StaleOrders: true}},
+		{"a fence order is carried out after it expired", Broken{LateFences: true}},
+		{"a pair that becomes three takes itself for a pair", Broken{GrowthUnknown: true}},
 		{"a stop is reported and did not happen", Broken{StopLies: true}},
 	} {
 		began := time.Now()

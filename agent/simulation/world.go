@@ -32,6 +32,7 @@ type Broken struct {
 	LateFences       bool // rule 9: fence orders are carried out after they expired
 	FenceBeforeStart bool // rule 2: success is reported before the device has acted
 	StopLies         bool // rule 1: a stop is reported done while the service runs
+	NoCourtesy       bool // rule 5: both sides of a cut fence at once
 	GrowthUnknown    bool // rule 4: a pair that is becoming three still takes itself for a pair
 }
 
@@ -47,6 +48,7 @@ func (v *Violation) Error() string { return fmt.Sprintf("%s at %v: %s", v.Invari
 // Outcome is what a run was like.
 type Outcome struct {
 	Seed       uint64
+	Profile    string
 	Nodes      int
 	Virtual    time.Duration
 	Events     int
@@ -92,10 +94,13 @@ type world struct {
 	seq  uint64
 	base time.Time
 
-	nodes []*node
-	link  [][]bool // link[i][j]: what i sends reaches j
-	late  float64  // share of raft's messages that come seconds late
-	over  bool     // the phase of faults is over
+	nodes   []*node
+	cuts    [][]int // cuts[i][j]: how many faults keep what i sends from reaching j
+	profile profile
+	slow    time.Duration // how long a session's message may take
+	snipers int           // cuts that wait for an admission
+	late    float64       // share of raft's messages that come seconds late
+	over    bool          // the phase of faults is over
 
 	// What is committed, once and for all.
 	committed []*entry
@@ -193,12 +198,14 @@ func (w *world) node(name string) *node {
 func (w *world) byID(id string) *node { return w.node(strings.TrimPrefix(id, "id-")) }
 
 // reaches says whether a message gets from one node to another now.
-func (w *world) reaches(from, to *node) bool { return from == to || w.link[from.i][to.i] }
+func (w *world) reaches(from, to *node) bool { return from == to || w.cuts[from.i][to.i] == 0 }
 
 func (w *world) build() {
+	w.profile = w.draw()
+	w.out.Profile = w.profile.name
 	count := w.opt.Nodes
 	if count == 0 {
-		count = []int{1, 2, 2, 2, 3, 3, 3, 4, 5}[w.rng.IntN(9)]
+		count = w.profile.nodes[w.rng.IntN(len(w.profile.nodes))]
 	}
 	first := w.configuration(count)
 	w.states = []coordinator.Snapshot{{Revision: 1, ConfigRevision: 1, CIB: first}}
@@ -211,11 +218,7 @@ func (w *world) build() {
 	w.device.w = w
 	w.truth = truth{w: w, left: map[string]map[string]int{}}
 	for range w.nodes {
-		row := make([]bool, count)
-		for j := range row {
-			row[j] = true
-		}
-		w.link = append(w.link, row)
+		w.cuts = append(w.cuts, make([]int, count))
 	}
 	for _, n := range w.nodes {
 		n.log.voters, n.executor.n = all, n
@@ -231,8 +234,16 @@ func (w *world) configuration(nodes int) *cib.CIB {
 	option := func(name, value string) {
 		fmt.Fprintf(&b, `<nvpair id="o-%s" name="%s" value="%s"/>`, name, name, value)
 	}
-	option("stonith-enabled", "true")
-	option("no-quorum-policy", []string{"stop", "stop", "freeze", "demote"}[w.rng.IntN(4)])
+	option("stonith-enabled", fmt.Sprint(w.profile.fencing))
+	if policy := []string{"stop", "stop", "freeze", "demote"}[w.rng.IntN(4)]; w.profile.fencing {
+		option("no-quorum-policy", policy)
+	}
+	if w.opt.Broken.NoCourtesy {
+		option("priority-fencing-delay", "0")
+	}
+	if w.chance(0.4) {
+		option("stonith-timeout", []string{"2s", "4s", "8s"}[w.rng.IntN(3)])
+	}
 	if w.chance(0.3) {
 		option("stonith-action", "off")
 	}
