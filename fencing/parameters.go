@@ -150,6 +150,9 @@ func tries(d Device, action string) int {
 	return 1 + min(n, retriesMax)
 }
 
+// DelayBase returns how long the device is held back before the first action on the target at least: pcmk_delay_base.
+func DelayBase(d Device, target string) time.Duration { return delay(d, target, nil) }
+
 // delay draws how long the device is held back before the first action on the target: pcmk_delay_base, which may be a map by
 // node, and a random part such that the whole is at most pcmk_delay_max.
 func delay(d Device, target string, rng *rand.Rand) time.Duration {

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -181,14 +182,30 @@ func PriorityDelay(c *cib.CIB, self, target string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// delayConfigured reports whether any device has a delay of its own (pcmk_delay_base, pcmk_delay_max).
-func delayConfigured(c *cib.CIB) bool {
+// delayDrawn reports whether any device draws its delay by lot (pcmk_delay_max).
+func delayDrawn(c *cib.CIB) bool {
 	for _, d := range Devices(c) {
-		if d.Params["pcmk_delay_base"] != "" || d.Params["pcmk_delay_max"] != "" {
+		if d.Params["pcmk_delay_max"] != "" {
 			return true
 		}
 	}
 	return false
+}
+
+// fixedDelay is how long the fencing of target by self is held back at least, as configured: priority-fencing-delay, and the
+// smallest pcmk_delay_base of the devices that may reach it.
+func fixedDelay(c *cib.CIB, self, target string) time.Duration {
+	base := time.Duration(-1)
+	for _, d := range Devices(c) {
+		named := append(slices.Collect(maps.Keys(fencing.HostMap(d))), fencing.HostList(d)...)
+		if len(named) > 0 && !slices.ContainsFunc(named, func(n string) bool { return strings.EqualFold(n, target) }) {
+			continue
+		}
+		if at := fencing.DelayBase(d, target); base < 0 || at < base {
+			base = at
+		}
+	}
+	return PriorityDelay(c, self, target) + max(base, 0)
 }
 
 // courtesy is the delay of the side that did not coordinate, from what the history knows of the devices' speed: twice the

@@ -233,15 +233,20 @@ func (t *Takeover) start(now time.Time, f *fence) {
 	t.step(now, nil)
 }
 
-// delay returns how long the fencing is held back beyond what the devices say. Where nobody configured a delay, the side
-// that did not coordinate waits for as long as the other side's fencing takes: both must never die from one cut link. The
-// price is paid only when it is the coordinator of two that died.
+// delay returns how long the fencing is held back beyond what the devices say. Where what is configured does not tell the two
+// sides apart - no delay, or the same for both, or nearly - the side that did not coordinate waits until the other side's
+// fencing is over: both must never die from one cut link. The price is paid only when it is the coordinator of two that
+// died. Where delays are drawn by lot (pcmk_delay_max) it is left to the lot.
 func (t *Takeover) delay(target string) time.Duration {
 	d := PriorityDelay(t.snap, t.self, target)
-	if _, set := t.snap.Option("priority-fencing-delay"); set || t.led == t.selfID || delayConfigured(t.snap) {
+	if t.led == t.selfID || delayDrawn(t.snap) {
 		return d
 	}
-	return max(d, courtesy(t.snap))
+	apart := fixedDelay(t.snap, t.self, target) - fixedDelay(t.snap, target, t.self)
+	if wait := courtesy(t.snap); apart < wait && -apart < wait {
+		return d + wait - apart
+	}
+	return d
 }
 
 func (t *Takeover) step(now time.Time, ev fencing.Event) {

@@ -232,12 +232,27 @@ func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
 	if d := follows.fences[0].Order.Delay; d < courtesyMin {
 		t.Error("the other waits only", d)
 	}
+	for base, want := range map[string]time.Duration{
+		"2s":           courtesyMin,                        // the same for both: it decides nothing
+		"a:3s;b:1s":    0,                                  // the other side waits long enough
+		"a:1s;b:3s":    0,                                  // this one does, by the device
+		"a:1;b:1300ms": courtesyMin - 300*time.Millisecond, // it does not wait long enough
+		"a:1300ms;b:1": courtesyMin + 300*time.Millisecond, // the other one would come second by too little
+	} {
+		c := device(&cib.CIB{})
+		c.Configuration.Resources[0].Params[0].Pairs = append(c.Configuration.Resources[0].Params[0].Pairs, cib.NVPair{Name: "pcmk_delay_base", Value: base})
+		follows := newPair(t, c)
+		follows.together("id-b")
+		if d := follows.fences[0].Order.Delay - fencing.DelayBase(Devices(c)[0], "b"); d != want {
+			t.Errorf("pcmk_delay_base=%s: the side that did not coordinate waits %v beside it, want %v", base, d, want)
+		}
+	}
 	c := device(&cib.CIB{})
-	c.Configuration.Resources[0].Params[0].Pairs = append(c.Configuration.Resources[0].Params[0].Pairs, cib.NVPair{Name: "pcmk_delay_base", Value: "2s"})
-	both := newPair(t, c)
-	both.together("id-b")
-	if d := both.fences[0].Order.Delay; d != 2*time.Second {
-		t.Error("what is configured should rule, and no more:", d)
+	c.Configuration.Resources[0].Params[0].Pairs = append(c.Configuration.Resources[0].Params[0].Pairs, cib.NVPair{Name: "pcmk_delay_max", Value: "1ms"})
+	drawn := newPair(t, c)
+	drawn.together("id-b")
+	if d := drawn.fences[0].Order.Delay; d > time.Millisecond {
+		t.Error("what is drawn by lot should decide, and no more:", d)
 	}
 }
 

@@ -95,3 +95,31 @@ func TestPromotedSpans(t *testing.T) {
 		t.Errorf("promoted after the other lost its power: got %v", spans)
 	}
 }
+
+func fenceEnd(at int64, target string, ok bool) executor.Entry {
+	return executor.Entry{Kind: executor.KindFenceEnd, MonoMS: at, Fence: &executor.FenceLine{Target: target, OK: ok}}
+}
+
+// A recovery is hasty unless the node that ran the resource was fenced, or came back, between its end and the start.
+func TestHasty(t *testing.T) {
+	ran := []executor.Entry{begin(10, "start", "ip"), ended(12, "start", "ip", 0)}
+	for _, c := range []struct {
+		name string
+		a, b []executor.Entry
+		want int
+	}{
+		{"fenced first", ran, []executor.Entry{fenceEnd(105, "a", true), begin(110, "start", "ip")}, 0},
+		{"fenced after", ran, []executor.Entry{begin(110, "start", "ip"), fenceEnd(120, "a", true)}, 1},
+		{"fencing failed", ran, []executor.Entry{fenceEnd(105, "a", false), begin(110, "start", "ip")}, 1},
+		{"another one was fenced", ran, []executor.Entry{fenceEnd(105, "c", true), begin(110, "start", "ip")}, 1},
+		{"fenced in an earlier life", ran, []executor.Entry{fenceEnd(5, "a", true), begin(110, "start", "ip")}, 1},
+		{"back from a new boot", append(ran[:2:2], executor.Entry{Kind: executor.KindBoot, MonoMS: 106}), []executor.Entry{begin(110, "start", "ip")}, 0},
+		{"stopped in good order", append(ran[:2:2], begin(20, "stop", "ip"), ended(22, "stop", "ip", 0)), []executor.Entry{begin(110, "start", "ip")}, 0},
+	} {
+		journals := map[string][]executor.Entry{"a": c.a, "b": c.b}
+		got := Hasty(Spans(journals, []lab.PowerEvent{off(100, "a")}), journals)
+		if len(got) != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
