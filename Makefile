@@ -35,6 +35,10 @@ demo: build ## three nodes, a service, a power cut: watch it survive (root, or a
 cuts: build ## cut the power of the active node N times in a row (N=50) and check every recovery
 	PACELINE_CUTS=$(N) $(GO) test -count=1 -timeout 120m -v -run '^TestPowerCuts$$' ./integration
 
+.PHONY: splits
+splits: build ## cut the link between two nodes N times in a row (N=50): exactly one survives each time
+	PACELINE_SPLITS=$(N) PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 120m -v -run '^TestSplits$$' ./integration
+
 .PHONY: sim
 SEEDS ?= 10000
 sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again
