@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,32 @@ func (m *MetaData) Action(name string) (Action, bool) {
 		}
 	}
 	return Action{}, false
+}
+
+// Reloading says how a running resource is told about changed parameters without a restart: by which operation (Reload or
+// ReloadAgent; empty: not at all), and which parameters need a restart all the same, sorted. Agents of API 1.1 have
+// reload-agent and mark what it takes over as reloadable; older ones have reload, and every parameter that is unique needs
+// a restart. One of these without any unique parameter does not say what it cannot reload: it is not asked.
+func (m *MetaData) Reloading() (operation string, restart []string) {
+	if _, ok := m.Action(ReloadAgent); ok {
+		operation = ReloadAgent
+	} else if _, ok := m.Action(Reload); ok && strings.HasPrefix(m.OCFVersion, "1.0") {
+		operation = Reload
+	}
+	reloadable := false
+	for _, p := range m.Parameters {
+		switch {
+		case operation == ReloadAgent && !p.Reloadable, operation == Reload && p.Unique:
+			restart = append(restart, p.Name)
+		default:
+			reloadable = true
+		}
+	}
+	if !reloadable || operation == Reload && len(restart) == 0 {
+		return "", nil
+	}
+	slices.Sort(restart)
+	return operation, restart
 }
 
 // The XML form. Attributes are strings, since agents write "1", "true", "yes" and nonsense.

@@ -152,3 +152,40 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 }
+
+// TestReloading: what an agent can take over while its resource runs, by each way of saying so.
+func TestReloading(t *testing.T) {
+	params := func(flags ...string) []Parameter {
+		var out []Parameter
+		for _, f := range flags {
+			name, flag, _ := strings.Cut(f, "/")
+			out = append(out, Parameter{Name: name, Unique: flag == "unique", Reloadable: flag == "reloadable"})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name, version string
+		actions       []string
+		params        []Parameter
+		operation     string
+		restart       []string
+	}{
+		{"neither", "1.0", []string{Start, Stop}, params("a/unique", "b"), "", nil},
+		{"1.1", "1.1", []string{ReloadAgent}, params("z", "b/reloadable", "a/unique"), ReloadAgent, []string{"a", "z"}},
+		{"1.1, all of it", "1.1", []string{ReloadAgent}, params("b/reloadable"), ReloadAgent, nil},
+		{"1.1, nothing of it", "1.1", []string{ReloadAgent}, params("a", "b"), "", nil},
+		{"1.1, the service's own reload", "1.1", []string{Reload}, params("a/unique", "b/reloadable"), "", nil},
+		{"1.0", "1.0", []string{Reload}, params("a/unique", "b", "c/reloadable"), Reload, []string{"a"}},
+		{"1.0, nothing unique", "1.0", []string{Reload}, params("a", "b"), "", nil},
+		{"both", "1.1", []string{Reload, ReloadAgent}, params("a/unique", "b/reloadable"), ReloadAgent, []string{"a"}},
+		{"no parameters", "1.1", []string{ReloadAgent}, nil, "", nil},
+	} {
+		m := &MetaData{Name: "x", OCFVersion: c.version, Parameters: c.params}
+		for _, a := range c.actions {
+			m.Actions = append(m.Actions, Action{Name: a})
+		}
+		if op, restart := m.Reloading(); op != c.operation || !reflect.DeepEqual(restart, c.restart) {
+			t.Errorf("%s: %q, restart %q", c.name, op, restart)
+		}
+	}
+}

@@ -61,6 +61,10 @@ const (
 	seenMax = 8192
 	// monitorsParallel bounds recurring monitors at once, apart from ordered operations: neither starves the other.
 	monitorsParallel = 16
+	// metaDataMax bounds the question for an agent's meta-data: 5 s is what OCF's authors advise, a loaded machine needs more.
+	// metaDataWait is how long a result waits for it, which is asked for while the operation runs.
+	metaDataMax  = 20 * time.Second
+	metaDataWait = 2 * time.Second
 	// fencesParallel bounds fence orders at once on this node.
 	fencesParallel = 32
 	// probeTimeout is the budget of the monitors of a restarted daemon where no recurring one tells its own.

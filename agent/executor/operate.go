@@ -116,6 +116,10 @@ func (e *Executor) begin(j *job) (note string, ok bool) {
 func (e *Executor) operate(r *resource, j *job, runner resources.Runner, note string) {
 	began := time.Now()
 	req := e.request(j)
+	told := e.reloading(runner, j)
+	if req.Operation == resources.ReloadAgent {
+		req.Operation = told(metaDataMax).operation
+	}
 	ctx, cancel := context.WithTimeout(j.ctx, req.Timeout)
 	defer cancel()
 	out, back := e.call(ctx, runner, req)
@@ -125,6 +129,9 @@ func (e *Executor) operate(r *resource, j *job, runner resources.Runner, note st
 		return
 	}
 	res := e.outcome(j, out, began)
+	if res.Status == cib.OpDone && running(out.Code) {
+		noteReloading(&res, j.action, told(metaDataWait))
+	}
 	if note != "" {
 		res.ExitReason = joinReason(res.ExitReason, note)
 	}

@@ -405,6 +405,10 @@ func (s *State) learn(e Entry, action *transition.Action, r transition.Result) {
 		if x != nil && ok {
 			x.Role = RoleStarted
 		}
+	case resources.ReloadAgent:
+		if x != nil && ok && action != nil {
+			x.Action = action // its parameters are the newest
+		}
 	case resources.Monitor:
 		s.learnMonitor(e, x, action, r)
 	}

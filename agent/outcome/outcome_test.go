@@ -7,6 +7,7 @@ import (
 
 	"paceline/agent/cib"
 	"paceline/agent/transition"
+	"paceline/resources"
 )
 
 const state = `<cib have-quorum="1"><configuration><crm_config/><nodes><node id="1" uname="a"/><node id="2" uname="b"/></nodes><resources/>
@@ -140,5 +141,31 @@ func TestNoGraph(t *testing.T) {
 	g := &transition.Graph{Actions: []*transition.Action{act(1, "stop", "a", 2), act(2, "start", "b", 1)}}
 	if next, done, err := Execute(c, g, at, nil); err == nil || next != c || len(done) != 0 {
 		t.Errorf("a circle is played: %v, %v", done, err)
+	}
+}
+
+// TestReloaded: after a reload the history says what made the resource active, with the parameters that it has now.
+func TestReloaded(t *testing.T) {
+	for _, before := range []string{"start", "promote", "monitor", "demote"} {
+		c := read(t)
+		h := c.NodeState("a").Resources[0]
+		first := *h.Ops[0]
+		first.Operation, first.OpDigest, first.RestartDigest, first.ForceRestart, first.RC = before, "old", "fixed", " port ", "8"
+		h.Ops = []*cib.OpRecord{&first}
+		a := act(1, resources.ReloadAgent, "a")
+		a.Digest = "new"
+		next, _, err := Execute(c, &transition.Graph{Actions: []*transition.Action{a}}, at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, rc := before, "8"
+		if before == "demote" || before == "start" {
+			want, rc = "start", "0"
+		}
+		got := next.NodeState("a").Resources[0].Ops
+		if len(got) != 1 || got[0].Operation != want || got[0].RC != rc || got[0].OpDigest != "new" || got[0].RestartDigest != "fixed" ||
+			got[0].ForceRestart != " port " || got[0].CallID != "8" {
+			t.Errorf("after %s: %+v", before, got[0])
+		}
 	}
 }

@@ -46,6 +46,8 @@ func Changes(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) 
 		}
 	case r.IntervalMS > 0:
 		out = append(out, put(OpKey(rsc, r.Operation, r.IntervalMS), nil))
+	case r.Operation == resources.ReloadAgent:
+		out = append(out, reloaded(st, r, rec))
 	default:
 		var drop []string
 		if r.Operation == resources.Stop {
@@ -57,6 +59,27 @@ func Changes(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) 
 		out = append(out, countFailure(c, st, r, now)...)
 	}
 	return out
+}
+
+// reloaded records that a running resource has taken changed parameters over: what made it active is recorded with them.
+// A record of the reload itself would take the place of that one, and the next change would go unnoticed.
+func reloaded(st *cib.NodeState, r transition.Result, rec cib.OpRecord) cib.Change {
+	rec.ID, rec.Key, rec.Operation = r.Resource+"_last_0", OpKey(r.Resource, resources.Start, 0), resources.Start
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if h.ID != r.Resource || op.ID != rec.ID {
+				continue
+			}
+			switch op.Operation {
+			case resources.Promote, resources.MigrateFrom, resources.Monitor:
+				rec.Key, rec.Operation, rec.RC, rec.TransitionKey, rec.TransitionMagic = op.Key, op.Operation, op.RC, op.TransitionKey, op.TransitionMagic
+			}
+			if rec.ForceRestart == "" { // what needs a restart has not changed, or this was none
+				rec.ForceRestart, rec.RestartDigest = op.ForceRestart, op.RestartDigest
+			}
+		}
+	}
+	return cib.Change{RecordOp: &cib.RecordOp{NodeID: st.ID, Resource: r.Resource, Agent: r.Agent, Record: rec}}
 }
 
 func recurring(st *cib.NodeState, rsc string) []string {
@@ -81,7 +104,7 @@ func opRecord(r transition.Result) cib.OpRecord {
 		CallID: strconv.FormatInt(r.CallID, 10), RC: strconv.Itoa(r.RC), OpStatus: strconv.Itoa(r.Status),
 		TransitionKey: tkey, TransitionMagic: fmt.Sprintf("%d:%d;%s", r.Status, r.RC, tkey), ExitReason: Bounded(r.ExitReason), OnNode: r.Node,
 		LastRCChange: strconv.FormatInt((r.StartedMS+r.TookMS)/1000, 10), ExecTime: strconv.FormatInt(r.TookMS, 10),
-		QueueTime: "0", OpDigest: r.Digest, RestartDigest: r.RestartDigest,
+		QueueTime: "0", OpDigest: r.Digest, RestartDigest: r.RestartDigest, ForceRestart: r.ForceRestart,
 		MigrateSource: r.MigrateSource, MigrateTarget: r.MigrateTarget,
 	}
 	if r.IntervalMS == 0 {

@@ -233,7 +233,11 @@ func (w *world) fillOperation(t *transition.Action, a *action) {
 	}
 	w.bundleParams(t, a)
 	splitArgs(t)
-	t.Digest = digest(w.digestParams(r, a.node, task, a.interval))
+	digested := task
+	if task == taskReload {
+		digested = taskStart // what it brings about is what a start with the new parameters would
+	}
+	t.Digest = cib.ParametersDigest(w.digestParams(r, a.node, digested, a.interval))
 	if a.interval == 0 {
 		t.RestartDigest = t.Digest
 	}

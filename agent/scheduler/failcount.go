@@ -232,7 +232,7 @@ func (w *world) failedOtherwise(r *rsc, n *node) bool {
 			continue
 		}
 		now := w.digestParams(r, n, k.task, k.interval)
-		if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
+		if cib.ParametersDigest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
 			return true
 		}
 	}

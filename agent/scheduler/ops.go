@@ -1,9 +1,6 @@
 package scheduler
 
 import (
-	"crypto/md5"
-	"encoding/hex"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -126,33 +123,6 @@ func (w *world) paramsOn(r *rsc, n *node) map[string]string {
 		}
 	}
 	return out
-}
-
-// digest is the fingerprint of parameters that is kept with the result of an operation: MD5 over a small XML element.
-func digest(params map[string]string) string {
-	names := make([]string, 0, len(params))
-	for k := range params {
-		names = append(names, k)
-	}
-	sort.Strings(names)
-	var b strings.Builder
-	b.WriteString(" <parameters")
-	for _, k := range names {
-		b.WriteString(" " + k + `="` + escapeXML(params[k]) + `"`)
-	}
-	b.WriteString("/>\n")
-	sum := md5.Sum([]byte(b.String()))
-	return hex.EncodeToString(sum[:])
-}
-
-var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\r", "&#13;",
-	"\t", "&#9;")
-
-func escapeXML(s string) string {
-	if !strings.ContainsAny(s, "&<>\"\n\r\t") {
-		return s
-	}
-	return xmlEscapes.Replace(s)
 }
 
 // digestParams are the parameters that an operation's digest covers.

@@ -67,7 +67,7 @@ func sinceStop(r *rsc, n *node) []*record {
 
 func (w *world) checkRecurring(r *rsc, n *node, k *record) {
 	now := w.digestParams(r, n, k.task, k.interval)
-	if digest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
+	if cib.ParametersDigest(now) != k.op.OpDigest && !sameButSecrets(now, k.op) {
 		r.redefined(n)
 		if r.reschedule == nil {
 			r.reschedule = map[*node]map[int64]bool{}
@@ -81,12 +81,12 @@ func (w *world) checkRecurring(r *rsc, n *node, k *record) {
 
 func (w *world) checkStarted(r *rsc, n *node, k *record) {
 	now := w.digestParams(r, n, k.task, 0)
-	if digest(now) == k.op.OpDigest || sameButSecrets(now, k.op) {
+	if cib.ParametersDigest(now) == k.op.OpDigest || sameButSecrets(now, k.op) {
 		return
 	}
 	r.redefined(n)
 	// Only an agent that listed what forces a restart can be asked to reload the rest, and only once it is started.
-	if !r.startPending && k.op.RestartDigest != "" && k.op.ForceRestart != "" && digest(restartParams(now, k.op.ForceRestart)) == k.op.RestartDigest {
+	if !r.startPending && k.op.RestartDigest != "" && k.op.ForceRestart != "" && cib.RestartDigest(now, k.op.ForceRestart) == k.op.RestartDigest {
 		if r.reloadOn == nil {
 			r.reloadOn = map[*node]bool{}
 		}
@@ -130,18 +130,7 @@ func sameButSecrets(params map[string]string, op *cib.OpRecord) bool {
 			delete(rest, k)
 		}
 	}
-	return digest(rest) == op.SecureDigest
-}
-
-// restartParams keeps the parameters whose change needs a restart, as the agent listed them.
-func restartParams(params map[string]string, list string) map[string]string {
-	out := map[string]string{}
-	for _, name := range strings.Fields(list) {
-		if v, ok := params[name]; ok {
-			out[name] = v
-		}
-	}
-	return out
+	return cib.ParametersDigest(rest) == op.SecureDigest
 }
 
 // actForget cleans up after an instance: history of what is no longer configured, fail counts that have expired.

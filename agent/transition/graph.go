@@ -90,11 +90,14 @@ type Result struct {
 	TookMS      int64   `json:"took_ms"`
 	// Unasked marks what no order asked for: a change seen by a recurring monitor or an event.
 	Unasked bool `json:"unasked,omitempty"`
-	// Digest and RestartDigest are those of the order.
+	// Digest is that of the order, and so is RestartDigest unless ForceRestart is set.
 	Agent         cib.Agent `json:"agent,omitzero"`
 	Digest        string    `json:"digest,omitempty"`
 	RestartDigest string    `json:"restart_digest,omitempty"`
-	TargetRC      int       `json:"target_rc"`
+	// ForceRestart names the parameters whose change needs a restart, where the agent can take the others over while the
+	// resource runs; RestartDigest is then theirs. In the form of cib.OpRecord.
+	ForceRestart string `json:"force_restart,omitempty"`
+	TargetRC     int    `json:"target_rc"`
 	// MigrateSource and MigrateTarget name the nodes of a migration.
 	MigrateSource string `json:"migrate_source,omitempty"`
 	MigrateTarget string `json:"migrate_target,omitempty"`

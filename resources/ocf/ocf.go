@@ -46,8 +46,9 @@ type Runner struct {
 
 	counter atomic.Uint64
 
-	mu   sync.Mutex
-	meta map[string]cachedMeta // by path
+	mu     sync.Mutex
+	meta   map[string]cachedMeta  // by path
+	asking map[string]*sync.Mutex // by path: held while an agent is asked for its meta-data, so that it is asked once
 }
 
 type cachedMeta struct {
@@ -58,7 +59,7 @@ type cachedMeta struct {
 
 // New makes a Runner. It marks all open files of this process as not to be inherited.
 func New(c Config) *Runner {
-	r := &Runner{root: c.Root, scratch: c.Scratch, extra: c.Env, tools: c.Tools, socket: c.Socket, log: c.Logger, meta: map[string]cachedMeta{}}
+	r := &Runner{root: c.Root, scratch: c.Scratch, extra: c.Env, tools: c.Tools, socket: c.Socket, log: c.Logger, meta: map[string]cachedMeta{}, asking: map[string]*sync.Mutex{}}
 	if r.root == "" {
 		r.root = "/usr/lib/ocf"
 	}
@@ -355,6 +356,15 @@ func (r *Runner) MetaData(ctx context.Context, a resources.Agent) ([]byte, error
 	if err != nil {
 		return nil, errors.New(cannotRun(a, path, err).Reason)
 	}
+	r.mu.Lock()
+	turn := r.asking[path]
+	if turn == nil {
+		turn = &sync.Mutex{}
+		r.asking[path] = turn
+	}
+	r.mu.Unlock()
+	turn.Lock()
+	defer turn.Unlock()
 	r.mu.Lock()
 	c, ok := r.meta[path]
 	r.mu.Unlock()
