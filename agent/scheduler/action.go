@@ -70,7 +70,7 @@ const (
 	upward
 	// anyOf: then needs some of its inputs of this kind, not all.
 	anyOf
-	// sameNode: counts only if both are on one node.
+	// sameNode: does not count if the two are on different nodes.
 	sameNode
 	// serial: they must not overlap, whichever comes first.
 	serial
@@ -85,6 +85,11 @@ type edge struct {
 	first, then *action
 	flags       edgeFlag
 	cut         bool // dropped to break a loop
+}
+
+// apart tells whether an edge does not count because its actions are on different nodes.
+func (e *edge) apart() bool {
+	return e.flags&sameNode != 0 && e.first.node != nil && e.then.node != nil && e.first.node != e.then.node
 }
 
 // action returns the action of that identity, made if missing.

@@ -73,8 +73,7 @@ func inputs(a *action) []*edge {
 
 // counts tells whether an edge orders two actions of the transition.
 func counts(e *edge) bool {
-	return e.first.listed && e.then.listed && !e.cut && e.flags&hidden == 0 &&
-		(e.flags&sameNode == 0 || e.first.node == e.then.node)
+	return e.first.listed && e.then.listed && !e.cut && e.flags&hidden == 0 && !e.apart()
 }
 
 // cutLoops drops orderings that would make the transition wait for itself: the weakest of each loop goes.

@@ -262,13 +262,13 @@ func (w *world) checkMigration(e *edge, push func(*action)) {
 	// then starts after first has: first must stay where it is, or migrate too.
 	if t.rsc != nil && t.rsc.migrating && t.task == taskStart && f.rsc != t.rsc && e.flags&(forcesThen|needsFirst) != 0 &&
 		e.flags&upward == 0 {
-		if !f.runnable || f.need && beginning(f.task) == taskStart && !movesAlong(f) && f.forces() {
+		if !f.runnable || f.need && beginning(f.task) == taskStart && !movesAlong(f) && f.forces(t) {
 			w.migrationStops(t.rsc, f.describe(), push)
 		}
 	}
 	// first stops before then does: then must not stop for good.
 	if f.rsc != nil && f.rsc.migrating && f.task == taskStop && t.rsc != f.rsc && e.flags&forcesFirst != 0 && e.flags&upward == 0 {
-		if t.need && beginning(t.task) == taskStop && !movesAlong(t) && t.forces() {
+		if t.need && beginning(t.task) == taskStop && !movesAlong(t) && t.forces(f) {
 			w.migrationStops(f.rsc, t.describe(), push)
 		}
 	}

@@ -111,7 +111,8 @@ func (w *world) placeholder(o *ordering) []*action {
 	return []*action{a}
 }
 
-// orderApart lets a resource that must not share a node with another start there only after that has stopped.
+// orderApart lets a resource that must not share a node with another start there only after that has stopped. The marks of
+// collections are on no node: with one of those, all of it counts.
 func (w *world) orderApart() {
 	for _, c := range w.colocations {
 		if c.score > banned {
@@ -130,19 +131,15 @@ func (w *world) apart(first *rsc, firstRole role, then *rsc, thenRole role) {
 	if thenRole == rolePromoted {
 		thenTask = taskPromote
 	}
-	first.leaves(func(f *rsc) {
-		then.leaves(func(t *rsc) {
-			for _, b := range t.acting(thenTask) {
-				if firstTask == taskStop {
-					w.orderStop(f, b, sameNode)
-					continue
-				}
-				for _, a := range f.acting(firstTask) {
-					w.order(a, b, sameNode)
-				}
-			}
-		})
-	})
+	for _, b := range w.beginsOf(then, thenTask) {
+		if firstTask == taskStop && first.primitive() {
+			w.orderStop(first, b, sameNode)
+			continue
+		}
+		for _, a := range w.endsOf(first, firstTask) {
+			w.order(a, b, sameNode)
+		}
+	}
 }
 
 // followBlocked stops what must be with a resource that cannot start: where the one cannot go, the other cannot stay.

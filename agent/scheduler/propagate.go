@@ -65,7 +65,7 @@ func (w *world) settleMinimum(a *action, push func(*action)) {
 // update lets one ordering take effect.
 func (w *world) update(e *edge, push func(*action)) {
 	f, t := e.first, e.then
-	if e.flags&sameNode != 0 && f.node != t.node {
+	if e.apart() {
 		return
 	}
 	if e.flags&anyOf != 0 {
@@ -84,7 +84,7 @@ func (w *world) update(e *edge, push func(*action)) {
 	if e.flags&needsFirst != 0 && !f.runnable && t.runnable {
 		w.blockAction(t, f.blockedText(), push)
 	}
-	if e.flags&forcesFirst != 0 && t.need && (e.flags&upward != 0 || t.forces()) &&
+	if e.flags&forcesFirst != 0 && t.need && (e.flags&upward != 0 || t.forces(f)) &&
 		(e.flags&ifPromoted == 0 || t.rsc != nil && t.rsc.role == rolePromoted) {
 		if e.flags&upward != 0 {
 			if f.require(t.why) {
@@ -97,7 +97,7 @@ func (w *world) update(e *edge, push func(*action)) {
 			w.blockAction(t, f.blockedText(), push)
 		}
 	}
-	if e.flags&forcesThen != 0 && f.need && !f.dead && (e.flags&upward != 0 || f.forces()) {
+	if e.flags&forcesThen != 0 && f.need && !f.dead && (e.flags&upward != 0 || f.forces(t)) {
 		if e.flags&upward != 0 {
 			if t.require(f.why) {
 				push(t)
@@ -111,9 +111,10 @@ func (w *world) update(e *edge, push func(*action)) {
 	}
 }
 
-// forces tells whether that an action is needed means something to other resources. That a clone starts or stops one
-// instance more does not, as long as others stay.
-func (a *action) forces() bool {
+// forces tells whether that an action is needed means something to what other is about. That a clone starts or promotes an
+// instance does, if the other is on the same node or is itself spread over nodes; that it stops or demotes one does not,
+// as long as others stay.
+func (a *action) forces(other *action) bool {
 	if a.rsc == nil || a.imposed {
 		return true
 	}
@@ -123,14 +124,15 @@ func (a *action) forces() bool {
 	}
 	task := beginning(a.task)
 	if task == taskStart || task == taskPromote {
+		n := other.place()
 		for _, k := range a.rsc.kids {
 			for _, b := range k.acting(task) {
-				if !b.need && b.runnable {
-					return false
+				if b.need && b.runnable && (n == nil || b.place() == n) {
+					return true
 				}
 			}
 		}
-		return true
+		return false
 	}
 	for _, k := range a.rsc.kids {
 		if k.active(false) {
@@ -142,6 +144,14 @@ func (a *action) forces() bool {
 		}
 	}
 	return true
+}
+
+// place is the node that an action is about: its own, or that of the group that it marks.
+func (a *action) place() *node {
+	if a.node == nil && a.rsc != nil && a.rsc.kind == cib.KindGroup {
+		return a.rsc.assigned
+	}
+	return a.node
 }
 
 // satisfiedAlready tells whether what an action wants is the case now.
