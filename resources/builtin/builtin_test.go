@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/conformance"
 	"paceline/resources/nstest"
 	"paceline/resources/ocf"
 
@@ -180,41 +180,48 @@ func TestAsExecutables(t *testing.T) {
 	}
 }
 
-// The checker that comes with the OCF agents finds nothing to complain about.
-func TestOCFTester(t *testing.T) {
-	nstest.NeedRoot(t)
-	tester, err := exec.LookPath("ocf-tester")
-	if err != nil {
-		t.Skip("needs ocf-tester of the package resource-agents")
-	}
-	if _, err := exec.LookPath("xmllint"); err != nil {
-		t.Skip("needs xmllint of the package libxml2-utils: ocf-tester checks meta-data by it")
-	}
-	if testing.Short() {
-		t.Skip("takes some seconds: not with -short")
-	}
-	veth(t)
-	root := linked(t)
-	// The tester asks for meta-data as nobody, who must be able to read the binary.
+// readable lets everybody read what is in a folder: checkers ask for meta-data as nobody.
+func readable(t testing.TB, root string) {
+	t.Helper()
 	for dir := root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// The checker that comes with the OCF agents finds nothing to complain about.
+func TestOCFTester(t *testing.T) {
+	nstest.NeedRoot(t)
+	if testing.Short() {
+		t.Skip("takes some seconds: not with -short")
+	}
+	veth(t)
+	root := linked(t)
+	readable(t, root)
+	t.Setenv("PACELINE_STATE_DIR", t.TempDir())
 	for name, params := range cases(t) {
-		args := []string{"-n", "x-" + name}
-		for k, v := range params {
-			args = append(args, "-o", k+"="+v)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		cmd := exec.CommandContext(ctx, tester, append(args, filepath.Join(root, "resource.d", "paceline", name))...)
-		cmd.Env = append(os.Environ(), "PACELINE_STATE_DIR="+t.TempDir())
-		out, err := cmd.CombinedOutput()
-		cancel()
+		nstest.OCFTester(t, filepath.Join(root, "resource.d", "paceline", name), params)
+	}
+}
+
+// Nor does our own, which looks closer.
+func TestConformance(t *testing.T) {
+	nstest.NeedRoot(t)
+	veth(t)
+	root := linked(t)
+	readable(t, root)
+	t.Setenv("PACELINE_STATE_DIR", t.TempDir())
+	for name, params := range cases(t) {
+		r, err := conformance.Check(t.Context(), conformance.Config{Path: filepath.Join(root, "resource.d", "paceline", name), Params: params})
 		if err != nil {
-			t.Errorf("%s: %v\n%s", name, err, out)
-		} else {
-			t.Logf("%s: %s", name, out)
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, f := range r.Findings {
+			if f.Verdict == conformance.Fail || f.Verdict == conformance.Warn && f.Check != "no files in /run are left behind" {
+				t.Errorf("%s: %s %s: %s", name, f.Verdict, f.Check, f.Detail)
+			}
 		}
 	}
 }

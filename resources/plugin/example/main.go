@@ -12,7 +12,7 @@ import (
 // Banner is the agent; its fields are its parameters.
 type Banner struct {
 	File string `ra:"file,unique" default:"/run/motd.d/cluster" short:"File that says it"`
-	Text string `ra:"text,required,reloadable" short:"What it says"`
+	Text string `ra:"text,required" short:"What it says"`
 }
 
 // Start writes the file.
@@ -37,9 +37,6 @@ func (b *Banner) Monitor(context.Context) (plugin.State, error) {
 	}
 	return plugin.Running, err
 }
-
-// Reload writes it anew.
-func (b *Banner) Reload(ctx context.Context) error { return b.Start(ctx) }
 
 func main() {
 	plugin.Main[Banner](plugin.Info{Name: "banner", Version: "1.0", Short: "Says at login that the service is on this node"})
