@@ -62,19 +62,7 @@ func runToken(in *invocation) error {
 	return nil
 }
 
-func runLeave(in *invocation) error {
-	return in.confirmed(func(yes bool) error {
-		r, err := in.api.Leave(in.ctx, api.LeaveRequest{Node: in.arg(0), Yes: yes})
-		if err != nil {
-			return err
-		}
-		if in.json() {
-			return in.writeJSON(r)
-		}
-		in.printf("%s has left the cluster\n", r.Node)
-		return nil
-	})
-}
+func runLeave(in *invocation) error { return in.leaveCluster("has left the cluster") }
 
 func runForceQuorum(in *invocation) error {
 	return in.confirmed(func(yes bool) error {

@@ -56,6 +56,32 @@ func TestConfirmation(t *testing.T) {
 	}
 }
 
+// What only moves away from a node is asked about at a terminal; a script goes on, and both are told where to.
+func TestEmptyingANodeIsAskedAboutAtATerminal(t *testing.T) {
+	for _, terminal := range []bool{true, false} {
+		cluster, socket := serveFake(t, "node1", "node2")
+		conf := cluster.Snap.CIB.Configuration
+		conf.Resources = []*cib.Resource{{ID: "web", Kind: cib.KindPrimitive, Agent: cib.Agent{Class: "ocf", Provider: "heartbeat", Type: "Dummy"}}}
+		if _, err := cluster.Apply(t.Context(), api.Command{Change: cib.Change{Configure: &cib.Configure{Configuration: conf}}}); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		s := Streams{
+			In: strings.NewReader("y\n"), Out: &out, Err: &errs, Terminal: terminal,
+			Getenv: func(name string) string { return map[string]string{"PACELINE_SOCKET": socket}[name] },
+		}
+		if got := Run(t.Context(), strings.Fields("paceline node standby node1"), s); got != exitDone {
+			t.Fatalf("terminal %v: ended with %d: %s", terminal, got, errs.String())
+		}
+		if asked := strings.Contains(errs.String(), "node1 would be emptied: web moves to node2\nDo it? [y/N]"); asked != terminal {
+			t.Errorf("terminal %v: asked is %v: %s", terminal, asked, errs.String())
+		}
+		if !strings.Contains(errs.String(), "note: node1 is emptied: web moves to node2") {
+			t.Errorf("terminal %v: it is not told what moves: %s", terminal, errs.String())
+		}
+	}
+}
+
 // serveFake runs a server of a cluster in memory on a socket.
 func serveFake(t *testing.T, nodes ...string) (*apitest.Cluster, string) {
 	t.Helper()

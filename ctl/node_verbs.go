@@ -11,7 +11,7 @@ import (
 // word of confirmation of its own.
 func runClearState(in *invocation) error {
 	return in.confirmed(func(yes bool) error {
-		if !yes {
+		if !yes && !in.c.Bool("dry-run") {
 			return api.Errorf(api.CodeConfirm, "clear the state of "+in.arg(0),
 				"no device is asked: if %s still runs, its services run twice and data is lost", in.arg(0)).
 				WithHint("add --yes when you have seen that it has no power")
@@ -20,16 +20,22 @@ func runClearState(in *invocation) error {
 	})
 }
 
-func runNodeDelete(in *invocation) error {
+func runNodeDelete(in *invocation) error { return in.leaveCluster("is no longer part of the cluster") }
+
+// leaveCluster takes the node that is named, or this one, out of the cluster.
+func (in *invocation) leaveCluster(done string) error {
 	return in.confirmed(func(yes bool) error {
-		r, err := in.api.Leave(in.ctx, api.LeaveRequest{Node: in.arg(0), Yes: yes})
-		if err != nil {
+		r, err := in.api.Leave(in.ctx, api.LeaveRequest{Node: in.arg(0), Yes: yes, DryRun: in.c.Bool("dry-run")})
+		switch {
+		case err != nil:
 			return err
-		}
-		if in.json() {
+		case in.json():
 			return in.writeJSON(r)
+		case r.DryRun:
+			in.wouldBeDone(r.Actions, r.Confirm)
+		default:
+			in.printf("%s %s\n", r.Node, done)
 		}
-		in.printf("%s is no longer part of the cluster\n", r.Node)
 		return nil
 	})
 }
@@ -120,6 +126,7 @@ func (in *invocation) modeWords(mode string) (nodes []string, untilReboot bool, 
 func (in *invocation) nodeMode(node, mode string, untilReboot, yes bool) (*api.ChangeReply, error) {
 	req := api.NodeRequest{
 		Message: in.c.String("message"), DryRun: in.c.Bool("dry-run"), Yes: yes, Wait: api.Duration(in.c.Duration("wait")), UntilReboot: untilReboot,
+		Ask: in.Terminal,
 	}
 	return in.api.Node(in.ctx, node, mode, req)
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -40,19 +41,32 @@ func runFence(in *invocation) error {
 }
 
 func (in *invocation) fence(req api.FenceRequest) error {
+	req.DryRun, req.Wait = in.c.Bool("dry-run"), api.Duration(in.c.Duration("wait"))
 	r, err := in.api.Fence(in.ctx, req)
 	if err != nil {
 		return err
 	}
-	if in.json() {
-		return in.writeJSON(r)
-	}
 	e := r.Event
-	by := ""
-	if e.Device != "" {
-		by = " by " + e.Device
+	switch {
+	case in.json():
+		if err := in.writeJSON(r); err != nil {
+			return err
+		}
+	case r.DryRun:
+		in.wouldBeDone(r.Actions, r.Confirm)
+	default:
+		by := ""
+		if e.Device != "" {
+			by = " by " + e.Device
+		}
+		in.printf("%s: %s confirmed%s\n", e.Target, e.Action, by)
 	}
-	in.printf("%s: %s confirmed%s\n", e.Target, e.Action, by)
+	if req.Wait > 0 && !r.DryRun && !r.Settled {
+		if !in.json() {
+			fmt.Fprintf(in.Err, "note: the cluster has not settled: %s\n", r.Why)
+		}
+		return &exitStatus{exitUnreachable}
+	}
 	return nil
 }
 

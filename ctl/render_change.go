@@ -23,12 +23,12 @@ func (in *invocation) changed(r *api.ChangeReply, done string) error {
 		in.printf("%s\n", c.Text)
 	}
 	if r.DryRun {
-		in.printf("would be done:\n")
-		printActions(in.Out, r.Actions)
+		in.wouldBeDone(r.Actions, "")
 	} else if done != "" && len(r.Changes) > 0 || done != "" && r.Settled {
 		in.printf("%s (revision %d)\n", done, r.ConfigRevision)
 	}
 	printProblems(in.Err, r.Problems)
+	in.needed(r.Confirm)
 	for _, n := range r.Notes {
 		fmt.Fprintln(in.Err, "note: "+n)
 	}
@@ -36,6 +36,20 @@ func (in *invocation) changed(r *api.ChangeReply, done string) error {
 		fmt.Fprintln(in.Err, "error: "+failureText(f))
 	}
 	return in.unsettled(r)
+}
+
+// wouldBeDone prints a preview.
+func (in *invocation) wouldBeDone(actions []api.Action, confirm string) {
+	in.printf("would be done:\n")
+	printActions(in.Out, actions)
+	in.needed(confirm)
+}
+
+// needed says for what a confirmation will be needed.
+func (in *invocation) needed(confirm string) {
+	if confirm != "" {
+		fmt.Fprintln(in.Err, "note: "+confirm+"; --yes will be needed")
+	}
 }
 
 // unsettled turns a wait that did not end well into an exit status.

@@ -14,21 +14,50 @@ func (in *invocation) resourceRequest(yes bool) api.ResourceRequest {
 	}
 }
 
-// runResource runs a verb that needs nothing but the resource.
+// runResource runs a verb that needs nothing but the resources, on one after the other.
 func runResource(verb string) func(*invocation) error {
 	return func(in *invocation) error {
-		id := in.arg(0)
-		return in.confirmed(func(yes bool) error {
-			r, err := in.api.Resource(in.ctx, id, verb, in.resourceRequest(yes))
-			if err != nil {
+		if err := in.allThere(verb); err != nil {
+			return err
+		}
+		for _, id := range in.args {
+			if err := in.resourceVerb(id, verb); err != nil {
 				return err
 			}
-			if err := in.changed(r, id+": "+verb); err != nil || in.c.Bool("dry-run") || !r.Settled {
-				return err
-			}
-			return in.arrived(id, verb)
-		})
+		}
+		return nil
 	}
+}
+
+// allThere refuses a list with a name that is none, before the first of it is touched.
+func (in *invocation) allThere(verb string) error {
+	if len(in.args) < 2 {
+		return nil // the cluster itself tells
+	}
+	st, err := in.api.Status(in.ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range in.args {
+		if findResource(st.Resources, id) == nil {
+			return api.Errorf(api.CodeNotFound, verb+" resource "+id, "there is no resource %q; nothing was done", id).
+				WithHint("`paceline status` lists them")
+		}
+	}
+	return nil
+}
+
+func (in *invocation) resourceVerb(id, verb string) error {
+	return in.confirmed(func(yes bool) error {
+		r, err := in.api.Resource(in.ctx, id, verb, in.resourceRequest(yes))
+		if err != nil {
+			return err
+		}
+		if err := in.changed(r, id+": "+verb); err != nil || in.c.Bool("dry-run") || !r.Settled {
+			return err
+		}
+		return in.arrived(id, verb)
+	})
 }
 
 // arrived checks, after a wait, that a resource is in the state that a verb promises.

@@ -42,7 +42,7 @@ var clusterCommands = []command{
 		path: "cluster leave", short: "take a node out of the cluster for good", run: runLeave,
 		long: "Without NODE it is this one: its resources move away first, it gives its vote back, then it forgets the cluster.\n" +
 			"With NODE it removes another one that is not online.",
-		args: []arg{{name: "NODE", kind: argNode, optional: true}}, flags: []flag{flagYes, flagJSON},
+		args: []arg{{name: "NODE", kind: argNode, optional: true}}, flags: []flag{flagDryRun, flagYes, flagJSON},
 		examples: []string{"paceline cluster leave", "paceline cluster leave node3"},
 	},
 	{
@@ -62,16 +62,26 @@ var clusterCommands = []command{
 		flags: []flag{{name: "strict", usage: "let warnings count, too"}, flagJSON}, examples: []string{"paceline cluster health"},
 	},
 	serviceCommand("start", "start the daemon of this node", "It finds its cluster by itself."),
-	serviceCommand("stop", "take this node out of the cluster for a while", "Its resources move away first; the daemon ends. What has no other place stops: it says so and asks, or takes --yes."),
+	serviceCommand("stop", "take this node out of the cluster for a while", "Its resources move away first; the daemon ends. What has no other place is stopped only with --yes; a person at a terminal is asked in any case."),
 	serviceCommand("restart", "stop the daemon of this node and start it again", "Its resources move away first. `systemctl reload pacelined` starts the daemon anew under running resources."),
 	serviceCommand("enable", "start the daemon with the machine", ""),
 	serviceCommand("disable", "do not start the daemon with the machine", ""),
 }
 
 func serviceCommand(verb, short, long string) command {
-	return command{
+	c := command{
 		path: "cluster " + verb, short: short, run: runService(verb),
-		long:  strings.TrimSpace(long + "\nThe service manager of the machine does it: systemctl " + verb + " pacelined."),
-		flags: []flag{flagYes}, examples: []string{"paceline cluster " + verb},
+		long: strings.TrimSpace(long + "\nThe service manager of the machine does it: systemctl " + verb + " pacelined. A NODE that is named must be this one."),
+		args: []arg{{name: "NODE", kind: argNode, optional: true, repeat: true}}, examples: []string{"paceline cluster " + verb},
 	}
+	switch verb {
+	case "start", "restart":
+		c.flags = append(c.flags, flag{name: "wait", kind: flagWait, def: "5m", usage: "return when this node is back and the cluster has settled, or after this `TIME`"})
+		c.examples = append(c.examples, "paceline cluster "+verb+" --wait=2m")
+	}
+	if verb == "stop" || verb == "restart" {
+		c.flags = append(c.flags, flagDryRun, flagYes)
+	}
+	c.flags = append(c.flags, flagJSON)
+	return c
 }

@@ -13,7 +13,8 @@ var nodeCommands = []command{
 	},
 	nodeCommand("standby", "move all resources off a node and keep it empty",
 		"Without NODE it is this one. With a LIFETIME of 'reboot' it ends when the node leaves the cluster or reboots; 'forever' is the\n"+
-			"default. What runs there moves away or, where there is no other place, stops: it says so and asks, or takes --yes."),
+			"default. What runs there moves away, and it is said where to; a person at a terminal is asked before. What has no other\n"+
+			"place is stopped only with --yes."),
 	nodeCommand("online", "let a node in standby run resources again", "Without NODE it is this one."),
 	nodeCommand("maintenance", "leave what runs on a node alone: no monitoring, no recovery", "Without NODE it is this one."),
 	nodeCommand("ready", "end the maintenance of a node", "Without NODE it is this one."),
@@ -25,20 +26,20 @@ var nodeCommands = []command{
 		flags: []flag{
 			{name: "confirmed", usage: "I have seen that the node has no power"},
 			{name: "action", kind: flagText, def: "the cluster's fencing-action", usage: "off, reboot or on (`ACTION`)"},
-			flagYes, flagJSON,
+			flagWaiting, flagDryRun, flagYes, flagJSON,
 		},
-		examples: []string{"paceline node fence node2", "paceline node fence --confirmed node2"},
+		examples: []string{"paceline node fence node2", "paceline node fence node2 --dry-run", "paceline node fence --confirmed node2"},
 	},
 	{
 		path: "node clearstate", short: "give your word that a node is off, so that what ran there is recovered", run: runClearState,
 		long: "The same as 'node fence --confirmed', by its name in older shells. If the node still runs, services run twice and data is\n" +
 			"lost; so it asks, or takes --yes.",
-		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagYes, flagJSON},
+		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagWaiting, flagDryRun, flagYes, flagJSON},
 		examples: []string{"paceline node clearstate node3"},
 	},
 	{
 		path: "node delete", aliases: []string{"remove"}, short: "remove a node that is not online from the cluster", run: runNodeDelete,
-		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagYes, flagJSON},
+		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagDryRun, flagYes, flagJSON},
 		examples: []string{"paceline node delete node3"},
 	},
 	withFlag(valuesCommand("node attribute", "NODE", argNode, "the attributes of a node", runNodeValues("", false), "node2 set rack 7"),

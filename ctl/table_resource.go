@@ -36,7 +36,7 @@ var resourceCommands = []command{
 	},
 	{
 		path: "resource clear", aliases: []string{"unmove", "unmigrate", "unban"}, short: "remove the rules that moves and bans left behind",
-		run: runResource("clear"), args: []arg{{name: "RESOURCE", kind: argResource}}, flags: writes,
+		run: runResource("clear"), args: []arg{{name: "RESOURCE", kind: argResource, repeat: true}}, flags: writes,
 		examples: []string{"paceline resource clear web"},
 	},
 	resourceCommand("manage", "give a resource back to the cluster", "Takes back what 'resource unmanage' did, also for everything in it."),
@@ -110,7 +110,7 @@ var resourceCommands = []command{
 func resourceCommand(verb, short, long string) command {
 	return command{
 		path: "resource " + verb, short: short, long: long, run: runResource(verb),
-		args: []arg{{name: "RESOURCE", kind: argResource}}, flags: writes,
+		args: []arg{{name: "RESOURCE", kind: argResource, repeat: true}}, flags: writes,
 		examples: []string{"paceline resource " + verb + " web"},
 	}
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,8 +20,10 @@ type edit struct {
 	wait    time.Duration
 	// meant lists resources that the change stops by its very purpose: no confirmation is asked for them.
 	meant []string
-	// empties names a node that the change takes everything off.
+	// empties names a node that the change takes everything off; what moves away from it is told.
 	empties string
+	// ask wants a confirmation for what only moves away, too: somebody is at hand who can give it.
+	ask bool
 	// unseen are status changes committed together with it; they have no difference to show and no preview.
 	unseen bool
 }
@@ -68,12 +69,15 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	refusal := s.guard(q, e, &snap.CIB.Configuration, &next.Configuration, before, after)
 	if e.dryRun {
 		if refusal != nil {
-			reply.Notes = append(reply.Notes, asError(refusal, "", "").Why+"; --yes will be needed")
+			reply.Confirm = asError(refusal, "", "").Why
 		}
 		return reply, nil
 	}
 	if refusal != nil {
 		return nil, refusal
+	}
+	if moves := leaving(&snap.CIB.Configuration, e.empties, before, after); len(moves) > 0 {
+		reply.Notes = append(reply.Notes, e.empties+" is emptied: "+list(moves))
 	}
 	cmd := Command{Change: e.change, BaseRevision: e.base, User: q.who.user, Message: e.message}
 	if e.change.Configure != nil {
@@ -131,22 +135,16 @@ func (s *Server) unchanged(ctx context.Context, snap Snapshot, e edit) (*ChangeR
 }
 
 // guard asks for a word of confirmation before the last copy of something goes down, and before the cluster is left to work
-// without the fencing that it has.
+// without the fencing that it has. What only moves away from a node is asked about where somebody can answer.
 func (s *Server) guard(q *request, e edit, old, next *cib.Configuration, before, after Plan) error {
 	if e.yes {
 		return nil
 	}
-	var why []string
-	down := slices.DeleteFunc(lost(old, before, after), func(id string) bool { return slices.Contains(e.meant, id) })
-	if len(down) > 0 {
-		why = append(why, list(down)+" would run nowhere afterwards")
-	}
-	if away := leaving(old, e.empties, before, after); len(away) > 0 {
-		why = append(why, fmt.Sprintf("%s would be emptied: what runs there (%s) moves or stops", e.empties, list(away)))
-	}
-	if fences(old) && !fences(next) && len(next.Primitives()) > 0 {
-		why = append(why, "the cluster would be without fencing: what runs on a node that fails could not be recovered safely")
-	}
+	return confirm(q, dangers(e, old, next, before, after))
+}
+
+// confirm asks for a word of confirmation, if there is a reason to.
+func confirm(q *request, why []string) error {
 	if len(why) == 0 {
 		return nil
 	}
@@ -154,7 +152,24 @@ func (s *Server) guard(q *request, e edit, old, next *cib.Configuration, before,
 		WithHint("add --yes if that is meant; --dry-run shows all that would happen")
 }
 
-// leaving lists the primitives (fencing devices aside) that run on a node and would not after a change.
+// dangers says what of a change deserves a confirmation.
+func dangers(e edit, old, next *cib.Configuration, before, after Plan) []string {
+	var why []string
+	down := slices.DeleteFunc(lost(old, before, after), func(id string) bool { return slices.Contains(e.meant, id) })
+	if len(down) > 0 {
+		why = append(why, list(down)+" would run nowhere afterwards")
+	}
+	if moves := leaving(old, e.empties, before, after); e.ask && len(moves) > 0 {
+		why = append(why, e.empties+" would be emptied: "+list(moves))
+	}
+	if fences(old) && !fences(next) && len(next.Primitives()) > 0 {
+		why = append(why, "the cluster would be without fencing: what runs on a node that fails could not be recovered safely")
+	}
+	return why
+}
+
+// leaving says of the primitives (fencing devices aside) that run on a node and would not after a change where they go:
+// "web moves to node2", "db stops".
 func leaving(c *cib.Configuration, node string, before, after Plan) []string {
 	if node == "" {
 		return nil
@@ -163,11 +178,24 @@ func leaving(c *cib.Configuration, node string, before, after Plan) []string {
 		return bases(slices.DeleteFunc(slices.Clone(list), func(p Placement) bool { return p.Node != node }))
 	}
 	now, then := there(before.Active), there(after.Wanted)
+	places := map[string][]string{}
+	for _, p := range after.Wanted {
+		held := slices.ContainsFunc(before.Active, func(b Placement) bool { return baseID(b.Resource) == baseID(p.Resource) && b.Node == p.Node })
+		if p.Node != "" && p.Role != "Stopped" && !held {
+			places[baseID(p.Resource)] = append(places[baseID(p.Resource)], p.Node)
+		}
+	}
 	devices := fenceDevices(c)
 	var out []string
 	for _, r := range c.Primitives() {
-		if now[r.ID] && !then[r.ID] && !slices.Contains(devices, r.ID) {
-			out = append(out, r.ID)
+		switch {
+		case !now[r.ID] || then[r.ID] || slices.Contains(devices, r.ID):
+		case len(places[r.ID]) > 0:
+			out = append(out, r.ID+" moves to "+list(places[r.ID]))
+		case bases(after.Wanted)[r.ID]:
+			out = append(out, r.ID+" goes on elsewhere")
+		default:
+			out = append(out, r.ID+" stops")
 		}
 	}
 	return out

@@ -244,10 +244,15 @@ func (s *Server) leave(ctx context.Context, q *request) (any, error) {
 	if r.Node == "" {
 		r.Node = l.Node
 	}
+	var guard error
 	if !r.Yes {
-		if err := s.guardNode(ctx, q, r.Node); err != nil {
-			return nil, err
-		}
+		guard = s.guardNode(ctx, q, r.Node, withoutVoter)
+	}
+	if r.DryRun {
+		return s.leavePreview(ctx, r.Node, guard)
+	}
+	if guard != nil {
+		return nil, guard
 	}
 	reply, err := s.backend.Leave(ctx, r)
 	reply.Schema = Schema

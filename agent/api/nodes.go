@@ -29,7 +29,7 @@ func nodeMode(attribute, value string) func(*Server, context.Context, *request) 
 			dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
 		}
 		if attribute == "standby" && value != "" {
-			e.empties = node.Uname
+			e.empties, e.ask = node.Uname, r.Ask
 		}
 		if transient == "" {
 			return s.commit(ctx, q, e)
@@ -118,10 +118,15 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 		return nil, Errorf(CodeRefused, q.what, "no fencing device is configured").
 			WithHint("cut the node's power by hand, then say so with `paceline node fence --confirmed %s`", node.Uname)
 	}
+	var guard error
 	if !r.Yes && !r.Confirmed && r.Action != "on" {
-		if err := s.guardNode(ctx, q, node.Uname); err != nil {
-			return nil, err
-		}
+		guard = s.guardNode(ctx, q, node.Uname, withoutVote)
+	}
+	if r.DryRun {
+		return s.fencePreview(snap, node, r, guard)
+	}
+	if guard != nil {
+		return nil, guard
 	}
 	reply, err := s.backend.Fence(ctx, r)
 	if err != nil {
@@ -132,7 +137,37 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 		return nil, Errorf(CodeFailed, q.what, "%s", orElse(reply.Event.Detail, "no device confirmed it")).
 			WithHint("`paceline status` shows the devices; if the node surely has no power: `paceline node fence --confirmed %s`", node.Uname)
 	}
+	if r.Wait > 0 {
+		w, err := s.waitSettled(ctx, snap.Revision+1, time.Duration(r.Wait))
+		if err != nil {
+			return nil, err
+		}
+		reply.Settled, reply.Why = w.Settled, w.Why
+	}
 	return &reply, nil
+}
+
+// fencePreview says what the cluster would do if a node were fenced: as if it were lost now.
+func (s *Server) fencePreview(snap Snapshot, node *cib.Node, r FenceRequest, guard error) (*FenceReply, error) {
+	reply := &FenceReply{Schema: Schema, DryRun: true, Event: FenceEvent{Target: node.Uname, Action: r.Action, Origin: "user " + r.User}}
+	if guard != nil {
+		e := asError(guard, "", "")
+		if e.Code != CodeConfirm {
+			return nil, guard
+		}
+		reply.Confirm = e.Why
+	}
+	if r.Action == "on" {
+		return reply, nil
+	}
+	lost, err := cib.Apply(snap.CIB, cib.Change{NodeStatus: &cib.NodeStatus{
+		ID: node.ID, Uname: node.Uname, InCCM: "false", CRMD: "offline", Join: "down", Expected: "member",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	reply.Actions = s.plan(lost, time.Now()).Actions
+	return reply, nil
 }
 
 // confirmedFence says whether a request is a person's word that a node is off. The survivor of two may be waiting for just
@@ -142,20 +177,59 @@ func confirmedFence(q *request) bool {
 	return q.decode(&r) == nil && r.Confirmed
 }
 
-// guardNode asks for confirmation if without the node something would run nowhere.
-func (s *Server) guardNode(ctx context.Context, q *request, node string) error {
+// leavePreview says what the cluster would do if a node were to leave: as if it went to standby.
+func (s *Server) leavePreview(ctx context.Context, node string, guard error) (*LeaveReply, error) {
+	reply := &LeaveReply{Schema: Schema, Node: node, DryRun: true}
+	if guard != nil {
+		e := asError(guard, "", "")
+		if e.Code != CodeConfirm {
+			return nil, guard
+		}
+		reply.Confirm = e.Why
+	}
+	snap, err := s.backend.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	on := "on"
+	if without, err := cib.Apply(snap.CIB, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: node, Name: "standby", Value: &on}}); err == nil {
+		reply.Actions = s.plan(without, time.Now()).Actions
+	}
+	return reply, nil
+}
+
+// guardNode asks for confirmation if something runs on a node that is to be fenced, or to leave: whether it stops or moves, it
+// is interrupted, and with it goes a vote. quorate says whether the others have quorum without it.
+func (s *Server) guardNode(ctx context.Context, q *request, node string, quorate func(Quorum) bool) error {
 	snap, err := s.backend.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
+	live, err := s.backend.Live(ctx)
+	if err != nil {
+		return err
+	}
+	var why []string
+	for _, m := range live.Members {
+		if votes := m.Role == RoleVoter || m.Role == RoleWitness; m.Name == node && votes && m.State == MemberAlive && live.Quorum.Quorate && !quorate(live.Quorum) {
+			why = append(why, "the cluster would be without quorum, and everything would stop")
+		}
+	}
 	on := "on"
 	without, err := cib.Apply(snap.CIB, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: node, Name: "standby", Value: &on}})
-	if err != nil {
-		return nil // the node is not configured: nothing can run on it
+	if err == nil { // else the node is not configured: nothing can run on it
+		now := time.Now()
+		e := edit{empties: node, ask: true}
+		why = append(why, dangers(e, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))...)
 	}
-	now := time.Now()
-	return s.guard(q, edit{empties: node}, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))
+	return confirm(q, why)
 }
+
+// withoutVote says whether there is quorum when a voter is off. The survivor of two goes on: it has fenced the other.
+func withoutVote(v Quorum) bool { return v.Total <= 2 || v.Votes-1 >= v.Needed }
+
+// withoutVoter says whether there is quorum when a voter has given its vote back.
+func withoutVoter(v Quorum) bool { return v.Votes-1 >= (v.Total-1)/2+1 || v.Total <= 2 }
 
 // fenceDevices lists the IDs of fencing devices that are not disabled.
 func fenceDevices(c *cib.Configuration) []string {

@@ -47,6 +47,8 @@ type ChangeReply struct {
 	Actions        []Action  `json:"actions"`  // what the cluster does about it
 	Problems       []Problem `json:"problems"` // warnings; errors refuse the change
 	Settled        bool      `json:"settled"`  // with a wait: the cluster has settled
+	// Confirm says in a dry run for what a confirmation will be needed.
+	Confirm string `json:"confirm,omitempty"`
 	// Failures happened during the wait.
 	Failures []Failure `json:"failures,omitempty"`
 	// Notes are for the person who asked: what was left behind, what to do next.
@@ -78,11 +80,13 @@ type HistoryReply struct {
 // NodeRequest changes the mode of a node (standby, online, maintenance, ready).
 type NodeRequest struct {
 	// UntilReboot lets a standby end when the node leaves the cluster or reboots.
-	UntilReboot bool     `json:"until_reboot,omitempty"`
-	Message     string   `json:"message,omitempty"`
-	DryRun      bool     `json:"dry_run,omitempty"`
-	Yes         bool     `json:"yes,omitempty"`
-	Wait        Duration `json:"wait,omitempty"`
+	UntilReboot bool `json:"until_reboot,omitempty"`
+	// Ask wants to be asked before what runs on the node moves away; without it only what would stop is asked about.
+	Ask     bool     `json:"ask,omitempty"`
+	Message string   `json:"message,omitempty"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Yes     bool     `json:"yes,omitempty"`
+	Wait    Duration `json:"wait,omitempty"`
 }
 
 // ResourceRequest acts on a resource.
@@ -111,13 +115,22 @@ type FenceRequest struct {
 	Action    string `json:"action,omitempty"` // off, reboot (default: the cluster's fencing action), on
 	Confirmed bool   `json:"confirmed,omitempty"`
 	Yes       bool   `json:"yes,omitempty"`
-	User      string `json:"-"` // set by the server
+	DryRun    bool   `json:"dry_run,omitempty"` // say what would happen, and cut no power
+	// Wait, if not 0, lets the reply come when what ran there is recovered too, or when this time has passed.
+	Wait Duration `json:"wait,omitempty"`
+	User string   `json:"-"` // set by the server
 }
 
 // FenceReply is how a fencing ended.
 type FenceReply struct {
 	Schema int        `json:"schema"`
+	DryRun bool       `json:"dry_run,omitempty"` // nothing was fenced
 	Event  FenceEvent `json:"event"`
+	// Actions are in a dry run what the cluster would do, the fencing included.
+	Actions []Action `json:"actions,omitempty"`
+	Confirm string   `json:"confirm,omitempty"` // in a dry run: for what a confirmation will be needed
+	Settled bool     `json:"settled"`           // with a wait: the cluster has settled
+	Why     string   `json:"why,omitempty"`     // with a wait: what it waits for still
 }
 
 // WaitReply says how a wait ended.
@@ -203,14 +216,19 @@ type TokenReply struct {
 
 // LeaveRequest takes a node out of the cluster.
 type LeaveRequest struct {
-	Node string `json:"node,omitempty"` // empty: this node
-	Yes  bool   `json:"yes,omitempty"`
+	Node   string `json:"node,omitempty"` // empty: this node
+	Yes    bool   `json:"yes,omitempty"`
+	DryRun bool   `json:"dry_run,omitempty"` // say what would happen only
 }
 
 // LeaveReply confirms.
 type LeaveReply struct {
 	Schema int    `json:"schema"`
 	Node   string `json:"node"`
+	DryRun bool   `json:"dry_run,omitempty"` // it has not left
+	// Actions are in a dry run what the cluster would do before.
+	Actions []Action `json:"actions,omitempty"`
+	Confirm string   `json:"confirm,omitempty"` // in a dry run: for what a confirmation will be needed
 }
 
 // ForceQuorumRequest makes this node the only voter.
