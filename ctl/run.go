@@ -148,7 +148,7 @@ func statusOf(c api.Code) int {
 	switch c {
 	case api.CodeUsage:
 		return exitUsage
-	case api.CodeConflict, api.CodeRefused, api.CodeConfirm, api.CodeUnconfigured:
+	case api.CodeConflict, api.CodeRefused, api.CodeForbidden, api.CodeConfirm, api.CodeUnconfigured:
 		return exitRefused
 	case api.CodeNoCoordinator, api.CodeUnreachable, api.CodeTimeout:
 		return exitUnreachable

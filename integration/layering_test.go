@@ -31,6 +31,7 @@ var layers = []layer{
 	{"fencing", nil, "the device contract is a promise to outsiders: it builds without the rest of paceline"},
 
 	{"agent/cib", nil, "everything speaks of configuration and status, so these know nothing else"},
+	{"agent/access", []string{"agent/cib"}, "who may do what is a function of the configuration and the user"},
 	{"agent/transition", []string{"agent/cib"}, "the engine that advances a graph never knows how the graph was made"},
 	{"agent/scheduler", []string{"agent/cib", "agent/transition"}, "a plan is a function of the CIB and the time alone; of transition it takes the graph's type"},
 	{"agent/outcome", []string{"agent/cib", "agent/transition", "resources", "fencing"}, "what a result makes of the CIB hangs on no plan: who records and who plays a model share it"},
@@ -43,7 +44,7 @@ var layers = []layer{
 		"the loop decides; how orders reach nodes and devices is handed to it. A person's word needs no device"},
 	{"agent/history", []string{"agent/cib", "agent/transition"}, "what is kept is data; who plans it again decides with what"},
 	{"agent/executor", []string{"agent/cib", "agent/transition", "fencing", "resources"}, "an executor carries orders out and plans nothing"},
-	{"agent/api", []string{"agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
+	{"agent/api", []string{"agent/access", "agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
 	{"agent/ocftools", []string{"agent/api", "agent/cib", "resources"}, "the tools that agents call reach the cluster through the API as everybody does"},
 	{"agent/dashboard", []string{"agent/api"}, "the web page uses the API as everybody does"},
 	{"agent/simulation", []string{"agent/...", "fencing/...", "resources/..."}, "a test bed for whole clusters"},
@@ -101,6 +102,7 @@ type core struct {
 var cores = []core{
 	{"agent/cib", "", "applying a change gives the same CIB on every node"},
 	{"agent/scheduler", "", "the same CIB and time give the same plan: simulate, explain and the cluster agree"},
+	{"agent/access", "", "the same rules give the same rights on every node"},
 	{"agent/quorum", "", "a verdict can be tested over every membership"},
 	{"agent/transition", "", "the simulator and the cluster run the same code"},
 	{"agent/outcome", "", "the simulator and the cluster run the same code"},

@@ -45,6 +45,9 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	if err != nil {
 		return nil, Errorf(CodeInvalid, q.what, "%v", err)
 	}
+	if err := s.mayWrite(ctx, q, snap.CIB, next); err != nil {
+		return nil, err
+	}
 	warnings, faults := newProblems(snap.CIB, next)
 	if len(faults) > 0 {
 		return nil, &Error{
@@ -59,6 +62,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	if len(reply.Changes) == 0 && !e.unseen {
 		return s.unchanged(ctx, snap, e)
 	}
+	q.concerns(reply.Changes)
 	now := time.Now()
 	before, after := s.planOf(snap.CIB, now), s.plan(next, now)
 	if after.Broken != "" && before.Broken == "" {
@@ -80,8 +84,9 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 		reply.Notes = append(reply.Notes, e.empties+" is emptied: "+list(moves))
 	}
 	cmd := Command{Change: e.change, BaseRevision: e.base, User: q.who.user, Message: e.message}
-	if e.change.Configure != nil {
+	if e.change.Configure != nil || !q.may.Unlimited() {
 		// A whole configuration was judged against this one: another commit in between must not be overwritten.
+		// So were the rights of who may not change everything.
 		cmd.BaseRevision = snap.ConfigRevision
 	}
 	applied, err := s.backend.Apply(ctx, cmd)

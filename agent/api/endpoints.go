@@ -20,15 +20,15 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/history", limit: RequestMax, what: says("read the history"), answer: (*Server).history},
 	{method: "GET", path: "/v1/timeline", limit: RequestMax, what: says("read the timeline"), answer: (*Server).timeline},
 	{method: "GET", path: "/v1/timeline/here", where: here, limit: RequestMax, what: says("read the timeline"), answer: (*Server).timelineHere},
-	{method: "GET", path: "/v1/transition", limit: RequestMax, what: says("read the input of a transition"), answer: (*Server).transition},
-	{method: "GET", path: "/v1/transition/here", where: here, limit: RequestMax, what: says("read the input of a transition"), answer: (*Server).transitionHere},
+	{method: "GET", path: "/v1/transition", limit: RequestMax, what: says("read the input of a transition"), right: rightReadAll, answer: (*Server).transition},
+	{method: "GET", path: "/v1/transition/here", where: here, limit: RequestMax, what: says("read the input of a transition"), right: rightReadAll, answer: (*Server).transitionHere},
 	{method: "GET", path: "/v1/explain", limit: RequestMax, what: about("explain", "resource"), answer: (*Server).explain},
 	{method: "GET", path: "/v1/wait", limit: WaitDefault + RequestMax, what: says("wait for the cluster"), answer: (*Server).waitEndpoint},
-	{method: "GET", path: "/v1/agents", where: here, limit: RequestMax, what: says("list agents"), answer: (*Server).agents},
-	{method: "GET", path: "/v1/agent", where: here, limit: agentMax, what: about("describe agent", "agent"), answer: (*Server).agent},
+	{method: "GET", path: "/v1/agents", where: here, limit: RequestMax, what: says("list agents"), right: rightOpen, answer: (*Server).agents},
+	{method: "GET", path: "/v1/agent", where: here, limit: agentMax, what: about("describe agent", "agent"), right: rightOpen, answer: (*Server).agent},
 
 	{method: "GET", path: "/v1/inspection", where: here, limit: RequestMax, what: says("look at the node"), answer: (*Server).inspection},
-	{method: "GET", path: "/v1/report", where: here, limit: ReportMax, what: says("collect a report"), answer: (*Server).report},
+	{method: "GET", path: "/v1/report", where: here, limit: ReportMax, what: says("collect a report"), right: rightReadAll, answer: (*Server).report},
 	{method: "GET", path: "/v1/checkup", limit: RequestMax, what: says("check the cluster"), answer: (*Server).checkup},
 
 	{method: "POST", path: "/v1/configuration", limit: RequestMax, what: says("change the configuration"), answer: (*Server).change},
@@ -55,14 +55,14 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/refresh", limit: RequestMax, what: says("refresh"), answer: (*Server).refresh},
 	{method: "POST", path: "/v1/cleanup", limit: RequestMax, what: says("clean up"), answer: (*Server).cleanup},
 
-	{method: "GET", path: "/v1/attributes", where: here, limit: RequestMax, what: says("read attributes"), answer: (*Server).attributes},
-	{method: "POST", path: "/v1/attributes", where: here, quiet: true, limit: RequestMax, what: says("set attributes"), answer: (*Server).setAttributes},
+	{method: "GET", path: "/v1/attributes", where: here, limit: RequestMax, what: says("read attributes"), right: rightReadAll, answer: (*Server).attributes},
+	{method: "POST", path: "/v1/attributes", where: here, quiet: true, limit: RequestMax, what: says("set attributes"), right: rightWriteAll, answer: (*Server).setAttributes},
 
-	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), answer: (*Server).initCluster},
-	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), answer: (*Server).join},
-	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), answer: (*Server).token},
-	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), answer: (*Server).leave},
-	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), answer: (*Server).forceQuorum},
+	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), right: rightWriteAll, answer: (*Server).initCluster},
+	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), right: rightWriteAll, answer: (*Server).join},
+	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), right: rightWriteAll, answer: (*Server).token},
+	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), right: rightWriteAll, answer: (*Server).leave},
+	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), right: rightWriteAll, answer: (*Server).forceQuorum},
 }
 
 func says(what string) func(*request) string { return func(*request) string { return what } }
@@ -110,13 +110,17 @@ func (s *Server) cib(ctx context.Context, _ *request) (any, error) {
 	return &CIBReply{Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, CIB: snap.CIB}, nil
 }
 
-func (s *Server) cibXML(ctx context.Context, _ *request) (any, error) {
+func (s *Server) cibXML(ctx context.Context, q *request) (any, error) {
 	snap, err := s.backend.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
+	seen, err := q.may.Read(snap.CIB)
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	if err := cib.Export(&b, snap.CIB); err != nil {
+	if err := cib.Export(&b, seen); err != nil {
 		return nil, err
 	}
 	return rawReply{"application/xml", b.Bytes()}, nil

@@ -87,6 +87,11 @@ func (s *Server) send(ctx context.Context, route Route, who identity, method, ur
 	}
 	out.Header.Set(headerUser, who.user)
 	out.Header.Set(headerForwarded, s.node(ctx))
+	caller, err := json.Marshal(who.caller)
+	if err != nil {
+		return nil, err
+	}
+	out.Header.Set(headerCaller, string(caller))
 	out.Header.Set("Content-Type", "application/json")
 	return route.Transport.RoundTrip(out)
 }

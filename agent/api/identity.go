@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,14 +11,18 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"paceline/agent/access"
 )
 
 // identity is who asks.
 type identity struct {
-	user      string // "alice@node2"
+	caller
+	user      string // for people: "alice@node2"
 	allowed   bool
 	refusal   string // why not allowed
 	forwarded string // name of the node that forwarded the request; empty for the socket
@@ -38,6 +43,7 @@ func withIdentity(ctx context.Context, id identity) context.Context {
 const (
 	headerUser      = "Paceline-User"
 	headerForwarded = "Paceline-Forwarded"
+	headerCaller    = "Paceline-Caller"
 )
 
 // ListenUnix makes the socket of a daemon: mode 0660, of the group that may use it, replacing one that a dead daemon left.
@@ -98,7 +104,16 @@ func (s *Server) PeerHandler() http.Handler {
 			writeError(w, Errorf(CodeForbidden, "use the cluster", "the request does not say for whom it is made"))
 			return
 		}
-		s.mux.ServeHTTP(w, r.WithContext(withIdentity(r.Context(), identity{user: who, allowed: true, forwarded: from})))
+		id := identity{user: who, allowed: true, forwarded: from}
+		if text := r.Header.Get(headerCaller); text == "" {
+			// A node of an earlier version: it says who asks, and nothing else.
+			id.caller.Name, _, _ = strings.Cut(who, "@")
+			id.caller.Super = id.caller.Name == "root"
+		} else if err := json.Unmarshal([]byte(text), &id.caller); err != nil {
+			writeError(w, Errorf(CodeForbidden, "use the cluster", "the request does not say for whom it is made: %v", err))
+			return
+		}
+		s.mux.ServeHTTP(w, r.WithContext(withIdentity(r.Context(), id)))
 	})
 }
 
@@ -156,12 +171,14 @@ func (s *Server) peerOf(c net.Conn) identity {
 	if err == nil {
 		name = u.Username
 	}
-	id := identity{user: name}
+	id := identity{user: name, caller: caller{User: access.User{Name: name}, UID: int(cred.Uid), PID: int(cred.Pid)}}
 	if node := s.node(context.Background()); node != "" {
 		id.user += "@" + node // where the command was typed
 	}
 	// The daemon's own user is as good as root: it could do by itself whatever it is asked for.
-	if cred.Uid == 0 || int(cred.Uid) == os.Getuid() || s.inGroup(cred, u) {
+	id.caller.Super = cred.Uid == 0 || int(cred.Uid) == os.Getuid()
+	id.caller.Groups = groupsOf(cred, u)
+	if id.caller.Super || slices.Contains(id.caller.Groups, s.group) {
 		id.allowed = true
 		return id
 	}
@@ -169,17 +186,19 @@ func (s *Server) peerOf(c net.Conn) identity {
 	return id
 }
 
-func (s *Server) inGroup(cred *unix.Ucred, u *user.User) bool {
-	g, err := user.LookupGroup(s.group)
-	if err != nil {
-		return false
+// groupsOf lists the names of the groups of who is at the other end: the one of the process, and those of the user.
+func groupsOf(cred *unix.Ucred, u *user.User) []string {
+	gids := []string{strconv.Itoa(int(cred.Gid))}
+	if u != nil {
+		if more, err := u.GroupIds(); err == nil {
+			gids = append(gids, more...)
+		}
 	}
-	if strconv.Itoa(int(cred.Gid)) == g.Gid {
-		return true
+	var out []string
+	for _, gid := range gids {
+		if g, err := user.LookupGroupId(gid); err == nil && !slices.Contains(out, g.Name) {
+			out = append(out, g.Name)
+		}
 	}
-	if u == nil {
-		return false
-	}
-	gids, err := u.GroupIds()
-	return err == nil && slices.Contains(gids, g.Gid)
+	return out
 }

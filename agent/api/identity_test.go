@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if socket := os.Getenv("PACELINE_TEST_FORGE"); socket != "" {
+		forge(socket)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -49,4 +49,6 @@ const (
 	// AttributeNameMax and AttributeValueMax bound one attribute in bytes: every node keeps all of them in memory.
 	AttributeNameMax  = 1024
 	AttributeValueMax = 16 << 10
+	// nameMax bounds a name that is looked for in texts which are not for everybody: no ID is longer.
+	nameMax = 256
 )

@@ -92,6 +92,9 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := q.may.MayWrite(snap.CIB, "node", "uname", node.Uname); err != nil {
+		return nil, forbidden(q, err)
+	}
 	live, err := s.backend.Live(ctx)
 	if err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ type endpoint struct {
 	what         func(q *request) string
 	answer       func(s *Server, ctx context.Context, q *request) (any, error)
 	stream       bool // answer writes to q.w itself
+	right        right
 	quiet        bool // too frequent for the log of what was done
 	// elseHere says whether the node that was asked answers a request for which there is no coordinator.
 	elseHere func(q *request) bool
@@ -83,6 +84,9 @@ type request struct {
 	body []byte
 	who  identity
 	what string
+	// may is what the user may do; nil until the node that answers has found out.
+	may     *reader
+	objects []string // what it changes, for the audit
 }
 
 // decode reads the body into v. An empty body is an empty request.
@@ -111,13 +115,11 @@ func (s *Server) serve(e endpoint) http.Handler {
 				far = s.node(r.Context())
 			}
 			er := asError(err, q.what, far)
-			writeError(w, er)
-			s.log.Info("request refused", "what", q.what, "user", q.who.user, "code", er.Code, "cause", er.Why)
+			writeError(w, q.may.shown(q, er))
+			s.audit(r.Context(), e, q, time.Since(started), er)
 			return
 		}
-		if e.method != http.MethodGet && !e.quiet {
-			s.log.Info("request done", "what", q.what, "user", q.who.user, "took", time.Since(started))
-		}
+		s.audit(r.Context(), e, q, time.Since(started), nil)
 	})
 }
 
@@ -174,9 +176,21 @@ func (q *request) wait() time.Duration {
 
 // reply answers a request on this node.
 func (s *Server) reply(ctx context.Context, e endpoint, q *request) error {
+	var err error
+	if q.may, err = s.reader(ctx, q); err != nil {
+		return err
+	}
+	if err := s.permit(q.may, e, q); err != nil {
+		return err
+	}
 	v, err := e.answer(s, ctx, q)
 	if err != nil || e.stream {
 		return err
+	}
+	if e.right != rightOpen {
+		if v, err = q.may.show(v); err != nil {
+			return err
+		}
 	}
 	if raw, ok := v.(rawReply); ok {
 		q.w.Header().Set("Content-Type", raw.contentType)

@@ -105,7 +105,18 @@ func (s *Server) watch(ctx context.Context, q *request) (any, error) {
 	rc := http.NewResponseController(q.w)
 	send := func(e WatchEvent) bool {
 		e.Schema = Schema
-		b, err := json.Marshal(e)
+		var v any = e
+		if q.may.limited && e.Status != nil {
+			st, err := q.may.show(e.Status)
+			if err != nil {
+				return false
+			}
+			v = struct {
+				Schema int `json:"schema"`
+				Status any `json:"status"`
+			}{Schema, st}
+		}
+		b, err := json.Marshal(v)
 		if err != nil {
 			return false
 		}
@@ -148,7 +159,15 @@ func (s *Server) watch(ctx context.Context, q *request) (any, error) {
 				return nil, nil
 			}
 		}
-		st, err = s.currentStatus(ctx, q.who)
+		// Rights may have changed, a token may be gone.
+		var may *reader
+		if may, err = s.reader(ctx, q); err == nil {
+			q.may = may
+			err = s.permit(may, endpoint{}, q)
+		}
+		if err == nil {
+			st, err = s.currentStatus(ctx, q.who)
+		}
 		if ctx.Err() != nil {
 			return nil, nil
 		}

@@ -33,4 +33,8 @@ const (
 
 	// timeMaxMS bounds amounts of time (100 years), so that sums of them never overflow.
 	timeMaxMS = 100 * 365 * msDay
+
+	// xpathMax bounds the path of an access permission in bytes, xpathDepth its nested parentheses: people write a line.
+	xpathMax   = 2000
+	xpathDepth = 20
 )

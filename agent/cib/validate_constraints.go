@@ -287,6 +287,11 @@ func (j *judge) acls() {
 			if given != 1 {
 				j.error(where, "exactly one of xpath, reference and object-type is needed")
 			}
+			if p.XPath != "" {
+				if _, err := ParseXPath(p.XPath); err != nil {
+					j.warn(where+": xpath", "%v: whoever has this role may do nothing until it is mended", err)
+				}
+			}
 			if p.Attribute != "" && p.ObjectType == "" {
 				j.error(where+": attribute", "an attribute needs an object-type")
 			}

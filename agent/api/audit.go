@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// audit leaves one line in the daemon's log for every change that was asked for, also for those that were refused, and for
+// every question that was: who (user, uid and pid on the node that was asked, or the token and its address), what, which
+// objects, and how it ended. Values are not logged, and secrets are masked in the cause.
+func (s *Server) audit(ctx context.Context, e endpoint, q *request, took time.Duration, er *Error) {
+	if er == nil && (e.method == http.MethodGet || e.quiet) {
+		return
+	}
+	line := []any{"user", q.who.user}
+	if q.who.Token != "" {
+		line = append(line, "token", q.who.Token, "remote", q.who.Remote)
+	} else {
+		line = append(line, "uid", q.who.UID, "pid", q.who.PID)
+	}
+	if q.who.forwarded != "" {
+		line = append(line, "via", q.who.forwarded)
+	}
+	line = append(line, "what", q.what)
+	if len(q.objects) > 0 {
+		line = append(line, "objects", list(q.objects))
+	}
+	if er == nil {
+		s.log.Info("audit", append(line, "result", "done", "took", took)...)
+		return
+	}
+	cause := er.Why
+	if snap, err := s.backend.Snapshot(ctx); err == nil {
+		cause = newMask(nil, snap.CIB.Secrets()).text(cause)
+	}
+	s.log.Info("audit", append(line, "result", "refused", "code", er.Code, "cause", cause)...)
+}
+
+// concerns notes the objects that a request changes, for the audit.
+func (q *request) concerns(changes []Change) {
+	for _, c := range changes {
+		if !slices.Contains(q.objects, c.Object) {
+			q.objects = append(q.objects, c.Object)
+		}
+	}
+}
