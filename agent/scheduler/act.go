@@ -270,6 +270,9 @@ func (w *world) actGroup(r *rsc) {
 		if len(k.acting(taskStart)) == 0 {
 			running.block(k.id + " cannot run")
 		}
+		if promotable && len(k.acting(taskPromote)) == 0 {
+			w.action(r, taskPromoted, nil, 0).block(k.id + " is not going to be promoted")
+		}
 		if prev != nil && r.ordered {
 			w.orderMembers(prev, k, promotable)
 		}

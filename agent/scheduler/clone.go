@@ -434,8 +434,8 @@ func (w *world) interleaveOne(o *ordering, t *rsc, b *action) {
 			}
 		}
 	}
-	if !found && o.flags&needsFirst != 0 && (o.firstTask == taskStart || o.firstTask == taskPromote) && o.flags&oneWay == 0 {
-		b.block("there is no instance of " + o.first.id + " to go with it on " + n.name)
+	if !found && o.flags&needsFirst != 0 && (o.firstTask == taskStart || o.firstTask == taskPromote) {
+		w.blockAction(b, "there is no instance of "+o.first.id+" to go with it on "+n.name, func(*action) {})
 	}
 }
 

@@ -226,7 +226,8 @@ func (w *world) nodesInRole(r *rsc, ro role) []*node {
 	return out
 }
 
-// rateTogether adds what resources that want to be with a promoted instance prefer.
+// rateTogether adds what resources that want to be with a promoted instance prefer. An instance that is not fit to be
+// promoted does not become so by that.
 func (w *world) rateTogether(r *rsc) {
 	table := make([]int, len(w.nodes))
 	for i := range table {
@@ -250,8 +251,7 @@ func (w *world) rateTogether(r *rsc) {
 		w.rating = false
 	}
 	for _, k := range r.kids {
-		n := nodeOf(k)
-		if n != nil {
+		if n := nodeOf(k); n != nil && k.promoScore >= 0 {
 			k.promoScore = table[n.idx]
 		}
 	}

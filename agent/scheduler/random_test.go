@@ -303,7 +303,7 @@ func failMonitor(s *cib.NodeState, h *cib.ResourceHistory) {
 	if digest == "" {
 		return // it has no such monitor
 	}
-	h.Ops = append(h.Ops, &cib.OpRecord{ID: h.ID + "_last_failure_0", Operation: "monitor", IntervalMS: "10000", RC: "1", OpStatus: "0",
+	h.Ops = append(h.Ops, &cib.OpRecord{ID: h.ID + "_last_failure_0", Key: h.ID + "_monitor_10000", Operation: "monitor", IntervalMS: "10000", RC: "1", OpStatus: "0",
 		OpDigest: digest, CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:" + testUUID, LastRCChange: "1"})
 	addTransient(s, "fail-count-"+h.ID+"#monitor_10000", "1")
 	addTransient(s, "last-failure-"+h.ID+"#monitor_10000", "1")
