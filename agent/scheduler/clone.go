@@ -435,7 +435,11 @@ func (w *world) interleaveOne(o *ordering, t *rsc, b *action) {
 		}
 	}
 	if !found && o.flags&needsFirst != 0 && (o.firstTask == taskStart || o.firstTask == taskPromote) {
-		w.blockAction(b, "there is no instance of "+o.first.id+" to go with it on "+n.name, func(*action) {})
+		why := "there is no instance of " + o.first.id + " to go with it on " + n.name
+		if o.firstTask == taskPromote {
+			why = "no instance of " + o.first.id + " is going to be promoted on " + n.name
+		}
+		w.blockAction(b, why, func(*action) {})
 	}
 }
 

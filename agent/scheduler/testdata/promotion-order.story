@@ -15,15 +15,15 @@ plan
 ----
 nothing to do
 blocked: start web on a: servers promoted cannot be done: too few instances can run
-blocked: start near:0 on b: there is no instance of servers to go with it on b
-blocked: start near:1 on a: there is no instance of servers to go with it on a
+blocked: start near:0 on b: no instance of servers is going to be promoted on b
+blocked: start near:1 on a: no instance of servers is going to be promoted on a
 # web should start on a but cannot: servers promoted cannot be done: too few instances can run
 # db:0 stays on a: it has the best score, 2
 # log:0 stays on a: it is the only node that may run it
 # db:1 stays on b: it is the only node that may run it
 # log:1 stays on b: it is the only node that may run it
-# near:0 should start on b but cannot: there is no instance of servers to go with it on b
-# near:1 should start on a but cannot: there is no instance of servers to go with it on a
+# near:0 should start on b but cannot: no instance of servers is going to be promoted on b
+# near:1 should start on a but cannot: no instance of servers is going to be promoted on a
 
 # Once there is one, all that waited for it starts.
 score a db 10
@@ -39,11 +39,11 @@ promote log:0 on a: it is to be promoted here
 start near:1 on a: it is the only node that may run it
     after promote db:0 on a
     after promote log:0 on a
-blocked: start near:0 on b: there is no instance of servers to go with it on b
+blocked: start near:0 on b: no instance of servers is going to be promoted on b
 # web starts on a: no node is preferred, and it is the least loaded
 # db:0 is promoted on a
 # log:0 is promoted on a
 # db:1 stays on b: it is the only node that may run it
 # log:1 stays on b: it is the only node that may run it
-# near:0 should start on b but cannot: there is no instance of servers to go with it on b
+# near:0 should start on b but cannot: no instance of servers is going to be promoted on b
 # near:1 starts on a: it is the only node that may run it
