@@ -152,19 +152,38 @@ func (b backend) SetAttributes(ctx context.Context, r api.AttributesRequest) err
 	for i := range r.Changes {
 		r.Changes[i].Node = n.attributeNode(r.Changes[i].Scope, r.Changes[i].Node)
 	}
+	cutOff := func() bool { return n.exec.Status().CutOff != "" }
+	if cutOff() && slices.ContainsFunc(r.Changes, func(c api.AttributeChange) bool { return c.Scope != api.ScopeTransient }) {
+		return api.Errorf(api.CodeNoCoordinator, "set attributes", "there is no coordinator: %s", n.verdictText())
+	}
 	patience := api.RequestMax
 	if end, ok := ctx.Deadline(); ok {
 		patience = time.Until(end)
 	}
+	if cutOff() {
+		patience = attributesPatience
+	}
+	look := time.NewTicker(attributesPause) // a node that is cut off while an agent waits says so to nobody else
+	defer look.Stop()
 	var errs []error
 	for _, a := range n.attributes.take(r, time.Now(), patience) {
-		select {
-		case err := <-a.done:
-			errs = append(errs, err)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-n.ctx.Done():
-			return errors.New("the daemon ends")
+	wait:
+		for {
+			select {
+			case err := <-a.done:
+				errs = append(errs, err)
+				break wait
+			case <-look.C:
+				// A node that is cut off stops what it runs by itself, and must not wait with that for what can not come. Its
+				// transient attributes are nobody's but its own, and are committed should it be taken back.
+				if a.change.Scope == api.ScopeTransient && cutOff() {
+					break wait
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-n.ctx.Done():
+				return errors.New("the daemon ends")
+			}
 		}
 	}
 	return errors.Join(errs...)

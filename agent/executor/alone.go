@@ -159,12 +159,24 @@ func (e *Executor) stopMine(ctx context.Context, how string, budget time.Duratio
 		if ctx.Err() != nil || left <= 0 {
 			break
 		}
-		j := e.stopJob(a, how, left, why)
+		share := left / time.Duration(len(list)-i)
+		demote := promotable(a) && (how == PolicyDemote || a.Role == RolePromoted)
+		if demote && how == PolicyStop { // agents refuse to stop what is promoted; one that can not be demoted is stopped nevertheless
+			if j := e.aloneJob(a, resources.Demote, left, why); j != nil {
+				wait(ctx, share/2, j)
+			}
+			demote, share, left = false, share/2, max(time.Until(deadline), time.Millisecond)
+		}
+		operation := resources.Stop
+		if demote {
+			operation = resources.Demote
+		}
+		j := e.aloneJob(a, operation, left, why)
 		if j == nil {
 			break
 		}
 		jobs = append(jobs, j)
-		wait(ctx, left/time.Duration(len(list)-i), j)
+		wait(ctx, share, j)
 	}
 	for _, j := range jobs {
 		wait(ctx, time.Until(deadline)+runnerGrace, j)
@@ -192,13 +204,10 @@ func wait(ctx context.Context, limit time.Duration, j *job) {
 	}
 }
 
-// stopJob queues the stop (or demote) of a resource ahead of everything.
-func (e *Executor) stopJob(a Active, how string, left time.Duration, why string) *job {
+// aloneJob queues the stop or the demotion of a resource ahead of everything.
+func (e *Executor) aloneJob(a Active, operation string, left time.Duration, why string) *job {
 	x := *a.Action
-	x.Operation, x.IntervalMS, x.StartDelayMS, x.TargetRC = resources.Stop, 0, 0, int(resources.OK)
-	if how == PolicyDemote && promotable(a) {
-		x.Operation = resources.Demote
-	}
+	x.Operation, x.IntervalMS, x.StartDelayMS, x.TargetRC = operation, 0, 0, int(resources.OK)
 	x.TimeoutMS = max(left.Milliseconds(), 1)
 	x.Notify, x.NotifyLists = "", nil
 	x.Meta = maps.Clone(x.Meta)
@@ -213,7 +222,7 @@ func (e *Executor) stopJob(a Active, how string, left time.Duration, why string)
 	}
 	r := e.resource(a.Resource)
 	j := &job{kind: jobAlone, action: &x, why: why}
-	if p := r.running; p != nil && p.kind == jobAlone {
+	if p := r.running; p != nil && p.kind == jobAlone && p.action.Operation == operation {
 		return p // of an attempt before, and still at it
 	}
 	e.enqueue(r, j)

@@ -134,9 +134,9 @@ func TestCutOffPolicies(t *testing.T) {
 		PolicyFreeze:  nil,
 		PolicyIgnore:  nil,
 		PolicyDemote:  {"p/demote", "a/stop"},
-		"fence":       {"killed", "p/stop", "a/stop"},
-		"":            {"p/stop", "a/stop"},
-		"from-future": {"p/stop", "a/stop"},
+		"fence":       {"killed", "p/demote", "p/stop", "a/stop"},
+		"":            {"p/demote", "p/stop", "a/stop"},
+		"from-future": {"p/demote", "p/stop", "a/stop"},
 	} {
 		t.Run("policy "+policy, func(t *testing.T) {
 			bubble(t, func(t *testing.T, dir string, a *agents) {
@@ -170,6 +170,24 @@ func TestCutOffPolicies(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What can not be demoted is stopped all the same, and what was started before it, too, within the budget.
+func TestCutOffGoesOnPastAHangingDemotion(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		e := start(t, config(dir, a))
+		c := dialSilently(t, e, hello(1))
+		c.do(action("a", resources.Start))
+		c.do(action("p", resources.Start))
+		c.do(action("p", resources.Promote))
+		a.slow("p/demote", time.Hour)
+		<-c.served
+		time.Sleep(19 * time.Second)
+		if got := a.ran(resources.Stop); !slices.Equal(got, []string{"p", "a"}) {
+			t.Errorf("stops: %v", got)
+		}
+		stopExecutor(t, e)
+	})
 }
 
 func TestCutOffEndsAStartAndGoesOnPastAHangingStop(t *testing.T) {
