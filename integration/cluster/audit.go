@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,24 @@ func (c *Cluster) Journals() (map[string][]executor.Entry, error) {
 		out[n.Name] = entries
 	}
 	return out, nil
+}
+
+// AwaitJournal returns when a node's truth journal fits.
+func (c *Cluster) AwaitJournal(ctx context.Context, node, what string, fits func([]executor.Entry) bool) error {
+	for {
+		entries, err := executor.ReadJournals(c.Node(node).Disk("/var/lib/paceline"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if fits(entries) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s in the journal of %s: %w", what, node, context.Cause(ctx))
+		case <-time.After(20 * time.Millisecond): // a file that another process writes tells nobody
+		}
+	}
 }
 
 // Audit reads journals and the power switch's log and returns an error that names every resource that may have been
