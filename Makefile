@@ -7,6 +7,8 @@ GO ?= go
 LDFLAGS := -s -w -X main.version=$(VERSION)
 PREFIX ?= /usr/local
 N ?= 50
+# The native agents: links to the daemon, for any OCF host. Package resources/builtin has their table, and a test that holds this list to it.
+AGENTS := check diskmonitor filelease loadmonitor mount ping process vip
 
 .PHONY: help
 help: ## list the targets
@@ -83,11 +85,14 @@ install: build ## install the binaries, the manual pages, completions and the sy
 	install -D -m 755 bin/pacelined $(DESTDIR)$(PREFIX)/sbin/pacelined
 	install -D -m 755 bin/paceline $(DESTDIR)$(PREFIX)/sbin/paceline
 	install -d $(DESTDIR)/usr/lib/ocf/resource.d/paceline
-	for agent in filelease mount process vip; do ln -sf $(PREFIX)/sbin/pacelined $(DESTDIR)/usr/lib/ocf/resource.d/paceline/$$agent; done
+	for agent in $(AGENTS); do ln -sf $(PREFIX)/sbin/pacelined $(DESTDIR)/usr/lib/ocf/resource.d/paceline/$$agent; done
 	install -d $(DESTDIR)/etc/systemd/system
 	sed 's#/usr/sbin/pacelined#$(PREFIX)/sbin/pacelined#' integration/packaging/pacelined.service > $(DESTDIR)/etc/systemd/system/pacelined.service
 	install -D -m 644 integration/packaging/paceline.sysusers $(DESTDIR)/usr/lib/sysusers.d/paceline.conf
 	install -D -m 644 integration/packaging/pacelined.8 $(DESTDIR)$(PREFIX)/share/man/man8/pacelined.8
+	install -d $(DESTDIR)$(PREFIX)/share/man/man7
+	links=$$(mktemp -d) && for agent in $(AGENTS); do ln -s $(CURDIR)/bin/pacelined $$links/$$agent && \
+		$$links/$$agent manual > $(DESTDIR)$(PREFIX)/share/man/man7/ocf_paceline_$$agent.7; done; rm -r $$links
 	bin/paceline __manual > $(DESTDIR)$(PREFIX)/share/man/man8/paceline.8
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	bin/paceline completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/paceline

@@ -11,9 +11,13 @@ chmod 755 "$tree"
 
 install -D -m 755 "$top/bin/pacelined" "$tree/usr/sbin/pacelined"
 install -D -m 755 "$top/bin/paceline" "$tree/usr/sbin/paceline"
-for agent in filelease mount process vip; do # the native agents, for any OCF host
+for agent in check diskmonitor filelease loadmonitor mount ping process vip; do # the native agents, for any OCF host
 	install -d "$tree/usr/lib/ocf/resource.d/paceline"
 	ln -s /usr/sbin/pacelined "$tree/usr/lib/ocf/resource.d/paceline/$agent"
+	install -d "$tree/usr/share/man/man7"
+	ln -s "$top/bin/pacelined" "$tree/$agent" # under its own name the program is that agent
+	"$tree/$agent" manual | gzip -9n >"$tree/usr/share/man/man7/ocf_paceline_$agent.7.gz"
+	rm "$tree/$agent"
 done
 install -D -m 644 "$here/pacelined.service" "$tree/lib/systemd/system/pacelined.service"
 install -D -m 644 "$here/paceline.sysusers" "$tree/usr/lib/sysusers.d/paceline.conf"

@@ -9,9 +9,13 @@ import (
 	"log/slog"
 
 	"paceline/resources"
+	"paceline/resources/attribute"
+	"paceline/resources/check"
 	"paceline/resources/filelease"
+	"paceline/resources/health"
 	"paceline/resources/mount"
 	"paceline/resources/ocf"
+	"paceline/resources/ping"
 	"paceline/resources/process"
 	"paceline/resources/systemd"
 	"paceline/resources/vip"
@@ -36,9 +40,17 @@ var native = []struct {
 	{process.Agent, func(c Config) resources.Runner {
 		return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger})
 	}},
+	{check.Agent, func(c Config) resources.Runner { return check.New(c.attribute()) }},
+	{health.Disk, func(c Config) resources.Runner { return health.NewDisk(c.attribute()) }},
 	{filelease.Agent, func(Config) resources.Runner { return filelease.New() }},
+	{health.Load, func(c Config) resources.Runner { return health.NewLoad(c.attribute()) }},
 	{mount.Agent, func(c Config) resources.Runner { return mount.New(mount.Config{Logger: c.Logger}) }},
+	{ping.Agent, func(c Config) resources.Runner { return ping.New(c.attribute()) }},
 	{vip.Agent, func(c Config) resources.Runner { return vip.New(vip.Config{Logger: c.Logger, OneShot: c.oneShot}) }},
+}
+
+func (c Config) attribute() attribute.Config {
+	return attribute.Config{StateDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Logger: c.Logger}
 }
 
 func (c Config) withDefaults() Config {

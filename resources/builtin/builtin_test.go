@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,15 +28,18 @@ func TestMain(m *testing.M) {
 	os.Exit(nstest.Main(m))
 }
 
+// looks are agents that see what they are after by looking now and then only: at other machines, at numbers of the kernel.
+var looks = map[string]bool{"check": true, "ping": true, "loadmonitor": true, "diskmonitor": true}
+
 func TestRegistry(t *testing.T) {
 	g := Registry(Config{StateDir: t.TempDir(), OCFRoot: t.TempDir()})
-	for _, name := range []string{"vip", "mount", "process", "filelease"} {
+	for _, name := range []string{"vip", "mount", "process", "filelease", "check", "ping", "loadmonitor", "diskmonitor"} {
 		a := resources.Agent{Class: "ocf", Provider: "paceline", Type: name}
 		r, err := g.Find(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := r.(resources.Watcher); !ok {
+		if _, ok := r.(resources.Watcher); !ok && !looks[name] {
 			t.Errorf("%s cannot be watched", name)
 		}
 		b, err := r.MetaData(t.Context(), a)
@@ -95,12 +100,28 @@ func linked(t testing.TB) string {
 func cases(t testing.TB) map[string]map[string]string {
 	dir := t.TempDir()
 	mnt := filepath.Join(dir, "mnt")
+	// The tool that sets node attributes is the daemon's; here it is one that obeys.
+	tools := filepath.Join(dir, "tools")
+	err := os.Mkdir(tools, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(tools, "attrd_updater"), []byte("#!/bin/sh\n"), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HA_SBIN_DIR", tools)
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
 	t.Cleanup(func() { _ = unix.Unmount(mnt, unix.MNT_DETACH) })
 	return map[string]map[string]string{
 		"process":   {"command": "sleep", "args": "1000", "state": filepath.Join(dir, "state")},
 		"mount":     {"device": "tmpfs", "directory": mnt, "fstype": "tmpfs"},
 		"vip":       {"ip": "10.66.0.9", "nic": "multi0", "cidr_netmask": "24", "dad_time": "10ms"},
 		"filelease": {"directory": dir},
+
+		"check":       {"kind": "command", "target": "echo well", "expect": "well"},
+		"ping":        {"host_list": "127.0.0.1 ::1", "attempts": "1"},
+		"loadmonitor": {"period": "15"},
+		"diskmonitor": {"paths": dir},
 	}
 }
 
@@ -134,9 +155,10 @@ func TestAsExecutables(t *testing.T) {
 	veth(t)
 	state := t.TempDir()
 	t.Setenv("PACELINE_STATE_DIR", state)
-	outside := ocf.New(ocf.Config{Root: linked(t), Scratch: t.TempDir(), Env: map[string]string{"PACELINE_STATE_DIR": state}})
+	agents := cases(t)
+	outside := ocf.New(ocf.Config{Root: linked(t), Tools: os.Getenv("HA_SBIN_DIR"), Scratch: t.TempDir(), Env: map[string]string{"PACELINE_STATE_DIR": state}})
 	within := Registry(Config{StateDir: state})
-	for name, params := range cases(t) {
+	for name, params := range agents {
 		t.Run(name, func(t *testing.T) {
 			a := resources.Agent{Class: "ocf", Provider: "paceline", Type: name}
 			native, err := within.Find(a)
@@ -170,12 +192,17 @@ func TestAsExecutables(t *testing.T) {
 			if own, _ := native.MetaData(t.Context(), a); !bytes.Equal(own, b) {
 				t.Error("meta-data differ")
 			}
-			saved := params
+			m, err := resources.Describe(t.Context(), native, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(m.Parameters, func(p resources.Parameter) bool { return p.Required }) {
+				return
+			}
 			params = map[string]string{}
 			if res := run(outside, "start", 6); !strings.HasSuffix(res.Reason, "is required and not set") {
 				t.Errorf("got %+v", res)
 			}
-			params = saved
 		})
 	}
 }
@@ -222,6 +249,47 @@ func TestConformance(t *testing.T) {
 			if f.Verdict == conformance.Fail || f.Verdict == conformance.Warn && f.Check != "no files in /run are left behind" {
 				t.Errorf("%s: %s %s: %s", name, f.Verdict, f.Check, f.Detail)
 			}
+		}
+	}
+}
+
+// What is installed is what there is.
+func TestInstalled(t *testing.T) {
+	var names []string
+	for _, n := range native {
+		names = append(names, n.agent.Type)
+	}
+	slices.Sort(names)
+	for _, file := range []string{"../../Makefile", "../../integration/packaging/deb.sh"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), strings.Join(names, " ")) {
+			t.Errorf("%s installs other agents than %s", file, strings.Join(names, " "))
+		}
+	}
+}
+
+// Every agent prints its manual page, which groff takes.
+func TestManuals(t *testing.T) {
+	for _, n := range native {
+		var page, errs bytes.Buffer
+		if code := ocfMain([]string{n.agent.Type, "manual"}, nil, &page, &errs); code != 0 {
+			t.Errorf("%s: %d, %s", n.agent.Type, code, errs.String())
+		}
+		if !strings.HasPrefix(page.String(), ".TH OCF_PACELINE_"+strings.ToUpper(n.agent.Type)+" 7 ") || !strings.Contains(page.String(), ".SH PARAMETERS\n.TP\n") {
+			t.Errorf("%s: the page is %s", n.agent.Type, page.String())
+		}
+		groff, err := exec.LookPath("groff")
+		if err != nil {
+			t.Logf("groff is not installed: the page's form is not checked: %v", err)
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), groff, "-man", "-Tascii", "-ww", "-z")
+		cmd.Stdin = &page
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s: groff: %v\n%s", n.agent.Type, err, out)
 		}
 	}
 }

@@ -143,10 +143,19 @@ func New[T any, P interface {
 	*T
 	Agent
 }](info Info) *native.Agent {
+	return NewWith[T, P](info, func(P) {})
+}
+
+// NewWith is New for agents that are told more than their parameters: prepare is called with each new value before it is filled.
+func NewWith[T any, P interface {
+	*T
+	Agent
+}](info Info, prepare func(P)) *native.Agent {
 	fields := describe[T]()
 	meta := info.metaData(fields, P(new(T)))
 	k := &kit{meta: meta, fill: func(params map[string]string, strict bool) (Agent, error) {
 		agent := P(new(T))
+		prepare(agent)
 		return agent, fields.fill(agent, meta, params, strict)
 	}}
 	return k.agent(P(new(T)))

@@ -6,7 +6,7 @@
 //	}
 //	func main() { plugin.Main[Agent](plugin.Info{Name: "shop", Version: "1.0", Short: "The shop"}) }
 //
-// What the kit does, so that authors need not: meta-data (OCF 1.1), validate-all and usage; parameters read into the fields, with
+// What the kit does, so that authors need not: meta-data (OCF 1.1), validate-all, usage and a manual page; parameters read into the fields, with
 // defaults and messages that name what is wrong; exit codes and exit reasons; starts and stops of what is started and stopped
 // already; a look by Monitor at what Start and Stop claim; time-outs that say what the agent was doing, told shortly before
 // the manager would end it without a word; panics.

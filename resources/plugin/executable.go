@@ -38,6 +38,15 @@ func Execute(ctx context.Context, agent resources.Agent, runner resources.Runner
 		}
 		return int(resources.Unimplemented)
 	}
+	if args[0] == "manual" {
+		m, err := resources.Describe(ctx, runner, agent)
+		if err != nil {
+			fmt.Fprintf(stderr, "ocf-exit-reason:%v\n", err)
+			return int(resources.GenericError)
+		}
+		Manual(stdout, agent.Provider, m)
+		return int(resources.OK)
+	}
 	req := requestOf(agent, args[0], env)
 	ctx, cancel := context.WithTimeout(ctx, req.Timeout-min(req.Timeout/marginShare, marginMost))
 	defer cancel()
