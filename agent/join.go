@@ -122,11 +122,13 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 }
 
 // setDefaults gives a new cluster what most people want and would have to find out: services stay where they are unless
-// there is a reason to move them (resource-stickiness, as crmsh sets it, too).
+// there is a reason to move them (resource-stickiness, as crmsh sets it, too), and one that fails again and again is tried
+// again at growing intervals (failure-backoff; a configuration that is imported has none, as Pacemaker has not).
 func (n *node) setDefaults(ctx context.Context) error {
 	c := n.store.Snapshot().CIB.Configuration
 	c.RscDefaults = []cib.NVSet{{ID: "rsc-options", Pairs: []cib.NVPair{
 		{ID: "rsc-options-resource-stickiness", Name: "resource-stickiness", Value: "1"},
+		{ID: "rsc-options-failure-backoff", Name: "failure-backoff", Value: "1s"},
 	}}}
 	_, err := n.commit(ctx, store.Command{
 		Change: cib.Change{Configure: &cib.Configure{Configuration: c}}, User: "pacelined", Message: "defaults of a new cluster",

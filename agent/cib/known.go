@@ -109,6 +109,8 @@ var metaAttributes = []Known{
 	{Name: "container", Type: TypeText, Text: "resource that this one runs in"},
 	{Name: "container-attribute-target", Type: TypeEnum, Allowed: []string{"host"}, Text: "where node attributes of a container are kept"},
 	{Name: "critical", Type: TypeBool, Default: "true", Text: "whether what it depends on moves along when it has to move"},
+	{Name: "failure-backoff", Type: TypeTime, Default: "0", Text: "pause before a second try after a failure on a node, doubled with each further one; 0 is none"},
+	{Name: "failure-backoff-max", Type: TypeTime, Default: "1min", Text: "what the pause of failure-backoff grows to at most"},
 	{Name: "failure-timeout", Type: TypeTime, Default: "0", Text: "after which time without a new failure the old ones are forgotten; 0 is never"},
 	{Name: "globally-unique", Type: TypeBool, Default: "false", Text: "whether the instances of the clone differ from each other"},
 	{Name: "interleave", Type: TypeBool, Default: "false", Text: "whether an instance waits only for the instance of the other clone on its own node"},

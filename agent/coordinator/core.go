@@ -57,6 +57,9 @@ type Core struct {
 	letGo    map[string]string // node ID -> incarnation that was let go: it does not join again, even if it is forgotten
 
 	busy map[string]bool // node commits under way
+	// recording has the resources, by node and name, whose results are being committed, and what came of them meanwhile:
+	// each result is judged by what was committed of those before it.
+	recording map[string][]func(now time.Time)
 
 	effects []Effect
 	wakes   []time.Time
@@ -81,14 +84,15 @@ type fenced struct {
 // NewCore returns a Core that waits for Elected.
 func NewCore(cfg Config) *Core {
 	return &Core{
-		cfg:      cfg,
-		voters:   map[string]bool{},
-		sessions: map[string]*session{},
-		commits:  map[uint64]func(time.Time, error){},
-		fences:   map[string]*fence{},
-		busy:     map[string]bool{},
-		fencedAt: map[string]fenced{},
-		letGo:    map[string]string{},
+		cfg:       cfg,
+		voters:    map[string]bool{},
+		sessions:  map[string]*session{},
+		commits:   map[uint64]func(time.Time, error){},
+		fences:    map[string]*fence{},
+		busy:      map[string]bool{},
+		recording: map[string][]func(time.Time){},
+		fencedAt:  map[string]fenced{},
+		letGo:     map[string]string{},
 	}
 }
 

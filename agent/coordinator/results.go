@@ -19,6 +19,9 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 		c.say("warn", "a result of a node that is no member was dropped", "node", r.Node, "res", r.Resource, "op", r.Operation)
 		return
 	}
+	if c.later(r, func(now time.Time) { c.reported(now, r) }) {
+		return
+	}
 	if c.known(st, r) {
 		c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
 		return
@@ -32,6 +35,17 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 		return
 	}
 	c.record(now, r, action)
+}
+
+// later puts off what a result of a resource means while another one is being committed. Judged by the state before that one,
+// two failures would count as one, and a repeated one as two.
+func (c *Core) later(r transition.Result, then func(now time.Time)) bool {
+	key := r.Node + "/" + r.Resource
+	waiting, busy := c.recording[key]
+	if busy {
+		c.recording[key] = append(waiting, then)
+	}
+	return busy
 }
 
 // neverRan takes in that a node did not carry an order out. Nothing may be concluded about the resource, and least of all
@@ -137,7 +151,16 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		recorded(now, nil)
 		return
 	}
-	c.commit(cib.Change{Batch: changes}, recorded)
+	key := r.Node + "/" + r.Resource
+	c.recording[key] = nil
+	c.commit(cib.Change{Batch: changes}, func(now time.Time, err error) {
+		waiting := c.recording[key]
+		delete(c.recording, key)
+		recorded(now, err)
+		for _, then := range waiting {
+			then(now)
+		}
+	})
 }
 
 // describe says in a sentence part what happened.

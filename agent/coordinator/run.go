@@ -228,7 +228,7 @@ func (c *Core) intent(now time.Time, o transition.Order) []cib.Change {
 		return nil
 	}
 	key := outcome.OpKey(a.Resource, a.Operation, a.IntervalMS)
-	tkey := fmt.Sprintf("%d:%d:%d:paceline", a.ID, o.Numbers.Graph, a.TargetRC)
+	tkey := outcome.TransitionKey(o.Numbers, a.TargetRC)
 	return []cib.Change{{RecordOp: &cib.RecordOp{
 		NodeID: st.ID, Resource: outcome.HistoryName(a.Resource, a.Meta), Agent: a.Agent,
 		Record: cib.OpRecord{
@@ -274,13 +274,25 @@ func (c *Core) clusterAction(now time.Time, a *transition.Action) {
 func (c *Core) expire(now time.Time) {
 	for _, a := range c.machine.Expired(now) {
 		c.say("error", "no result came in time", "res", a.Resource, "op", a.Operation, "node", a.Node)
-		c.record(now, transition.Result{
+		r := transition.Result{
 			Numbers: transition.Numbers{Term: c.term, Revision: c.snap.Revision, Graph: c.machine.Numbers().Graph, Action: a.ID},
 			Node:    a.Node, Resource: outcome.HistoryName(a.Resource, a.Meta), Operation: a.Operation, IntervalMS: a.IntervalMS,
 			CallID: outcome.NewestCall(c.stateByName(a.Node), outcome.HistoryName(a.Resource, a.Meta)),
 			RC:     int(resources.GenericError), Status: cib.OpTimeout, TargetRC: a.TargetRC, Agent: a.Agent,
 			ExitReason: fmt.Sprintf("the node gave no result within %v", a.Budget()+transition.Grace),
 			StartedMS:  now.Add(-a.Budget()).UnixMilli(), Digest: a.Digest, RestartDigest: a.RestartDigest,
-		}, a)
+		}
+		m := c.machine
+		missing := func(now time.Time) {
+			if c.machine != m {
+				return
+			}
+			if in, _ := m.InFlight(r.Numbers); in != nil { // it did not come after all
+				c.record(now, r, a)
+			}
+		}
+		if !c.later(r, missing) {
+			missing(now)
+		}
 	}
 }

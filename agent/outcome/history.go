@@ -6,11 +6,18 @@ import (
 	"strings"
 
 	"paceline/agent/cib"
+	"paceline/agent/transition"
 )
 
 // OpKey is the key of an operation in the history: RESOURCE_OPERATION_INTERVAL.
 func OpKey(resource, operation string, intervalMS int64) string {
 	return fmt.Sprintf("%s_%s_%d", resource, operation, intervalMS)
+}
+
+// TransitionKey names the order that an operation's record answers, in the form of Pacemaker's records:
+// ACTION:GRAPH:EXPECTED:WHOSE. Graphs are counted within a term.
+func TransitionKey(n transition.Numbers, targetRC int) string {
+	return fmt.Sprintf("%d:%d:%d:paceline-%d", n.Action, n.Graph, targetRC, n.Term)
 }
 
 // HistoryName is the name by which a node knows a resource, and under which its history keeps it. Instances of anonymous

@@ -55,7 +55,7 @@ func Changes(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) 
 		}
 		out = append(out, put(rsc+"_last_0", drop))
 	}
-	if failed && !Probe(r) {
+	if failed && !Probe(r) && !counted(st, r) {
 		out = append(out, countFailure(c, st, r, now)...)
 	}
 	return out
@@ -98,7 +98,7 @@ func recurring(st *cib.NodeState, rsc string) []string {
 
 func opRecord(r transition.Result) cib.OpRecord {
 	key := OpKey(r.Resource, r.Operation, r.IntervalMS)
-	tkey := fmt.Sprintf("%d:%d:%d:paceline", r.Numbers.Action, r.Numbers.Graph, r.TargetRC)
+	tkey := TransitionKey(r.Numbers, r.TargetRC)
 	rec := cib.OpRecord{
 		Key: key, Operation: r.Operation, IntervalMS: strconv.FormatInt(r.IntervalMS, 10),
 		CallID: strconv.FormatInt(r.CallID, 10), RC: strconv.Itoa(r.RC), OpStatus: strconv.Itoa(r.Status),
@@ -111,6 +111,24 @@ func opRecord(r transition.Result) cib.OpRecord {
 		rec.LastRun = strconv.FormatInt(r.StartedMS/1000, 10)
 	}
 	return rec
+}
+
+// counted tells whether the failure of an order was counted before: the coordinator gave up waiting for its result, which
+// has come after all.
+func counted(st *cib.NodeState, r transition.Result) bool {
+	if r.Unasked {
+		return false // what a recurring monitor sees later is another failure
+	}
+	key := TransitionKey(r.Numbers, r.TargetRC)
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if h.ID == r.Resource && op.ID == r.Resource+"_last_failure_0" && op.Operation == r.Operation &&
+				op.OpStatus == strconv.Itoa(cib.OpTimeout) && op.TransitionKey == key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // countFailure raises the fail count of an operation: to INFINITY for a failed stop, and for a failed start unless

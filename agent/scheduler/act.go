@@ -131,6 +131,9 @@ func (w *world) actArrive(r *rsc, n *node, stay, restart bool) {
 		start.block("it is blocked by a failure: " + r.blockedWhy)
 	}
 	if !stay || restart {
+		if why := w.pauses(r, n); why != "" {
+			start.block(why)
+		}
 		w.needOp(start, "")
 	}
 	if stay && !restart && r.reloadOn[n] {
@@ -142,6 +145,11 @@ func (w *world) actArrive(r *rsc, n *node, stay, restart bool) {
 	}
 	if r.next == rolePromoted {
 		promote := w.action(r, taskPromote, n, 0)
+		if stay && !restart && (r.role != rolePromoted || r.failed && r.demoteOnly) {
+			if why := w.pauses(r, n); why != "" {
+				promote.block(why)
+			}
+		}
 		switch {
 		case r.role != rolePromoted || !stay || restart:
 			w.needOp(promote, "")

@@ -1,5 +1,7 @@
 package scheduler
 
+import "time"
+
 const (
 	// defaultTimeoutMS is the time an operation gets when nobody says otherwise: that of the OCF world.
 	defaultTimeoutMS = 20000
@@ -16,6 +18,11 @@ const (
 
 	// graceSeconds is how much later than due a recheck is asked for, so that what expires has expired by then.
 	graceSeconds = 1
+
+	// backoffMaxDefault is failure-backoff-max where nobody says otherwise: what is mended by hand is tried again while one
+	// still looks at it. backoffLongest bounds both.
+	backoffMaxDefault = time.Minute
+	backoffLongest    = 24 * time.Hour
 
 	// ruleDepthMax bounds nested rules and references between sets: documents have two or three levels.
 	ruleDepthMax = 32

@@ -159,8 +159,10 @@ type rsc struct {
 	critical    bool
 	recovery    recoveryType
 	requires    requirement
-	target      role // target-role; roleUnknown when not given
-	threshold   int  // migration-threshold; 0 means never
+	target      role          // target-role; roleUnknown when not given
+	threshold   int           // migration-threshold; 0 means never
+	backoff     time.Duration // failure-backoff; 0 means that what failed is tried again at once
+	backoffMax  time.Duration // failure-backoff-max
 	failTimeout int64
 	reconnect   int64 // connection: milliseconds to wait until a lost one is made again; 0: none
 	migratable  bool

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"paceline/agent/cib"
 )
@@ -205,6 +206,7 @@ func (w *world) unpackSettings(r *rsc) {
 			r.failTimeout = ms
 		}
 	}
+	r.backoff, r.backoffMax = w.span(r, "failure-backoff", 0), w.span(r, "failure-backoff-max", backoffMaxDefault)
 	switch v := r.meta["multiple-active"]; v {
 	case "", "stop_start":
 		r.recovery = multiStopStart
@@ -218,6 +220,20 @@ func (w *world) unpackSettings(r *rsc) {
 		w.problem(fmt.Sprintf("resource %s: multiple-active=%q is unknown; stop_start is used", r.id, v))
 	}
 	w.unpackTarget(r)
+}
+
+// span reads an amount of time among the meta attributes.
+func (w *world) span(r *rsc, name string, def time.Duration) time.Duration {
+	v, ok := r.meta[name]
+	if !ok {
+		return def
+	}
+	ms, err := cib.ParseMilliseconds(v)
+	if err != nil || ms < 0 || ms > int64(backoffLongest/time.Millisecond) {
+		w.problem(fmt.Sprintf("resource %s: %s=%q is no amount of time up to %v; %v is used", r.id, name, v, backoffLongest, def))
+		return def
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 func (w *world) unpackTarget(r *rsc) {

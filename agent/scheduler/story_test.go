@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number; status=N,
 //	                      digest=D, restart=D/NAMES (the parameters whose change needs a restart), at=SECONDS, target=NODE
 //	                      (of a migration) may follow
+//	count R NODE OP N     the fail count of an operation, OP as in monitor_10000
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
 //	score NODE R N        a promotion score
 //	quorum yes|no, after DURATION
@@ -170,6 +171,8 @@ func (s *story) event(f []string) error {
 	switch f[0] {
 	case "fail":
 		s.fail(f[1], f[2], f[3], f[4])
+	case "count":
+		s.transient(f[2], "fail-count-"+f[1]+"#"+f[3], f[4])
 	case "history":
 		recorded(s.history(f[1], f[2], f[3], f[4]), f[5:])
 	case "lose":

@@ -16,7 +16,7 @@ const vip = "10.77.0.200"
 
 // configuration is what is measured: an address first, then a process. %s names the service.
 const configuration = `property stonith-enabled=true stonith-action=off
-rsc_defaults resource-stickiness=100
+rsc_defaults resource-stickiness=100 failure-backoff=0
 primitive power stonith:fence_lab params pcmk_host_list="node1 node2 node3" op monitor interval=30s
 primitive ip ocf:paceline:vip params ip=` + vip + ` cidr_netmask=24 op monitor interval=10s
 primitive web %s op monitor interval=10s
