@@ -23,7 +23,7 @@ import (
 const differentialRuns = 20
 
 // differentialFloor is the share of plans, in percent, that must agree. It only rises.
-const differentialFloor = 95
+const differentialFloor = 98
 
 // differentialMax bounds PACELINE_DIFFERENTIAL: some ten minutes.
 const differentialMax = 10000

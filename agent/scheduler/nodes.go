@@ -153,7 +153,7 @@ func (w *world) mark(n *node, why string) {
 		}
 		if !c.failed {
 			c.failed = true
-			c.stopWhy = why
+			c.stopWhy, c.failedWhy = why, why
 		}
 		n.uncleanWhy = why
 		n.needsReset = true

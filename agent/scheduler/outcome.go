@@ -187,13 +187,14 @@ func (w *world) onFailOf(r *rsc, task string, interval int64) onFail {
 	return w.restartKind(r)
 }
 
-// restartKind is how a resource is restarted after a failure: connections to remote nodes are reset, and what runs
-// inside of a container is restarted with it.
+// restartKind is how a resource is restarted after a failure: connections to remote nodes are reset, those to guests are
+// restarted with the guest, and so is what watches the inside of a container. What runs on the node that a bundle's container
+// is can be restarted there.
 func (w *world) restartKind(r *rsc) onFail {
 	if r.isRemote && r.guest == nil {
 		return failResetRemote
 	}
-	if r.container != nil {
+	if r.container != nil && (r.guest != nil || !inBundle(r)) {
 		return failRestartContainer
 	}
 	return failRestart

@@ -40,7 +40,7 @@ func (w *world) checkOn(r *rsc, n *node) {
 		switch {
 		case k.interval > 0 && r.op(k.task, k.interval) == nil:
 			r.redefined(n)
-		case k.op.OpDigest == "" || k.failed && k.task != taskMonitor:
+		case k.failed && k.task != taskMonitor:
 		case k.interval > 0:
 			w.checkRecurring(r, n, k)
 		case k.task == taskStart, k.task == taskPromote, k.task == taskMigrateFrom, k.probe() && k.rc != rcNotRunning:
@@ -94,6 +94,9 @@ func (w *world) checkStarted(r *rsc, n *node, k *record) {
 		return
 	}
 	r.restart, r.restartWhy = true, "its parameters were changed"
+	if k.op.OpDigest == "" {
+		r.restartWhy = "nobody recorded with what parameters it was started"
+	}
 }
 
 // redefined notes that something in the history on a node was done with another definition than the present one.

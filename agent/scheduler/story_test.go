@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 //	meta R k=v            changes a meta attribute; param R k=v a parameter
 //	fail R NODE OP RC     an operation failed (and its fail count rises)
 //	history R NODE OP RC  an operation ended so; OP is NAME or NAME:INTERVAL_MS, and R may have an instance number; status=N,
-//	                      digest=D, restart=D/NAMES (the parameters whose change needs a restart), at=SECONDS, target=NODE
+//	                      digest=D (of no parameters, if not given), restart=D/NAMES (the parameters whose change needs a restart), at=SECONDS, target=NODE
 //	                      (of a migration) may follow
 //	count R NODE OP N     the fail count of an operation, OP as in monitor_10000
 //	lose NODE             the node is gone; leave NODE: it wants to shut down; standby NODE on|off; pending NODE
@@ -353,6 +353,9 @@ func (s *story) history(id, node, op, rc string) *cib.OpRecord {
 	h := s.historyOf(id, node)
 	o := &cib.OpRecord{ID: id + "_" + name + "_" + interval, Operation: name, IntervalMS: interval, RC: rc, OpStatus: "0",
 		CallID: strconv.Itoa(last + 1), TransitionKey: "1:1:0:test", LastRCChange: "1"}
+	if interval == "0" {
+		o.OpDigest = cib.ParametersDigest(nil)
+	}
 	h.Ops = append(h.Ops, o)
 	return o
 }
