@@ -40,7 +40,7 @@ func (w *world) checkOn(r *rsc, n *node) {
 		switch {
 		case k.interval > 0 && r.op(k.task, k.interval) == nil:
 			r.redefined(n)
-		case k.failed && k.task != taskMonitor:
+		case k.failed && (k.task != taskMonitor || k.op.OpDigest == ""):
 		case k.interval > 0:
 			w.checkRecurring(r, n, k)
 		case k.task == taskStart, k.task == taskPromote, k.task == taskMigrateFrom, k.probe() && k.rc != rcNotRunning:
