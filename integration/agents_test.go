@@ -2,11 +2,13 @@ package integration
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"paceline/agent/api"
 	"paceline/integration/cluster"
+	"paceline/integration/lab"
 )
 
 // diary is an agent that writes down what it is asked, with the value of its parameter level: a change of level needs a
@@ -78,6 +80,111 @@ primitive old ocf:heartbeat:Dummy params state=/run/old.state fake=one op monito
 	})
 	if now, err := node.Exec(t.Context(), "stat", "-c", "%i %z", "/run/old.state"); err != nil || now != began {
 		t.Errorf("it was restarted: its state file was %q and is %q, %v", began, now, err)
+	}
+	audit(t, c)
+}
+
+// broken is an agent whose service is a file on its node: who removes it makes the monitor fail.
+const broken = `#!/bin/sh
+run=/run/$OCF_RESOURCE_INSTANCE
+case $1 in
+start) touch $run;;
+stop) rm -f $run;;
+monitor) [ -e $run ] || { echo "ocf-exit-reason:$run is gone" >&2; exit 7; };;
+*) exit 3;;
+esac
+exit 0
+`
+
+// failure is a resource's fail count on a node, as status tells it, with the reason of its newest failure.
+func failure(s *api.Status, resource, node string) (count, reason string) {
+	for _, f := range s.Failures {
+		if f.Resource == resource && f.Node == node {
+			count, reason = f.Count, f.Reason
+		}
+	}
+	return count, reason
+}
+
+// What one failed monitor leads to, for every value of on-fail; how many move a resource away; when they are forgotten; and that
+// what fails again and again is tried at growing intervals. Every failure says why.
+func TestFailurePolicies(t *testing.T) {
+	needAgent(t, "heartbeat", "Dummy", "resource-agents")
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.PutAgent("broken", broken))
+	text := "property stonith-enabled=true stonith-action=off\n" +
+		"primitive power stonith:fence_lab params pcmk_host_list=\"node1 node2 node3\"\nlocation power-on power 100: node3\n" +
+		"rsc_defaults resource-stickiness=100 failure-backoff=0\n"
+	for _, p := range []string{"ignore", "block", "stop", "restart", "standby", "fence"} {
+		text += "primitive " + p + " ocf:lab:broken op monitor interval=1s on-fail=" + p + "\n"
+	}
+	text += "primitive threshold ocf:lab:broken meta migration-threshold=2 failure-timeout=4s op monitor interval=1s\n" +
+		"primitive pauses ocf:lab:broken meta failure-backoff=3s op monitor interval=1s\n"
+	on := map[string]string{}
+	for _, p := range []string{"ignore", "block", "stop", "restart", "threshold", "pauses"} {
+		on[p] = "node1"
+	}
+	on["standby"], on["fence"] = "node1", "node2"
+	for p, n := range on {
+		text += "location " + p + "-on " + p + " 50: " + n + "\n"
+	}
+	must(t, c.Load(t.Context(), text))
+	await(t, c, "all to run", func(s *api.Status) bool {
+		for p, n := range on {
+			if cluster.Where(s, p) != n {
+				return false
+			}
+		}
+		return cluster.Quiet(s)
+	})
+	fail := func(p string) { // its next monitor
+		t.Helper()
+		_, err := c.Node(on[p]).Exec(t.Context(), "rm", "/run/"+p)
+		must(t, err)
+	}
+	told := func(p, node, count string, then func(s *api.Status, r *api.Resource) bool) {
+		t.Helper()
+		await(t, c, p+" to have failed "+count+" times, and what that leads to", func(s *api.Status) bool {
+			n, why := failure(s, p, node)
+			return n == count && why == "/run/"+p+" is gone" && cluster.Quiet(s) && then(s, cluster.Find(s.Resources, p))
+		})
+	}
+	runsOn := func(p string, where bool) func(*api.Status, *api.Resource) bool {
+		return func(s *api.Status, _ *api.Resource) bool {
+			w := cluster.Where(s, p)
+			return w != "" && (w == on[p]) == where
+		}
+	}
+
+	for _, p := range []string{"ignore", "block", "stop", "restart", "pauses"} {
+		fail(p)
+	}
+	told("ignore", "node1", "1", func(s *api.Status, r *api.Resource) bool { return slices.Equal(r.Nodes, []string{"node1"}) })
+	told("block", "node1", "1", func(_ *api.Status, r *api.Resource) bool { return r.Blocked != "" })
+	told("stop", "node1", "1", func(_ *api.Status, r *api.Resource) bool { return len(r.Nodes) == 0 && r.Blocked == "" })
+	told("restart", "node1", "1", runsOn("restart", true))
+	told("pauses", "node1", "1", runsOn("pauses", true))
+	fail("pauses")
+	told("pauses", "node1", "2", func(_ *api.Status, r *api.Resource) bool { return strings.Contains(r.Blocked, "tried again at") })
+	says(t, c, "node1", []string{"explain", "pauses"}, "failed on node1 2 times", "tried again at")
+	says(t, c, "node1", []string{"status"}, "/run/pauses is gone")
+	told("pauses", "node1", "2", runsOn("pauses", true))
+	fail("threshold")
+	told("threshold", "node1", "1", runsOn("threshold", true))
+	fail("threshold")
+	told("threshold", "node1", "2", runsOn("threshold", false))
+	await(t, c, "the failures to be forgotten", func(s *api.Status) bool {
+		n, _ := failure(s, "threshold", "node1")
+		return n == "" && cluster.Quiet(s)
+	})
+	fail("standby")
+	await(t, c, "node1 to be in standby", func(s *api.Status) bool {
+		return s.Nodes[0].State == api.NodeStandby && cluster.Quiet(s) && runsOn("standby", false)(s, nil)
+	})
+	fail("fence")
+	await(t, c, "node2 to be fenced", func(s *api.Status) bool { return cluster.Where(s, "fence") == "node3" && cluster.Quiet(s) })
+	if !slices.ContainsFunc(c.Switch().Events(), func(e lab.PowerEvent) bool { return e.Node == "node2" && strings.HasPrefix(e.What, "asked:off") }) {
+		t.Error("node2 was not fenced")
 	}
 	audit(t, c)
 }

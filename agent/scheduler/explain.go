@@ -26,6 +26,7 @@ func (w *world) explain(res *Result) {
 	for _, a := range w.actions {
 		w.explainBlocked(res, a)
 	}
+	w.explainLeft(res)
 	res.Reasons = w.reasons
 	if res.Reasons == nil {
 		res.Reasons = []Reason{}
@@ -294,6 +295,21 @@ func (w *world) explainBlocked(res *Result, a *action) {
 		}
 	}
 	res.Blocked = append(res.Blocked, b)
+}
+
+// explainLeft reports what failed and is left as it is, where no action of it is blocked: nothing else says that people have
+// to look after it.
+func (w *world) explainLeft(res *Result) {
+	told := map[string]bool{}
+	for _, b := range res.Blocked {
+		told[b.Resource] = true
+	}
+	for _, r := range w.all {
+		if r.primitive() && r.blocked && r.blockedWhy != "" && len(r.running) > 0 && !told[r.id] {
+			res.Blocked = append(res.Blocked, Blocked{Resource: r.id, Node: r.running[0].name, Operation: taskStop,
+				Text: "it failed, and is left as it is: " + r.blockedWhy})
+		}
+	}
 }
 
 func (w *world) whyNoFence() string {

@@ -12,6 +12,7 @@ plan
 ----
 stop after on b: web start cannot be done: it is blocked by a failure: stop on a: error
 blocked: start after on b: web start cannot be done: it is blocked by a failure: stop on a: error
+blocked: stop web on a: it failed, and is left as it is: stop on a: error
 # nothing is placed on a: it is in standby
 # web is left as it is on a: stop on a: error; clean up the failure once the cause is gone
 # after stops on b: web start cannot be done: it is blocked by a failure: stop on a: error
