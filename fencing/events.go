@@ -23,6 +23,9 @@ type Request struct {
 	// Live are the nodes that can run a device, best first. The target is never used, even if it is among them.
 	Live []string
 	Self string // the node that decides; it is in Live
+	// Attempt counts the fencings of this target that followed each other, from 1. Each begins with another node: one from which
+	// a device is out of reach may use up all the time, and would again.
+	Attempt int
 	// PriorityDelay is added before the first action (priority-fencing-delay).
 	PriorityDelay time.Duration
 	Rand          *rand.Rand // for pcmk_delay_max

@@ -122,3 +122,16 @@ func BenchmarkMachine(b *testing.B) {
 		m.Step(t0, Result{Fence: 1, Step: ask.Order.Step, Node: ask.Node, OK: true})
 	}
 }
+
+// A node from which a device is out of reach may use up all the time: the next attempt begins with another one.
+func TestAttemptsBeginWithNodeAfterNode(t *testing.T) {
+	for attempt, want := range map[int]string{0: "n2", 1: "n2", 2: "n1", 3: "n3", 4: "n2"} {
+		m := NewMachine(Request{
+			Target: "n4", Action: Off, Attempt: attempt, Live: []string{"n1", "n2", "n3", "n4"},
+			Devices: []Device{{ID: "d", ActiveOn: []string{"n2"}, Params: map[string]string{"pcmk_host_list": "n4"}}},
+		})
+		if ask, ok := m.Step(time.Now(), nil)[0].(Ask); !ok || ask.Node != want {
+			t.Errorf("attempt %d: asked %+v, want %s", attempt, ask, want)
+		}
+	}
+}

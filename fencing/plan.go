@@ -135,14 +135,18 @@ func (m *Machine) able(d Device) bool {
 	return can(d, m.req.Action)
 }
 
-// candidates returns the nodes that may run the device, best first: where it is active, then as Live has them. The target
-// never.
+// candidates returns the nodes that may run the device, best first: where it is active, then as Live has them; from the second
+// attempt on beginning further down, in turn. The target never.
 func (m *Machine) candidates(d Device) []string {
 	var out []string
 	for _, n := range slices.Concat(d.ActiveOn, m.req.Live) {
 		if n != m.req.Target && !slices.Contains(out, n) && slices.Contains(m.req.Live, n) && !slices.Contains(d.Banned, n) && !m.gone[n] {
 			out = append(out, n)
 		}
+	}
+	if m.req.Attempt > 1 && len(out) > 1 {
+		first := (m.req.Attempt - 1) % len(out)
+		out = slices.Concat(out[first:], out[:first])
 	}
 	return out
 }

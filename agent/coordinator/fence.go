@@ -122,7 +122,7 @@ func (c *Core) startFence(now time.Time, f *fence) {
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, Term: c.term, View: c.view.Seq,
 		Timeout: FencingTimeout(c.snap.CIB), Devices: Devices(c.snap.CIB), Levels: Levels(c.snap.CIB, f.target),
-		Live: c.live(), Self: c.cfg.Self, PriorityDelay: f.delay, Rand: c.cfg.Rand,
+		Live: c.live(), Self: c.cfg.Self, Attempt: f.attempt, PriorityDelay: f.delay, Rand: c.cfg.Rand,
 	})
 	c.commit(cib.Change{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
 		Target: f.target, Action: f.action, Origin: f.origin, State: "pending", Started: now.UnixMilli(), Attempt: f.attempt,
