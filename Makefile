@@ -41,6 +41,10 @@ cuts: build ## cut the power of the active node N times in a row (N=50) and chec
 splits: build ## cut the link between two nodes N times in a row (N=50): exactly one survives each time
 	PACELINE_SPLITS=$(N) PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 120m -v -run '^TestSplits$$' ./integration
 
+.PHONY: faults
+faults: build ## tell the stories of faults in full: pauses of 1 to 60 s, long cuts, long flapping (some minutes)
+	PACELINE_FAULTS=whole PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 60m -v -run '^(TestFaultyDevices|TestLinkFaults|TestPauses|TestClonedNode|TestTwoNodesFromTheDark|TestWitnessesOfTwoClusters|TestCutOffNodeObeysPolicy)$$' ./integration
+
 .PHONY: sim
 SEEDS ?= 10000
 sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again

@@ -102,8 +102,13 @@ func powerCut(t *testing.T, c *cluster.Cluster, ping *lab.Pinger, round int) err
 
 // commit makes a change of the configuration that can be found again: an attribute of node1.
 func commit(ctx context.Context, c *cluster.Cluster, name string) error {
+	return commitOn(ctx, c, c.Nodes(), name)
+}
+
+// commitOn is commit by one of these nodes.
+func commitOn(ctx context.Context, c *cluster.Cluster, nodes []*lab.Node, name string) error {
 	var last error
-	for _, n := range c.Nodes() {
+	for _, n := range nodes {
 		client, err := c.API(n.Name)
 		if err != nil {
 			continue
