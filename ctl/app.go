@@ -60,6 +60,7 @@ type flag struct {
 	kind        flagKind
 	def         string // shown as the default; for duration it is the default
 	usage       string
+	others      []string // further names, as other shells have them
 }
 
 type flagKind int
@@ -180,6 +181,7 @@ func (f flag) flag() cli.Flag {
 	if f.alias != "" {
 		aliases = []string{f.alias}
 	}
+	aliases = append(aliases, f.others...)
 	switch f.kind {
 	case flagText:
 		return &cli.StringFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def}
@@ -215,6 +217,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	for len(rest) > 0 && len(list) > 0 {
 		word := rest[0]
+		if word == "help" && len(rest) > 1 { // resource help move is resource move --help
+			return arrange(app, slices.Concat(out, rest[1:], []string{"--help"}))
+		}
 		if word == "help" {
 			return append(out, "--help"), nil
 		}

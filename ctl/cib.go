@@ -1,15 +1,21 @@
 package ctl
 
 import (
+	"bytes"
+	"compress/bzip2"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/agent/history"
 	"paceline/ctl/draft"
 )
 
@@ -42,6 +48,63 @@ func runCIBNew(in *invocation) error {
 		return err
 	}
 	in.printf("%s is made and in use: configure commands work on it; `paceline cib use live` goes back to the cluster\n", name)
+	return nil
+}
+
+// runCIBImport makes a shadow copy of a saved state: a CIB in a file, as saved for Pacemaker's scheduler too, or the input of a
+// transition. Committed, it takes the place of the whole configuration.
+func runCIBImport(in *invocation) error {
+	d, err := in.shadows()
+	if err != nil {
+		return err
+	}
+	source, name := in.arg(0), in.arg(1)
+	var conf *cib.Configuration
+	var notes []string
+	if _, idErr := history.ParseID(source); idErr == nil || source == "last" {
+		t, err := in.transition(source)
+		if err != nil {
+			return err
+		}
+		conf, name = &t.Input.CIB.Configuration, orElse(name, "transition-"+t.Input.ID.String())
+	} else {
+		text, err := in.readFile(source)
+		if err != nil {
+			return err
+		}
+		if bytes.HasPrefix(text, []byte("BZh")) {
+			if text, err = io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(text)), configurationMax)); err != nil {
+				return fmt.Errorf("read %s: %w", source, err)
+			}
+		}
+		if conf, notes, err = readConfiguration(source, text); err != nil {
+			return err
+		}
+		base := filepath.Base(source)
+		name = orElse(name, strings.SplitN(base, ".", 2)[0])
+	}
+	file, err := d.file(name)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		return api.Errorf(api.CodeRefused, "make shadow copy "+name, "there is one of that name").WithHint("`paceline cib delete %s` removes it", name)
+	}
+	base, err := in.api.Configuration(in.ctx, 0)
+	if err != nil {
+		return err
+	}
+	s := draft.New(base.Revision, base.Configuration)
+	for _, n := range append(notes, s.Load(conf, true)...) {
+		fmt.Fprintln(in.Err, "note: "+n)
+	}
+	if err := d.write(name, s, time.Now()); err != nil {
+		return err
+	}
+	if err := d.use(name); err != nil {
+		return err
+	}
+	in.printf("%s is made and in use: `paceline cib diff` shows what differs from the cluster\n", name)
 	return nil
 }
 

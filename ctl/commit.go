@@ -32,8 +32,9 @@ func runCommit(in *invocation) error {
 		return err
 	}
 	if s == nil {
-		return api.Errorf(api.CodeRefused, "commit", "there is nothing to commit: a command by itself commits by itself").
-			WithHint("edit in the shell (`paceline configure`), from a file (`paceline configure apply FILE`) or in a shadow copy (`paceline cib new NAME`)")
+		fmt.Fprintln(in.Err, "note: there is nothing to commit: a command by itself commits by itself; edits collect in the shell (`paceline configure`), "+
+			"in a file (`paceline configure apply FILE`) or in a shadow copy (`paceline cib new NAME`)")
+		return nil
 	}
 	return in.commitSession(s, "")
 }
@@ -143,18 +144,15 @@ func runUndo(in *invocation) error {
 			return usagef("paceline configure undo: %q is not a number of steps", in.arg(0))
 		}
 	}
-	s, _, commit, err := in.session()
+	s, keep, commit, err := in.session()
 	if err != nil {
 		return err
 	}
 	if !commit {
-		if in.shadow() != "" {
-			return api.Errorf(api.CodeRefused, "undo", "a shadow copy keeps no steps").WithHint("`paceline cib reset %s` starts it again", in.shadow())
-		}
 		if err := s.Undo(n); err != nil {
 			return api.Errorf(api.CodeRefused, "", "%v", err).WithHint("`refresh` drops all edits; at the command line `paceline configure undo` takes back commits")
 		}
-		return nil
+		return keep()
 	}
 	r, err := in.api.History(in.ctx, n+1)
 	if err != nil {

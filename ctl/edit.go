@@ -17,7 +17,7 @@ import (
 )
 
 // runEdit opens the configuration, or chosen objects, in an editor, and takes what comes back as one step. A text is never lost: one
-// with mistakes can be opened again, and one that is given up is left in a file whose name is told.
+// with mistakes, or that the cluster refuses, can be opened again, and one that is given up is left in a file whose name is told.
 func runEdit(in *invocation) error {
 	s, keep, commit, err := in.session()
 	if err != nil {
@@ -36,6 +36,7 @@ func runEdit(in *invocation) error {
 		return fmt.Errorf("edit: %w", err)
 	}
 	name := file.Name()
+	revision, base := s.Base()
 	for try := 1; ; try++ {
 		if err := in.openEditor(name); err != nil {
 			os.Remove(name)
@@ -60,11 +61,14 @@ func runEdit(in *invocation) error {
 			} else {
 				err = keep()
 			}
-			if err == nil {
+			if err == nil || commit && !s.Changed() { // it is committed, whatever became of a wait
 				os.Remove(name)
-				return nil
+				return err
 			}
-			return in.leave(name, err)
+			if !commit {
+				return in.leave(name, err)
+			}
+			s = draft.New(revision, base) // what a commit that was refused has merged, the next one merges again
 		}
 		if !in.Terminal || try == editTries || !in.again(err) {
 			return in.leave(name, err)
@@ -171,7 +175,7 @@ func (in *invocation) openEditor(name string) error {
 	return nil
 }
 
-// again shows mistakes and asks whether to open the text again.
+// again shows what is wrong with a text, or why the cluster refused it, and asks whether to open it again.
 func (in *invocation) again(err error) bool {
 	report(in.Streams, err)
 	fmt.Fprint(in.Err, "Open it again? [Y/n] ")

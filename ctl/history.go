@@ -10,17 +10,40 @@ import (
 	"paceline/agent/scheduler"
 )
 
+// historyActs are the words that may follow history.
+var historyActs = []string{"show", "replay", "export", "resource", "node", "latest", "transition", "transitions", "events", "log", "info", "peinputs"}
+
+// runTimeline tells what happened. Beside its own words it takes those of crmsh's history level that mean the same.
 func runTimeline(in *invocation) error {
-	switch act := in.arg(0); act {
-	case "":
-		return in.showTimeline()
+	act, rest := in.arg(0), in.arg(1)
+	if (act == "transition" || act == "latest") && rest == "" {
+		rest = "last"
+	}
+	if act == "transition" || act == "latest" {
+		act = "show"
+	}
+	switch act {
+	case "", "events", "log", "info":
+		return in.showTimeline(api.TimelineDefault, in.c.String("node"), in.c.String("resource"), nil)
+	case "transitions", "peinputs":
+		return in.showTimeline(timelineAll, "", "", func(e api.TimelineEvent) bool { return e.Kind == history.Transition || e.Kind == history.Result })
+	case "resource", "node":
+		if rest == "" {
+			e := usagef("paceline history %s: %s is missing", act, strings.ToUpper(act))
+			e.hint = "usage: paceline history " + act + " " + strings.ToUpper(act)
+			return e
+		}
+		if act == "node" {
+			return in.showTimeline(api.TimelineDefault, rest, in.c.String("resource"), nil)
+		}
+		return in.showTimeline(api.TimelineDefault, in.c.String("node"), rest, nil)
 	case "show", "replay", "export":
-		if in.arg(1) == "" {
+		if rest == "" {
 			e := usagef("paceline history %s: TRANSITION is missing", act)
 			e.hint = "`paceline history` lists them"
 			return e
 		}
-		t, err := in.transition(in.arg(1))
+		t, err := in.transition(rest)
 		if err != nil {
 			return err
 		}
@@ -32,20 +55,26 @@ func runTimeline(in *invocation) error {
 		}
 		return in.showTransition(t)
 	default:
-		e := usagef("paceline history: %q is none of show, replay, export", act)
-		e.hint = "usage: paceline history [show|replay|export TRANSITION]"
+		e := usagef("paceline history: %q is nothing that it can tell", act)
+		e.hint = "words are " + strings.Join(historyActs, ", ")
 		return e
 	}
 }
 
-func (in *invocation) showTimeline() error {
-	n := in.c.Int("last")
-	if n == 0 {
-		n = api.TimelineDefault
+// timelineAll is how many events are searched for some of a kind: what the daemons keep, about.
+const timelineAll = 5000
+
+// showTimeline prints the newest n events, or as many as --last says, that concern a node or resource and that keep, if set, chooses.
+func (in *invocation) showTimeline(n int, node, resource string, keep func(api.TimelineEvent) bool) error {
+	if last := in.c.Int("last"); last != 0 {
+		n = last
 	}
-	t, err := in.api.Timeline(in.ctx, n, in.c.String("node"), in.c.String("resource"))
+	t, err := in.api.Timeline(in.ctx, n, node, resource)
 	if err != nil {
 		return err
+	}
+	if keep != nil {
+		t.Events = filter(t.Events, keep)
 	}
 	if in.json() {
 		return in.writeJSON(t)
@@ -142,7 +171,7 @@ func (in *invocation) replay(t *api.TransitionReply) error {
 }
 
 func (in *invocation) showTransition(t *api.TransitionReply) error {
-	timeline, err := in.api.Timeline(in.ctx, 5000, "", "")
+	timeline, err := in.api.Timeline(in.ctx, timelineAll, "", "")
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"paceline/agent/api"
@@ -186,25 +187,45 @@ var otherNames = map[string][]string{"delete": {"rm"}, "ms": {"master"}, "coloca
 // objectCommands makes the rows of objects and edits.
 func objectCommands() []command {
 	var out []command
-	add := func(list []object, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) {
+	add := func(list []object, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error), belongs bool) {
 		for _, o := range list {
 			out = append(out, command{
 				path: "configure " + o.word, aliases: otherNames[o.word], short: o.short, loose: true, complete: languageCandidates(o.word),
-				flags: writes, examples: []string{o.example},
+				flags: flagsOf(o.word), examples: []string{o.example},
 				long: "One line of the crm language, committed by itself.",
 				args: []arg{{name: "WORD", kind: argObject, repeat: true, optional: o.word == "erase"}},
-				run:  runObject(o.word, change),
+				run:  runObject(o.word, change, belongs),
 			})
 		}
 	}
-	add(objects, crm.Add)
-	add(edits, crm.Update)
+	add(objects, crm.Add, true)
+	add(edits, crm.Update, false)
 	return out
 }
 
-func runObject(word string, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error)) func(*invocation) error {
+// flagsOf are the flags of a line. What is deleted runs more often than not, and crmsh calls the word for it --force there.
+func flagsOf(word string) []flag {
+	if word != "delete" {
+		return writes
+	}
+	out := slices.Clone(writes)
+	for i := range out {
+		if out[i].name == flagYes.name {
+			out[i].others = []string{"force"}
+			out[i].usage += "; --force is taken for it"
+		}
+	}
+	return out
+}
+
+// runObject takes one line of the language. In a script the comment before the line belongs to its object, if it has one.
+func runObject(word string, change func(*cib.Configuration, string) (*cib.Configuration, []crm.Note, error), commented bool) func(*invocation) error {
 	return func(in *invocation) error {
 		line := lineOf(append([]string{word}, in.args...))
+		above := 0
+		if commented && len(in.comment) > 0 {
+			line, above = strings.Join(in.comment, "\n")+"\n"+line, len(in.comment)
+		}
 		message := in.c.String("message")
 		if message == "" { // not the whole line: a parameter may be a secret
 			message = "configure " + word + " " + in.arg(0)
@@ -212,6 +233,12 @@ func runObject(word string, change func(*cib.Configuration, string) (*cib.Config
 		return in.reconfigure(message, func(base *cib.Configuration) (*cib.Configuration, []string, error) {
 			next, notes, err := change(base, line)
 			if err != nil {
+				var list crm.Errors
+				if errors.As(err, &list) {
+					for _, e := range list {
+						e.Line -= above
+					}
+				}
 				return nil, nil, mistakes("the command line", err)
 			}
 			return keepMembers(base, next, notes, "the command line")

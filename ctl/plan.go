@@ -32,9 +32,9 @@ type planEffect struct {
 	estimate   outage
 }
 
-// runPlan tells what committing the session, the shadow copy or a file would mean. Changes that are pending end it with exitUsage.
+// runPlan tells what committing the session, the shadow copy or a file would mean; without any of them what the cluster would do now. Changes that are pending end it with exitUsage.
 func runPlan(in *invocation) error {
-	s, _, commit, err := in.session()
+	s, _, _, err := in.session()
 	if err != nil {
 		return err
 	}
@@ -48,10 +48,6 @@ func runPlan(in *invocation) error {
 		if next, notes, err = applyFile(next, in.arg(0), text, true); err != nil {
 			return err
 		}
-	} else if commit {
-		e := usagef("paceline configure plan: there is no session to plan for; name a file")
-		e.hint = "usage: paceline configure plan [FILE]"
-		return e
 	}
 	live, err := in.api.CIB(in.ctx)
 	if err != nil {

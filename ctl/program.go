@@ -32,28 +32,85 @@ type program struct {
 	node string // for the prompt
 }
 
-// globals takes the program's own flags from before the command.
+// globals takes the program's own flags from before the command. Those of the crm shell are taken as far as they mean something
+// here.
 func (p *program) globals(args []string) (file string, rest []string, err error) {
 	for len(args) > 0 {
-		switch word := args[0]; word {
-		case "-f", "--file":
+		word, value, given := strings.Cut(args[0], "=")
+		if !strings.HasPrefix(word, "--") {
+			word, given = args[0], false
+		}
+		take := func() (string, error) {
+			if given {
+				return value, nil
+			}
 			if len(args) == 1 {
+				return "", usagef("paceline: %s needs a value", word)
+			}
+			args = args[1:]
+			return args[0], nil
+		}
+		switch word {
+		case "-f", "--file":
+			if file, err = take(); err != nil {
 				return "", nil, usagef("paceline: %s needs the name of a file, or - for standard input", word)
 			}
-			file, args = args[1], args[2:]
 		case "-w", "--wait":
-			p.wait, args = true, args[1:]
+			p.wait = true
 		case "-y", "--yes":
-			p.yes, args = true, args[1:]
+			p.yes = true
 		case "-F", "--force":
-			e := usagef("paceline: there is no %s that overrides everything", word)
-			e.hint = "--yes goes on where a command asks for confirmation; other refusals name the flag that lifts them"
+			p.yes = true
+			fmt.Fprintf(p.Err, "note: %s is taken as --yes: it goes on where a confirmation is asked for; other refusals name the flag that lifts them\n", word)
+		case "-n", "--no":
+			p.no = true
+		case "-d", "--debug": // there is nothing more to tell: errors say all that is known
+		case "-D", "--display":
+			if p.display, err = take(); err != nil {
+				return "", nil, err
+			}
+			if !slices.Contains(displays, p.display) {
+				e := usagef("paceline: %s: %q is no way to show things", word, p.display)
+				e.hint = "ways are " + strings.Join(displays, ", ")
+				return "", nil, e
+			}
+		case "-c", "--cib":
+			name, err := take()
+			if err != nil {
+				return "", nil, err
+			}
+			if err := p.chooseShadow(name); err != nil {
+				return "", nil, err
+			}
+		case "-H", "--history":
+			e := usagef("paceline: there is no %s: the history is kept by the cluster", word)
+			e.hint = "`paceline history` shows it, and `paceline simulate --cib FILE` looks at a saved state"
+			return "", nil, e
+		case "-o", "--opt":
+			e := usagef("paceline: there is no %s: the program has no options of its own to set", word)
+			e.hint = "the environment names the editor (EDITOR) and the shadow copy (PACELINE_SHADOW)"
 			return "", nil, e
 		default:
 			return file, args, nil
 		}
+		args = args[1:]
 	}
 	return file, nil, nil
+}
+
+// chooseShadow lets all commands work on a shadow copy, or ("live") on the cluster.
+func (p *program) chooseShadow(name string) error {
+	if name != liveCopy {
+		d, err := p.shadows()
+		if err != nil {
+			return err
+		}
+		if _, err := d.read(name); err != nil {
+			return err
+		}
+	}
+	p.chosen = name
+	return nil
 }
 
 // file runs the lines of a file.
@@ -135,7 +192,7 @@ func (p *program) script(ctx context.Context, name string, r io.Reader, level st
 			}
 			return p.endScript(ctx, s)
 		}
-		if s.place = place; err == nil {
+		if s.place, s.comment = place, lines.Comment(); err == nil {
 			err = p.line(ctx, s, line)
 		}
 		switch {

@@ -9,7 +9,10 @@ import (
 var programFlags = []struct{ name, usage string }{
 	{"-f, --file FILE", "run the commands in FILE, a line each; - is standard input"},
 	{"-w, --wait", "after every change, return when the cluster has settled"},
-	{"-y, --yes", "go on where a command asks for confirmation"},
+	{"-y, --yes", "go on where a command asks for confirmation; -F and --force of older scripts are taken for it"},
+	{"-n, --no", "do not go on there, and do not ask"},
+	{"-c, --cib NAME", "configure commands work on the shadow copy NAME; live is the cluster"},
+	{"-D, --display WAY", "show things plain or in color (color-always: also in a pipe)"},
 	{"-v, --version", "print the version"},
 	{"-h, --help", "show help"},
 }

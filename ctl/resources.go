@@ -118,6 +118,7 @@ func runMove(in *invocation) error {
 }
 
 func runCleanup(in *invocation) error {
+	in.dropForce()
 	req := api.CleanupRequest{
 		Resource: in.arg(0), Node: in.arg(1), DryRun: in.c.Bool("dry-run"), Wait: api.Duration(in.c.Duration("wait")),
 	}
@@ -126,6 +127,13 @@ func runCleanup(in *invocation) error {
 		return err
 	}
 	return in.changed(r, "")
+}
+
+// dropForce takes the word off the end of a command that older shells want it for and that asks for nothing here.
+func (in *invocation) dropForce() {
+	if n := len(in.args); n > 1 && in.args[n-1] == "force" {
+		in.args = in.args[:n-1]
+	}
 }
 
 // location is where one resource runs.

@@ -36,9 +36,18 @@ type Streams struct {
 	// Piped says that standard input is no terminal: commands may be read from it.
 	Piped bool
 
+	no      bool   // where a confirmation is asked for, the answer is no
+	display string // how to show things: one of displays, or "" for what suits the terminal
+	chosen  string // the shadow copy that the command line names before the command; "live" is the cluster
+
 	desk  *desk  // of the shell that runs the command, if one does
 	place string // in a script: where the command stands ("file:3")
+	// comment are in a script the lines of comment before the command.
+	comment []string
 }
+
+// displays are the ways to show things; uppercase is taken as plain.
+var displays = []string{"plain", "color", "color-always", "uppercase"}
 
 // Standard returns the streams of the process.
 func Standard() Streams {
@@ -85,6 +94,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		if file, args, err = p.globals(args[1:]); err != nil {
 			return report(s, err)
 		}
+		s = p.Streams
 	}
 	level, rest := levelAt(newApp(s), args)
 	switch {
@@ -203,7 +213,7 @@ func (in *invocation) arg(i int) string {
 func (in *invocation) confirmed(act func(yes bool) error) error {
 	err := act(in.c.Bool("yes"))
 	var e *api.Error
-	if !errors.As(err, &e) || e.Code != api.CodeConfirm || !in.Terminal {
+	if !errors.As(err, &e) || e.Code != api.CodeConfirm || !in.Terminal || in.no {
 		return err
 	}
 	fmt.Fprintf(in.Err, "%s\nDo it? [y/N] ", e.Error())
@@ -219,4 +229,12 @@ func (in *invocation) confirmed(act func(yes bool) error) error {
 }
 
 // colour reports whether output may be coloured.
-func (in *invocation) colour() bool { return in.Terminal && in.Getenv("NO_COLOR") == "" }
+func (in *invocation) colour() bool {
+	switch in.display {
+	case "plain", "uppercase":
+		return false
+	case "color-always":
+		return true
+	}
+	return in.Terminal && in.Getenv("NO_COLOR") == ""
+}

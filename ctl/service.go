@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,6 +107,30 @@ func (in *invocation) awaitMember(verb string, reply *serviceReply) error {
 	if d == 0 || verb == "stop" {
 		return nil
 	}
+	return in.awaitNode(verb+" the daemon", d, reply)
+}
+
+// runWaitForStartup waits for this node, SECONDS long or as long as waits are by themselves.
+func runWaitForStartup(in *invocation) error {
+	d := api.WaitDefault
+	if text := in.arg(0); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return usagef("paceline cluster wait_for_startup: %q is no number of seconds", text)
+		}
+		d = time.Duration(n) * time.Second
+	}
+	reply := &serviceReply{Schema: api.Schema, Action: "wait_for_startup"}
+	err := in.awaitNode("wait for this node", d, reply)
+	if in.json() {
+		if werr := in.writeJSON(reply); werr != nil {
+			return werr
+		}
+	}
+	return err
+}
+
+func (in *invocation) awaitNode(what string, d time.Duration, reply *serviceReply) error {
 	ctx, cancel := context.WithTimeout(in.ctx, d)
 	defer cancel()
 	tick := time.NewTicker(memberPoll)
@@ -126,7 +151,7 @@ func (in *invocation) awaitMember(verb string, reply *serviceReply) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return api.Errorf(api.CodeTimeout, verb+" the daemon", "%s after %v", why, d).WithHint("`paceline status` shows how far it is")
+			return api.Errorf(api.CodeTimeout, what, "%s after %v", why, d).WithHint("`paceline status` shows how far it is")
 		}
 	}
 }

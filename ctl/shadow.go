@@ -103,7 +103,12 @@ func (d shadows) write(name string, s *draft.Session, now time.Time) error {
 	if !slices.Contains(names, name) && len(names) >= shadowsMax {
 		return api.Errorf(api.CodeRefused, "make shadow copy "+name, "there are %d already", len(names)).WithHint("`paceline cib delete NAME` removes one")
 	}
-	text, err := json.Marshal(shadow{Schema: api.Schema, Changed: now.UTC(), Saved: s.Save()})
+	copied := shadow{Schema: api.Schema, Changed: now.UTC(), Saved: s.Save()}
+	text, err := json.Marshal(copied)
+	if err == nil && len(text) > shadowBytesMax { // rather without the steps that undo takes back
+		copied.Past = nil
+		text, err = json.Marshal(copied)
+	}
 	if err != nil {
 		return fmt.Errorf("write shadow copy %s: %w", name, err)
 	}

@@ -32,6 +32,7 @@ var levels = []level{
 	{"ticket", "grant and revoke tickets", ticketCommands},
 	{"site", "tickets of this site", siteCommands},
 	{"cluster", "make, join and leave a cluster", clusterCommands},
+	{"corosync", "what is asked of corosync elsewhere", corosyncCommands},
 	{"", "", programCommands},
 }
 

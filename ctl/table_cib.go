@@ -11,6 +11,13 @@ var cibCommands = []command{
 		examples: []string{"paceline cib new winter"},
 	},
 	{
+		path: "cib import", short: "make a shadow copy of a saved state, and use it", run: runCIBImport,
+		long: "FILE is a CIB in XML or JSON, or a text of the crm language; an input of Pacemaker's scheduler (pe-input-N.bz2) is one, too.\n" +
+			"TRANSITION is one of 'history'. Without NAME the copy is called after the file.",
+		args:     []arg{{name: "FILE|TRANSITION", kind: argFile}, {name: "NAME", optional: true}},
+		examples: []string{"paceline cib import /tmp/pe-input-12.bz2 incident", "paceline cib import last before"},
+	},
+	{
 		path: "cib use", short: "choose the shadow copy that configure commands work on", run: runCIBUse,
 		long:     "Without NAME, or with 'live', they work on the cluster again. For one command use --shadow NAME, for a script the\nenvironment PACELINE_SHADOW.",
 		args:     []arg{{name: "NAME", optional: true}},

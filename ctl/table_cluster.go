@@ -64,6 +64,10 @@ var clusterCommands = []command{
 	serviceCommand("start", "start the daemon of this node", "It finds its cluster by itself."),
 	serviceCommand("stop", "take this node out of the cluster for a while", "Its resources move away first; the daemon ends. What has no other place is stopped only with --yes; a person at a terminal is asked in any case."),
 	serviceCommand("restart", "stop the daemon of this node and start it again", "Its resources move away first. `systemctl reload pacelined` starts the daemon anew under running resources."),
+	{
+		path: "cluster wait_for_startup", aliases: []string{"wait-for-startup"}, short: "wait until this node is part of the cluster and the cluster has settled", run: runWaitForStartup,
+		args: []arg{{name: "SECONDS", optional: true}}, flags: []flag{flagJSON}, examples: []string{"paceline cluster wait_for_startup 60"},
+	},
 	serviceCommand("enable", "start the daemon with the machine", ""),
 	serviceCommand("disable", "do not start the daemon with the machine", ""),
 }

@@ -23,10 +23,17 @@ var configureCommands = []command{
 	},
 	{
 		path: "configure edit", short: "edit the configuration in a text editor", run: runEdit,
-		long: "Opens the text in VISUAL, EDITOR or vi, and takes what comes back as one change. A text with mistakes can be opened again;\n" +
-			"one that is given up, or refused, is left in a file whose name is told.\n" + selectors,
+		long: "Opens the text in VISUAL, EDITOR or vi, and takes what comes back as one change. A text with mistakes, or that the cluster\n" +
+			"refuses, can be opened again; one that is given up is left in a file whose name is told.\n" + selectors,
 		args: []arg{argSelection}, flags: writes,
 		examples: []string{"paceline configure edit", "paceline configure edit web"},
+	},
+	{
+		path: "configure filter", short: "send the configuration through a program, and take what comes back", run: runFilter,
+		long: "PROGRAM is a command of the shell (one word: quote it). It gets every object as one line, and what it writes takes their place\n" +
+			"as one change.\n" + selectors,
+		args: []arg{{name: "PROGRAM"}, argSelection}, flags: writes,
+		examples: []string{"paceline configure filter 'sed s/10s/20s/' web --dry-run"},
 	},
 	{
 		path: "configure diff", short: "show what differs, object by object", run: runDiff,
@@ -51,7 +58,8 @@ var configureCommands = []command{
 		path: "configure plan", aliases: []string{"ptest", "simulate"}, short: "show what a commit would make the cluster do", run: runPlan,
 		long: "Shows the changes, then every start, stop, move, promotion and fencing that they would cause, and for each resource how\n" +
 			"long it would be away: expected from how long its operations took before, and at most by their time-outs. It is about the\n" +
-			"session of the shell, a shadow copy, or FILE as the wanted state. Exit status 2: changes are pending.",
+			"session of the shell, a shadow copy, or FILE as the wanted state; without any of them about what is to be done as it is.\n" +
+			"Exit status 2: changes are pending.",
 		args: []arg{{name: "FILE", kind: argFile, optional: true}}, flags: []flag{flagJSON},
 		examples: []string{"paceline configure plan web.crm"},
 	},
@@ -138,7 +146,7 @@ var configureCommands = []command{
 	},
 	{
 		path: "configure undo", short: "take back the last commit, or the last N", run: runUndo,
-		long: "The configuration before them becomes a new commit. In the shell it takes back the last steps of the session instead.",
+		long: "The configuration before them becomes a new commit. In the shell and in a shadow copy it takes back the last steps instead.",
 		args: []arg{{name: "N", optional: true}}, flags: writes,
 		examples: []string{"paceline configure undo --dry-run", "paceline configure undo 2"},
 	},

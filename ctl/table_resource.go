@@ -49,14 +49,14 @@ var resourceCommands = []command{
 	},
 	{
 		path: "resource cleanup", short: "forget failures, look again and try again", run: runCleanup,
-		args:     []arg{{name: "RESOURCE", kind: argResource, optional: true}, {name: "NODE", kind: argNode, optional: true}},
+		args:     []arg{{name: "RESOURCE", kind: argResource, optional: true}, {name: "NODE", kind: argNode, optional: true}, {name: "force", kind: argChoice, values: []string{"force"}, optional: true}},
 		flags:    []flag{flagWaiting, flagDryRun, flagJSON},
 		examples: []string{"paceline resource cleanup", "paceline resource cleanup web node2 --wait"},
 	},
 	{
 		path: "resource refresh", aliases: []string{"reprobe"}, short: "forget all that is known of resources, and ask their agents anew", run: runRefresh,
 		long:     "More than 'cleanup', which looks only at what failed. Nothing is stopped for it.",
-		args:     []arg{{name: "RESOURCE", kind: argResource, optional: true}, {name: "NODE", kind: argNode, optional: true}},
+		args:     []arg{{name: "RESOURCE", kind: argResource, optional: true}, {name: "NODE", kind: argNode, optional: true}, {name: "force", kind: argChoice, values: []string{"force"}, optional: true}},
 		flags:    []flag{flagWaiting, flagDryRun, flagJSON},
 		examples: []string{"paceline resource refresh", "paceline resource refresh web node2 --wait"},
 	},

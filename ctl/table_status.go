@@ -45,9 +45,24 @@ var statusCommands = []command{
 		examples: []string{"paceline report", "paceline report --from 18:00 --to 19:30 /tmp/incident"},
 	},
 	{
+		path: "verify", short: "check the configuration (the same as 'configure verify')", run: runVerify,
+		args: []arg{{name: "FILE", kind: argFile, optional: true}}, flags: []flag{flagJSON, flagShadow},
+		examples: []string{"paceline verify"},
+	},
+	{
 		path: "health", short: "say whether this node's daemon does its work", run: runHealth,
 		long:  "Quick, and asks no other node: for probes. The exit status is 1 if it does not. 'doctor' looks at the whole cluster.",
 		flags: []flag{flagJSON}, examples: []string{"paceline health"},
+	},
+}
+
+// corosyncCommands are what is asked of corosync elsewhere and has an answer here.
+var corosyncCommands = []command{
+	{
+		path: "corosync status", short: "show members, votes and connections (the same as 'cluster status')", run: runClusterStatus,
+		long:  "There is no corosync: membership and votes are part of the daemon.",
+		args:  []arg{{name: "TOPIC", kind: argChoice, values: []string{"ring", "quorum", "qdevice", "qnetd", "cpg"}, optional: true}},
+		flags: []flag{flagJSON}, examples: []string{"paceline corosync status"},
 	},
 }
 

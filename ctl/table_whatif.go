@@ -15,10 +15,11 @@ var whatifCommands = []command{
 		long: "Without arguments one timeline, newest first: who changed the configuration, which nodes came and went, what failed, what\n" +
 			"was fenced, what each transition was planned for, ordered and achieved. 'show' tells all of one transition, planned again\n" +
 			"from its saved input; 'replay' only says whether that gives the same graph, byte for byte; 'export' prints the input in\n" +
-			"Pacemaker's XML. Inputs are kept by the node that coordinated, the newest thousand; the others are asked for theirs.",
+			"Pacemaker's XML. Inputs are kept by the node that coordinated, the newest thousand; the others are asked for theirs.\n" +
+			"'resource NAME' and 'node NAME' tell what concerns one, 'transitions' only lists transitions, 'latest' shows the last one.",
 		args: []arg{
-			{name: "ACT", kind: argChoice, optional: true, values: []string{"show", "replay", "export"}},
-			{name: "TRANSITION", optional: true},
+			{name: "ACT", kind: argChoice, optional: true, values: historyActs},
+			{name: "TRANSITION|NAME", optional: true},
 		},
 		flags: []flag{
 			{name: "last", kind: flagNumber, def: "50", usage: "how many events (`N`)"},

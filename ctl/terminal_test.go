@@ -17,6 +17,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/api/apitest"
+	"paceline/agent/cib"
 )
 
 // terminal is a person at a pseudo-terminal with the program in it.
@@ -64,7 +65,7 @@ func openTerminal(t *testing.T, c *apitest.Cluster, args ...string) *terminal {
 	home := t.TempDir()
 	cmd := exec.Command(self)
 	cmd.Args = append([]string{"paceline"}, args...)
-	cmd.Env = []string{"PACELINE_SOCKET=" + serveCluster(t, c), "HOME=" + home, "TERM=xterm", "TZ=UTC", "PATH=" + os.Getenv("PATH"), runAsProgram + "=1"}
+	cmd.Env = []string{"PACELINE_SOCKET=" + serveCluster(t, c), "HOME=" + home, "TERM=xterm", "TZ=UTC", "PATH=" + os.Getenv("PATH"), "EDITOR=editor", runAsProgram + "=1"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -215,6 +216,39 @@ func TestShellOnATerminal(t *testing.T) {
 	term.typed("\x04")
 	if status := term.ends(); status != exitDone {
 		t.Errorf("exit status %d, want %d", status, exitDone)
+	}
+}
+
+// An edit that the cluster refuses is not lost: its text can be opened again, and what comes of it then is taken.
+func TestEditThatIsRefusedCanBeOpenedAgain(t *testing.T) {
+	c := apitest.New("node1", "node2")
+	conf := c.Snap.CIB.Configuration
+	conf.Resources = []*cib.Resource{{ID: "web", Kind: cib.KindPrimitive, Agent: cib.Agent{Class: "ocf", Provider: "heartbeat", Type: "Dummy"}}}
+	c.Change(cib.Change{Configure: &cib.Configure{Configuration: conf}})
+	dir := t.TempDir()
+	editor := filepath.Join(dir, "editor")
+	// The first time it names a resource that is none, the second time it mends just that in the text it finds.
+	script := "#!/bin/sh\nif grep -q near \"$1\"; then sed -i s/wbe/web/ \"$1\"; else echo 'location near wbe 100: node2' >>\"$1\"; fi\n"
+	if err := os.WriteFile(editor, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	term := openTerminal(t, c, "configure", "edit")
+	term.shows("wbe")
+	term.shows("Open it again? [Y/n] ")
+	term.typed("y\r")
+	term.shows("committed (revision")
+	if status := term.ends(); status != exitDone {
+		t.Errorf("exit status %d, want %d", status, exitDone)
+	}
+	var near *cib.Location
+	c.Do(func(c *apitest.Cluster) {
+		for _, k := range c.Snap.CIB.Configuration.Constraints {
+			near = k.Location
+		}
+	})
+	if near == nil || near.Resource != "web" || near.Node != "node2" {
+		t.Errorf("what was mended is not committed: %+v", near)
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 
 var flagShadow = flag{name: "shadow", kind: flagText, usage: "work on the shadow copy `NAME`, not on the cluster"}
 
+// liveCopy is what the cluster itself is called where a shadow copy could be named.
+const liveCopy = "live"
+
 // shadow returns the name of the shadow copy that is worked on, or "".
 func (in *invocation) shadow() string {
 	if name := in.c.String("shadow"); name != "" {
@@ -25,6 +28,12 @@ func (in *invocation) shadow() string {
 
 // shadowInUse returns the name of the shadow copy that the environment or 'cib use' has chosen, or "".
 func (s Streams) shadowInUse() string {
+	if s.chosen == liveCopy {
+		return ""
+	}
+	if s.chosen != "" {
+		return s.chosen
+	}
 	if name := s.Getenv("PACELINE_SHADOW"); name != "" {
 		return name
 	}

@@ -412,7 +412,7 @@ func (p patient) attention() Check {
 				c.add(SeverityWarning, "unmanaged", r.ID, "paceline resource manage "+r.ID, "%s is not managed", r.ID)
 				said += "m"
 			}
-			if r.Kind == string(cib.KindPrimitive) && r.Role == "Stopped" && !r.Disabled && r.Pending == "" && !strings.Contains(covered, "c") {
+			if r.Kind == string(cib.KindPrimitive) && r.Role == "Stopped" && !r.Disabled && r.Pending == "" && !p.st.Transition.Running && !strings.Contains(covered, "c") {
 				c.add(SeverityError, "not-running", r.ID, "paceline explain "+r.ID, "%s does not run%s", r.ID, because(r.Blocked))
 			}
 			if r.Kind == string(cib.KindBundle) {

@@ -95,7 +95,7 @@ func failed(op *cib.OpRecord) (failure, bool) {
 		return f, false
 	}
 	f.call, _ = strconv.Atoi(op.CallID) // none: older than all that have one
-	f.Operation, f.IntervalMS, f.RC, f.RCText = op.Operation, interval, rc, rcText(rc)
+	f.Operation, f.IntervalMS, f.RC, f.RCText = op.Operation, interval, rc, RCText(rc)
 	f.Status, f.Reason = statusText(status), op.ExitReason
 	if t, err := strconv.ParseInt(op.LastRCChange, 10, 64); err == nil && t > 0 {
 		f.When = time.Unix(t, 0)
@@ -122,7 +122,8 @@ var rcTexts = map[int]string{
 	193: "unknown",
 }
 
-func rcText(rc int) string {
+// RCText puts an exit status of an agent into words.
+func RCText(rc int) string {
 	if t, ok := rcTexts[rc]; ok {
 		return t
 	}

@@ -201,3 +201,13 @@ func dropPair(sets []NVSet, names []string) ([]NVSet, bool) {
 	}
 	return out, true
 }
+
+// withoutEmpty returns the sets without those that say nothing any more and that no other set stands for.
+func (c *Configuration) withoutEmpty(sets []NVSet) []NVSet {
+	empty := func(s NVSet) bool { return len(s.Pairs) == 0 && s.Rule == nil && s.IDRef == "" }
+	if !slices.ContainsFunc(sets, empty) {
+		return sets
+	}
+	x := NewIndex(c)
+	return without(sets, func(s NVSet) bool { return empty(s) && !x.Referred[s.ID] })
+}

@@ -124,6 +124,7 @@ func (c *CIB) setMeta(ch *SetMeta) (*CIB, error) {
 		next := *r
 		if ch.Value == nil {
 			next.Meta, changed = dropPair(r.Meta, []string{ch.Name})
+			next.Meta = c.Configuration.withoutEmpty(next.Meta)
 		} else {
 			next.Meta = setPair(r.Meta, []string{ch.Name}, *ch.Value, r.ID+"-meta_attributes", c.Configuration.idSource())
 		}
@@ -188,6 +189,7 @@ func (c *CIB) setNodeAttr(ch *SetNodeAttr) (*CIB, error) {
 		if next.Attributes, changed = dropPair(next.Attributes, []string{ch.Name}); !changed {
 			return c, nil
 		}
+		next.Attributes = c.Configuration.withoutEmpty(next.Attributes)
 	} else {
 		next.Attributes = setPair(next.Attributes, []string{ch.Name}, *ch.Value, "nodes-"+next.ID, c.Configuration.idSource())
 	}

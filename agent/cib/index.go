@@ -14,6 +14,7 @@ type Index struct {
 	ResourceSets map[string]*ResourceSet //
 	Tags         map[string]*Tag         //
 	Nodes        map[string]*Node        // by uname
+	Referred     map[string]bool         // IDs of sets that others stand for
 }
 
 // NewIndex returns the index of a configuration. Of several objects with one ID, the first is found.
@@ -22,6 +23,7 @@ func NewIndex(c *Configuration) *Index {
 		Resources: map[string]*Resource{}, Templates: map[string]*Resource{}, Parents: map[string]*Resource{}, Sets: map[string]*NVSet{},
 		Pairs: map[string]*NVPair{}, Rules: map[string]*Rule{}, Operations: map[string]*Operations{}, Ops: map[string]*Op{},
 		ResourceSets: map[string]*ResourceSet{}, Tags: map[string]*Tag{}, Nodes: map[string]*Node{},
+		Referred: map[string]bool{},
 	}
 	x.sets(c.Options, c.RscDefaults, c.OpDefaults)
 	for _, n := range c.Nodes {
@@ -83,6 +85,9 @@ func (x *Index) sets(lists ...[]NVSet) {
 		for i := range list {
 			s := &list[i]
 			first(x.Sets, s.ID, s)
+			if s.IDRef != "" {
+				x.Referred[s.IDRef] = true
+			}
 			x.rule(s.Rule)
 			for j := range s.Pairs {
 				first(x.Pairs, s.Pairs[j].ID, &s.Pairs[j])

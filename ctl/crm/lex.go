@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,7 +26,8 @@ type line struct {
 }
 
 // split parts a text into logical lines. A backslash at the end of a line joins the next one; a line whose first character is
-// '#' is a comment: it belongs to the line after it, and those behind the last line are returned by themselves.
+// '#' is a comment: it belongs to the line after it, and those behind the last line are returned by themselves. One inside of an
+// object, between lines that are joined, moves in front of the object; there #uname and its like are words.
 func split(text string) (lines []line, comment string, errs Errors) {
 	var comments []string
 	s := &scanner{}
@@ -40,6 +42,10 @@ func split(text string) (lines []line, comment string, errs Errors) {
 		trimmed := strings.TrimSpace(physical)
 		if !joined && strings.HasPrefix(trimmed, "#") {
 			comments = append(comments, trimmed[1:])
+			continue
+		}
+		if joined && insideComment(trimmed) {
+			comments = append(comments, strings.TrimRight(strings.TrimSuffix(trimmed[1:], `\`), " \t"))
 			continue
 		}
 		body, goesOn := physical, false
@@ -66,6 +72,19 @@ func split(text string) (lines []line, comment string, errs Errors) {
 	}
 	return lines, strings.Join(comments, "\n"), errs
 }
+
+// insideComment tells whether a line that goes on another is a comment, and not a word of a rule or an attribute of health.
+func insideComment(trimmed string) bool {
+	if !strings.HasPrefix(trimmed, "#") {
+		return false
+	}
+	name, _, _ := strings.Cut(trimmed, " ")
+	name, _, _ = strings.Cut(name, "\t")
+	return !slices.Contains(markedNames, strings.ToLower(name)) && !strings.HasPrefix(name, "#health")
+}
+
+// markedNames are the attributes that every node has, by rules' names for them.
+var markedNames = []string{"#uname", "#id", "#kind", "#cluster-name", "#site-name", "#role", "#ra-version"}
 
 // unwritable returns the place of the first byte that is not UTF-8 or is a control character, or -1.
 func unwritable(line string) int {

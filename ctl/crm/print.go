@@ -360,3 +360,6 @@ func (p *printer) node(n *cib.Node) []string {
 	parts = p.sets(parts, "attributes", n.Attributes, n.Uname+"-instance_attributes")
 	return p.sets(parts, "utilization", n.Utilization, n.Uname+"-utilization")
 }
+
+// OneLine joins the lines of a printed text that go on, so that every object is one line.
+func OneLine(text string) string { return strings.ReplaceAll(text, " \\\n\t", " ") }

@@ -122,10 +122,14 @@ type Saved struct {
 	Revision uint64             `json:"revision"`
 	Base     *cib.Configuration `json:"base"`
 	Work     *cib.Configuration `json:"work"`
+	// Past are the last steps, for Undo; whoever keeps the session may leave them out.
+	Past []*cib.Configuration `json:"past,omitempty"`
 }
 
-// Save returns the session without the steps that undo takes back.
-func (s *Session) Save() Saved { return Saved{s.revision, s.base, s.work} }
+// Save returns the session, with at most savedSteps of the steps that undo takes back.
+func (s *Session) Save() Saved {
+	return Saved{s.revision, s.base, s.work, s.past[max(0, len(s.past)-savedSteps):]}
+}
 
 // Restore takes a saved session up again.
 func Restore(s Saved) *Session {
@@ -135,5 +139,5 @@ func Restore(s Saved) *Session {
 	if s.Work == nil {
 		s.Work = s.Base
 	}
-	return &Session{revision: s.Revision, base: s.Base, work: s.Work}
+	return &Session{revision: s.Revision, base: s.Base, work: s.Work, past: s.Past}
 }

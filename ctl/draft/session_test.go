@@ -46,6 +46,9 @@ func TestSession(t *testing.T) {
 	if len(cib.Diff(saved.Configuration(), s.Configuration())) > 0 || !saved.Changed() {
 		t.Error("a saved session came back changed")
 	}
+	if err := saved.Undo(1); err != nil || saved.Steps() != 2 {
+		t.Errorf("undo in a saved session: %v, %d steps left", err, saved.Steps())
+	}
 
 	if c := s.Rebase(8, parse(t, strings.Replace(baseText, "rack=1", "rack=3", 1))); len(c) != 1 || c[0].Object != `node "alpha" attribute "rack"` {
 		t.Errorf("got conflicts %+v", c)

@@ -12,6 +12,8 @@ type Script struct {
 	name   string
 	s      *bufio.Scanner
 	number int
+
+	comments []string
 }
 
 // NewScript returns a reader of lines; name is what its messages call it.
@@ -21,15 +23,23 @@ func NewScript(name string, r io.Reader) *Script {
 	return &Script{name: name, s: s}
 }
 
+// Comment returns the lines of comment before the line that ReadLine returned last, each with its mark.
+func (s *Script) Comment() []string { return s.comments }
+
 // ReadLine returns the next line that says something, with those it goes on in joined and comments left out, and the place
 // where it begins ("file:3"). At the end the error is io.EOF.
 func (s *Script) ReadLine() (line, place string, err error) {
 	whole := ""
+	s.comments = nil
 	for s.s.Scan() {
 		s.number++
 		text := strings.TrimRight(s.s.Text(), "\r")
 		if whole == "" {
-			if trimmed := strings.TrimSpace(text); trimmed == "" || trimmed[0] == '#' {
+			trimmed := strings.TrimSpace(text)
+			if strings.HasPrefix(trimmed, "#") && !(s.number == 1 && strings.HasPrefix(trimmed, "#!")) { // that names the interpreter
+				s.comments = append(s.comments, trimmed)
+			}
+			if trimmed == "" || trimmed[0] == '#' {
 				continue
 			}
 			place = fmt.Sprintf("%s:%d", s.name, s.number)
