@@ -50,6 +50,10 @@ SEEDS ?= 10000
 sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again
 	$(GO) test -count=1 -timeout 600m -v -run '^TestSeeds$$' ./agent/simulation -seeds $(SEEDS)
 
+.PHONY: sim-nodes
+sim-nodes: ## run whole daemons under faults in virtual time, from SEEDS seeds (SEEDS=500 takes some minutes)
+	$(GO) test -count=1 -timeout 600m -v -run '^TestWholeNodesUnderFaults$$' ./agent -whole $(SEEDS)
+
 .PHONY: model
 model: ## explore the takeover of two by every order of events, in large (some minutes, some GiB)
 	$(GO) test -count=1 -timeout 120m -v -run 'TestRulesHold|TestEveryBrokenRuleIsFound' ./agent/quorum/model -large

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/hashicorp/memberlist"
 
 	"paceline/fencing"
 	"paceline/resources"
@@ -40,9 +43,18 @@ type Options struct {
 	Devices  fencing.Driver
 	// Ready is called once when the daemon answers on its socket.
 	Ready func()
+	// network replaces the kernel's, for simulation; nil is the kernel's.
+	network network
 	// Program is this program's file. Resource agents get links to it in their path, by the names of the tools that they call
 	// (crm_attribute and the like); empty: none.
 	Program string
+}
+
+// network is what a node needs of a network beside the kernel's.
+type network interface {
+	Gossip(address string, port int) (memberlist.Transport, error)
+	Listen(ctx context.Context, address string) (net.Listener, error)
+	Dial(ctx context.Context, address string) (net.Conn, error)
 }
 
 func (o *Options) complete() {

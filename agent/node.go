@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/raft"
 
 	"paceline/agent/cib"
@@ -82,10 +83,18 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 		}
 	}()
 	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
-	n.peer, err = peer.New(peer.Config{
+	port := peer.Config{
 		Keys: []peer.Key{key}, Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
 		Listen: listen, Logger: n.log,
-	})
+	}
+	var gossip memberlist.Transport
+	if net := d.opt.network; net != nil {
+		port.NetListen, port.NetDial = net.Listen, net.Dial
+		if gossip, err = net.Gossip(f.Address, f.GossipPort); err != nil {
+			return nil, fmt.Errorf("listen for gossip: %w", err)
+		}
+	}
+	n.peer, err = peer.New(port)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
@@ -120,7 +129,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	n.members, err = membership.Start(membership.Config{
 		Name: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot, Address: f.Address, Port: f.GossipPort,
 		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Key: key.GossipKey(), Cluster: f.Cluster, Profile: p.gossip,
-		Logger: n.log,
+		Transport: gossip, Logger: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the membership: %w", err)
