@@ -13,6 +13,7 @@ import (
 	"paceline/fencing"
 	"paceline/fencing/exec"
 	"paceline/resources"
+	"paceline/resources/secret"
 )
 
 // fencer runs fencing devices on this node. It is also the resource agent of class stonith: a device that is "started"
@@ -33,7 +34,14 @@ func newFencer(driver fencing.Driver, marks string, log *slog.Logger) *fencer {
 
 // carryOut has the device of one fence order act. The executor has waited the order's delay, and bounds ctx by its budget.
 func (f *fencer) carryOut(ctx context.Context, o fencing.Order) error {
-	err := f.driver.Do(ctx, o.Device, o.Action, o.Target)
+	full, err := secret.Resolve(resources.Request{Params: o.Device.Params})
+	if err == nil {
+		device := o.Device
+		device.Params = full.Params
+		if err = f.driver.Do(ctx, device, o.Action, o.Target); err != nil && len(full.Secret) > 0 {
+			err = errors.New(full.Hide(err.Error()))
+		}
+	}
 	switch o.Action {
 	case fencing.Off, fencing.Reboot, fencing.On:
 		f.log.Warn("a device was told to act on a node's power", "node", o.Target, "action", o.Action, "device", o.Device.ID, "err", err)

@@ -10,6 +10,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/resources/secret"
 )
 
 // agentName takes "class:provider:type" or "class:type" apart; the type of a unit may hold colons.
@@ -294,6 +295,7 @@ func checkParams(a *api.AgentReply, order []string, given map[string]string) []a
 // unfit says why a value does not fit a parameter; empty if it does.
 func unfit(p api.AgentParameter, value string) string {
 	switch {
+	case secret.Is(value): // what it stands for is known where the agent runs
 	case len(p.Values) > 0 && !slices.Contains(p.Values, value):
 		return strconv.Quote(value) + " is none of " + strings.Join(p.Values, ", ")
 	case p.Type == "integer":

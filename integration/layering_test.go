@@ -43,7 +43,7 @@ var layers = []layer{
 	{"agent/coordinator", []string{"agent/cib", "agent/scheduler", "agent/transition", "agent/outcome", "agent/quorum", "agent/membership", "agent/store", "fencing", "fencing/manual", "resources"},
 		"the loop decides; how orders reach nodes and devices is handed to it. A person's word needs no device"},
 	{"agent/history", []string{"agent/cib", "agent/transition"}, "what is kept is data; who plans it again decides with what"},
-	{"agent/executor", []string{"agent/cib", "agent/transition", "fencing", "resources"}, "an executor carries orders out and plans nothing"},
+	{"agent/executor", []string{"agent/cib", "agent/transition", "fencing", "resources", "resources/secret"}, "an executor carries orders out and plans nothing"},
 	{"agent/api", []string{"agent/access", "agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
 	{"agent/ocftools", []string{"agent/api", "agent/cib", "resources"}, "the tools that agents call reach the cluster through the API as everybody does"},
 	{"agent/dashboard", []string{"agent/api"}, "the web page uses the API as everybody does"},
@@ -54,7 +54,7 @@ var layers = []layer{
 	{"agent/pacelined", []string{"agent", "agent/cib", "agent/ocftools", "fencing/...", "resources/..."}, "main reads flags; what the daemon is, package agent says"},
 
 	{"ctl", []string{"agent/api", "agent/cib", "agent/scheduler", "agent/transition", "agent/outcome", "agent/whatif", "agent/history", "ctl/crm", "ctl/draft", "ctl/shell",
-		"resources/conformance", "resources/scaffold"},
+		"resources/conformance", "resources/scaffold", "resources/secret"},
 		"the command line reaches a cluster through the API alone: what it lacks is missing from the API. Agents that are being written are files, in no cluster"},
 	{"ctl/crm", []string{"agent/cib"}, "a language is a function of its text"},
 	{"ctl/draft", []string{"agent/cib", "ctl/crm"}, "an editing session is a function of two configurations and what is typed"},

@@ -11,6 +11,8 @@ const (
 	MetaDataMax = 1 << 20
 	// ParametersMax bounds the parameters of one agent: the longest lists of the usual agents have below 100.
 	ParametersMax = 1000
+	// SecretMin is the least length of a secret in bytes: a shorter one would be found, and hidden, in the middle of other words.
+	SecretMin = 4
 	// DefaultTimeout is the budget of a native operation whose request names none: OCF's usual default.
 	DefaultTimeout = 20 * time.Second
 )

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -115,6 +116,50 @@ type Request struct {
 	Params    map[string]string // OCF_RESKEY_*
 	Meta      map[string]string // CRM_meta_* values, without the prefix
 	Node      string            // name of the node it runs on
+	Secret    []string          // parameters whose values must not be seen: not in results, logs or command lines
+}
+
+// IsSecret says whether a parameter's value must not be seen.
+func (r *Request) IsSecret(parameter string) bool { return slices.Contains(r.Secret, parameter) }
+
+// Hide takes the values of secret parameters out of a text for people, also where the text begins or ends within one.
+func (r *Request) Hide(text string) string {
+	for _, name := range r.Secret {
+		// Texts for people are one line; of a secret of several lines each is one.
+		for line := range strings.SplitSeq(r.Params[name], "\n") {
+			if line = strings.TrimSpace(line); len(line) >= SecretMin {
+				text = hide(text, line)
+				if quoted := strconv.Quote(line); quoted[1:len(quoted)-1] != line { // as messages have it
+					text = hide(text, quoted[1:len(quoted)-1])
+				}
+			}
+		}
+	}
+	return text
+}
+
+func hide(text, value string) string {
+	const stars = "***"
+	text = strings.ReplaceAll(text, value, stars)
+	for n := min(len(value)-1, len(text)); n >= SecretMin; n-- {
+		if rest, ok := strings.CutPrefix(text, value[len(value)-n:]); ok {
+			text = stars + rest
+			break
+		}
+	}
+	for n := min(len(value)-1, len(text)); n >= SecretMin; n-- {
+		if rest, ok := strings.CutSuffix(text, value[:n]); ok {
+			text = rest + stars
+			break
+		}
+	}
+	return text
+}
+
+// HideIn is Hide for the texts of a result.
+func (r *Request) HideIn(res Result) Result {
+	res.Reason, res.Output = r.Hide(res.Reason), r.Hide(res.Output)
+	return res
 }
 
 // Result is how an operation ended.

@@ -11,6 +11,7 @@ import (
 	"paceline/agent/cib"
 	"paceline/agent/transition"
 	"paceline/resources"
+	"paceline/resources/secret"
 )
 
 // Operations that are the executor's own: no agent runs for them.
@@ -183,6 +184,34 @@ func (e *Executor) request(j *job) resources.Request {
 // call runs the agent. If it does not return when its context has ended, call gives up on it after runnerGrace: back is then
 // closed when it returns at last.
 func (e *Executor) call(ctx context.Context, runner resources.Runner, req resources.Request) (out resources.Result, back <-chan struct{}) {
+	req, refused := e.reveal(req)
+	if refused != nil {
+		return *refused, nil
+	}
+	return e.callAgent(ctx, runner, req)
+}
+
+// reveal puts secrets in the place of references to them. Where that fails the operation is refused, but for those that must go on
+// without: a stop that fails costs the node, and a probe must find out whether something runs.
+func (e *Executor) reveal(req resources.Request) (resources.Request, *resources.Result) {
+	full, err := secret.Resolve(req)
+	if err == nil {
+		return full, nil
+	}
+	if req.Operation == resources.Stop || req.Operation == resources.Monitor && req.Interval == 0 {
+		e.log.Warn("an agent runs without a secret", "node", e.cfg.Node, "res", req.Resource, "op", req.Operation, "cause", err)
+		return req, nil
+	}
+	code := resources.NotInstalled // another node may have it
+	if req.Operation == resources.Monitor {
+		code = resources.GenericError
+	}
+	out := resources.Errorf(code, "%v", err).Trim()
+	return req, &out
+}
+
+// callAgent is call with secrets in their place.
+func (e *Executor) callAgent(ctx context.Context, runner resources.Runner, req resources.Request) (out resources.Result, back <-chan struct{}) {
 	answer := make(chan resources.Result, 1)
 	gone := make(chan struct{})
 	e.wg.Go(func() {
@@ -197,7 +226,7 @@ func (e *Executor) call(ctx context.Context, runner resources.Runner, req resour
 	select {
 	case out = <-answer:
 		<-gone
-		return out.Trim(), nil
+		return req.HideIn(out).Trim(), nil
 	case <-ctx.Done():
 	}
 	t := time.NewTimer(runnerGrace)
@@ -206,7 +235,7 @@ func (e *Executor) call(ctx context.Context, runner resources.Runner, req resour
 	case out = <-answer:
 		<-gone
 		out.TimedOut = out.TimedOut || errors.Is(ctx.Err(), context.DeadlineExceeded) && out.Code == resources.GenericError
-		return out.Trim(), nil
+		return req.HideIn(out).Trim(), nil
 	case <-t.C:
 	}
 	out = resources.Errorf(resources.GenericError, "%s did not end within %v, nor %v after it was told to", req.Operation, req.Timeout, runnerGrace)

@@ -3,12 +3,14 @@ package executor
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/transition"
 	"paceline/resources"
+	"paceline/resources/secret"
 )
 
 type monitorKey struct {
@@ -262,14 +264,17 @@ func (e *Executor) watch(ctx context.Context, r *resource, w resources.Watcher, 
 	pause := watchRetryMin
 	for {
 		began := time.Now()
-		err := w.Watch(ctx, req, changed)
+		full, err := secret.Resolve(req)
+		if err == nil {
+			err = w.Watch(ctx, full, func(why string) { changed(full.Hide(why)) })
+		}
 		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) > watchRetryMax {
 			pause = watchRetryMin
 		}
-		e.log.Debug("events of a resource are not seen for a while; its monitor goes on", "res", r.name, "cause", err)
+		e.log.Debug("events of a resource are not seen for a while; its monitor goes on", "res", r.name, "cause", full.Hide(fmt.Sprint(err)))
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():

@@ -64,7 +64,10 @@ func New(c attribute.Config) *native.Agent {
 }
 
 // Validate says whether the target is one of its kind.
-func (x *check) Validate(context.Context) error {
+func (x *check) Validate(ctx context.Context) error {
+	if req := plugin.Request(ctx); x.Kind == "command" && req.IsSecret("target") {
+		return plugin.Errorf(plugin.NotConfigured, "parameter target: a secret would be in the list of processes")
+	}
 	bad := func(format string, args ...any) error {
 		return plugin.Errorf(plugin.NotConfigured, "parameter target: "+format, args...)
 	}

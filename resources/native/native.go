@@ -91,13 +91,13 @@ func (a *Agent) Run(ctx context.Context, req resources.Request) resources.Result
 			return inner(ctx, req)
 		}
 	}
-	return a.bounded(ctx, req, op).Trim()
+	return req.HideIn(a.bounded(ctx, req, op)).Trim()
 }
 
 func (a *Agent) check(req resources.Request) resources.Result {
 	for _, p := range a.Meta.Check(req.Params) {
 		if p.Fatal {
-			return resources.Errorf(resources.NotConfigured, "%s", p)
+			return req.HideIn(resources.Errorf(resources.NotConfigured, "%s", p))
 		}
 	}
 	return resources.Result{}

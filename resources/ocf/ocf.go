@@ -106,6 +106,7 @@ func (r *Runner) Run(ctx context.Context, req resources.Request) resources.Resul
 		o.keep = resources.MetaDataMax
 	}
 	res := r.run(ctx, req, o)
+	res = req.HideIn(res)
 	res.Reason = mask(res.Reason, req.Params)
 	res.Output = mask(res.Output, req.Params)
 	res = res.Trim()

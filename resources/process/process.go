@@ -112,6 +112,11 @@ func (r *Runner) ended(id procfs.ID) string {
 }
 
 func (r *Runner) start(ctx context.Context, req resources.Request) resources.Result {
+	for _, name := range []string{"command", "args"} {
+		if req.IsSecret(name) {
+			return resources.Errorf(resources.NotConfigured, "parameter %s: a secret would be in the list of processes: give it by env or in a file", name)
+		}
+	}
 	s, res := read(req)
 	if res.Code != resources.OK {
 		return res
