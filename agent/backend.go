@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"paceline/agent/api"
@@ -163,6 +164,10 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 		defer cancel()
 		if p, err := runner.Progress(ctx); err == nil {
 			sessions = p.Sessions
+			if len(p.Awaits) > 0 {
+				l.Quorum.Quorate = false
+				l.Quorum.Reason = "the cluster comes up and waits for " + strings.Join(p.Awaits, ", ") + " (wait-for-all), or for the word that it is off (paceline node fence --confirmed)"
+			}
 			fences = p.Fences
 			l.Planned, l.Idle = p.Planned, p.Idle
 			l.Transition = transitionOf(p)

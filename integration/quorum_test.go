@@ -93,6 +93,33 @@ func TestTwoNodesFromTheDark(t *testing.T) {
 	prove(t, c, "node2")
 }
 
+// With wait-for-all three nodes that lost their power together do nothing before the last of them is there, though two are a
+// majority, and say for whom they wait: nobody is fenced for booting slowly. Then the services run.
+func TestWaitForAll(t *testing.T) {
+	c := start(t, cluster.Options{Lab: storyLab(t, 3)})
+	must(t, c.Load(t.Context(), shop+"property wait-for-all=true\n"))
+	await(t, c, "the shop to open", three)
+	dark(c)
+	for _, n := range []string{"node1", "node2"} {
+		must(t, c.Node(n).Boot(t.Context()))
+	}
+	s := await(t, c, "two of three to say for whom they wait", func(s *api.Status) bool {
+		return s.Coordinator == s.Node && !s.Quorum.Quorate && strings.Contains(s.Quorum.Reason, "waits for node3")
+	})
+	t.Log(s.Quorum.Reason)
+	hold(t, time.Second)
+	journals, err := c.Journals()
+	must(t, err)
+	for node, entries := range journals {
+		if last := entries[len(entries)-1]; node != "node3" && last.Kind != executor.KindDaemonStart && last.Kind != executor.KindBoot {
+			t.Errorf("%s did something before all were there: %+v", node, last)
+		}
+	}
+	must(t, c.Node("node3").Boot(t.Context()))
+	await(t, c, "the shop to open with all", three)
+	prove(t, c)
+}
+
 // dark takes the power of all nodes at once.
 func dark(c *cluster.Cluster) {
 	var wg sync.WaitGroup

@@ -98,6 +98,7 @@ var clusterOptions = []Known{
 	{Name: "stop-removed-resources", Type: TypeBool, Default: "true", Text: "whether resources that were removed from the configuration are stopped"},
 	{Name: "symmetric-cluster", Type: TypeBool, Default: "true", Text: "whether a resource may run on any node that nothing forbids"},
 	{Name: "transition-delay", Type: TypeTime, Default: "0s", Text: "how long the coordinator waits for more events before it plans"},
+	{Name: "wait-for-all", Type: TypeBool, Default: "false", Text: "whether a cluster that comes up waits for all nodes that were members; two nodes always do"},
 }
 
 var metaAttributes = []Known{

@@ -40,6 +40,8 @@ type Core struct {
 
 	ready   bool      // sessions of all that are heard are up, or waited for long enough
 	joinBy  time.Time // when waiting for them ends
+	comesUp bool      // the whole cluster was off, and not all that wait-for-all demands were heard since
+	awaits  []string  // for whom it waits
 	started time.Time
 
 	machine  *transition.Machine
@@ -146,6 +148,7 @@ func (c *Core) elected(now time.Time, e Elected) {
 		c.voters[id] = true
 	}
 	c.joinBy = now.Add(c.cfg.Timing.JoinWait)
+	c.comesUp = comesUp(c.snap.CIB, c.view)
 	var settled []string // nodes whose state this commit decides: nothing else may be said of them meanwhile
 	batch := []cib.Change{{SetQuorum: &cib.SetQuorum{HaveQuorum: true, DC: c.cfg.SelfID}}}
 	for _, f := range e.Fenced {

@@ -16,6 +16,10 @@ func (c *Core) reconcileNodes(now time.Time) {
 	if c.snap.CIB == nil {
 		return
 	}
+	if c.awaitAll() {
+		c.started, c.joinBy = now, now.Add(c.cfg.Timing.JoinWait) // what is waited for afterwards counts from the end of this
+		return
+	}
 	seen, settled := map[string]bool{}, true
 	for _, m := range c.view.Members {
 		if m.Role == membership.RoleWitness {

@@ -20,6 +20,7 @@ type Progress struct {
 	Waiting  []*transition.Action
 	Fences   []Fencing
 	Sessions map[string]bool
+	Awaits   []string          // nodes for which a cluster that comes up waits before it does anything (wait-for-all)
 	Plan     *scheduler.Result // the newest plan; may be nil
 }
 
@@ -42,7 +43,7 @@ func (f *fence) report() Fencing {
 
 // Progress reports what is being done.
 func (c *Core) Progress() Progress {
-	p := Progress{Term: c.term, Sessions: map[string]bool{}, Plan: c.plan, Planned: c.planned}
+	p := Progress{Term: c.term, Sessions: map[string]bool{}, Plan: c.plan, Planned: c.planned, Awaits: c.awaits}
 	for name, s := range c.sessions {
 		p.Sessions[name] = s.up
 	}
