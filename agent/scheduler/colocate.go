@@ -287,7 +287,7 @@ func (w *world) merge(scores []int, src, target *rsc, c *colocation, factor floa
 	src.merging = true
 	defer func() { src.merging = false }()
 	work := w.mergeScores(scores, src, c, factor, positive)
-	if !w.rating && !w.anyAvailable(work) {
+	if !w.rating && (!w.anyAvailable(work) || positive && !w.anyAvailable(w.mergeScores(scores, src, c, factor, false))) {
 		return scores
 	}
 	for _, k := range src.dependentList() {

@@ -27,8 +27,8 @@ const (
 // planFloors are the numbers of cases of each tier that agree at levelPlan, floors those of all cases at the other levels.
 // They only rise.
 var (
-	planFloors = map[int]int{1: 83, 2: 185, 3: 224}
-	floors     = map[string]int{levelDetails: 493, levelInitial: 509, levelAfter: 502}
+	planFloors = map[int]int{1: 83, 2: 187, 3: 224}
+	floors     = map[string]int{levelDetails: 495, levelInitial: 509, levelAfter: 504}
 )
 
 // TestConformance compares plans with the expected ones of Pacemaker's regression cases.

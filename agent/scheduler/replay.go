@@ -136,7 +136,8 @@ func (s *replayed) succeeded(k *record) {
 	case taskPromote:
 		s.role, clear = rolePromoted, true
 	case taskDemote:
-		s.role, clear = roleUnpromoted, true
+		// It makes good what a demotion was called for; a failed instance that is demoted has still failed.
+		s.role, clear = roleUnpromoted, s.fail == failDemote
 	case taskMigrateFrom:
 		s.role, clear = roleStarted, true
 	case taskMigrateTo:
