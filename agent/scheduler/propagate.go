@@ -273,6 +273,9 @@ func (w *world) blockAction(a *action, why string, push func(*action)) {
 // describe names an action for reasons: "db start".
 func (a *action) describe() string {
 	if a.rsc == nil {
+		if a.fenceOp == "on" {
+			return a.node.name + " is unfenced"
+		}
 		return a.key
 	}
 	switch a.task {

@@ -109,6 +109,11 @@ func (s *replayed) succeeded(k *record) {
 	if k.task != taskMonitor {
 		s.dangling, s.also = false, nil
 	}
+	if k.task != taskMonitor && k.rc == rcNotRunning && k.target == rcNotRunning {
+		s.role = roleStopped // an operation that was to find nothing, whatever it is called
+		s.clear()
+		return
+	}
 	switch k.task {
 	case taskMonitor:
 		switch {
