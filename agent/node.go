@@ -110,7 +110,8 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	registry := d.opt.Registry
 	if registry == nil {
 		registry = builtin.Registry(builtin.Config{
-			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(), Logger: n.log,
+			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(),
+			TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
 		})
 	}
 	registry.RegisterClass("stonith", n.fencer)

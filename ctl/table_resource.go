@@ -95,7 +95,9 @@ var resourceCommands = []command{
 	},
 	{
 		path: "resource trace", short: "let an agent write down everything that it does", run: runTrace(true),
-		long: "Sets trace_ra for one OPERATION of the resource, or for all. Tracing a monitor disturbs nothing; tracing all of a\n" +
+		long: "Sets trace_ra for one OPERATION of the resource, or for all. What the agent prints, and each step of it if it is a\n" +
+			"shell script of the usual kind, is kept on its node in /var/lib/paceline/trace/RESOURCE, a file each time, of 1 MiB at\n" +
+			"most, the newest 50; with a FOLDER the agent writes there by itself. Tracing a monitor disturbs nothing; tracing all of a\n" +
 			"running resource restarts it, and asks before.",
 		args: []arg{{name: "RESOURCE", kind: argResource}, {name: "OPERATION", optional: true}, {name: "INTERVAL", optional: true}, {name: "FOLDER", optional: true}}, flags: writes,
 		examples: []string{"paceline resource trace web monitor", "paceline resource trace web monitor 10s /var/tmp/trace"},

@@ -89,7 +89,7 @@ func (in *invocation) trace(id, op, interval string, values []api.ValueRequest, 
 			}
 			r.Notes = nil
 		} else if v.Name == "trace_ra" {
-			done = id + ": traced, by agents that can; the files are in the agent's trace folder"
+			done = id + ": traced; the files are below /var/lib/paceline/trace/" + id + " on the nodes where it runs"
 		}
 		if err := in.changed(r, done); err != nil {
 			return err

@@ -151,3 +151,92 @@ func TestMetaDataOfInstalledAgents(t *testing.T) {
 	}
 	t.Logf("%d agents, %d meta-data read", len(as), read)
 }
+
+func TestStateful(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "Stateful")
+	// Without a cluster its scores cannot be set; it says so and goes on.
+	r.tools = t.TempDir()
+	for _, name := range []string{"crm_master", "crm_attribute"} {
+		if err := os.WriteFile(filepath.Join(r.tools, name), []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ops(t, r, a, map[string]string{"state": filepath.Join(t.TempDir(), "state")},
+		"monitor=7 start=0 monitor=0 promote=0 monitor=8 promote=0 demote=0 monitor=0 stop=0 monitor=7")
+}
+
+func TestDelay(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "Delay")
+	r.scratch = t.TempDir() // a start that is cut short leaves its state
+	ops(t, r, a, map[string]string{"startdelay": "0", "stopdelay": "0", "mondelay": "0"}, "validate-all=0 monitor=7 start=0 monitor=0 stop=0 monitor=7")
+	res := run(t, r, resources.Request{Agent: a, Resource: "slow", Operation: "start", Timeout: time.Second, Params: map[string]string{"startdelay": "1000"}})
+	if !res.TimedOut || !strings.Contains(res.Reason, "sleep") {
+		t.Errorf("a start that sleeps gave %+v", res)
+	}
+}
+
+func TestSendArp(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "SendArp")
+	veth(t, "ocf1", "10.78.0.1/24")
+	ops(t, r, a, map[string]string{"ip": "10.78.0.1", "nic": "ocf1"}, "monitor=7 start=0 monitor=0 stop=0 monitor=7")
+}
+
+func TestPortblock(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "portblock")
+	if err := exec.CommandContext(t.Context(), "iptables", "-L", "-n").Run(); err != nil {
+		t.Skip("needs iptables, and a kernel that has them: ", err)
+	}
+	params := map[string]string{"protocol": "tcp", "portno": "3306", "action": "block"}
+	ops(t, r, a, params, "validate-all=0 monitor=7 start=0 monitor=0 stop=0 monitor=7")
+}
+
+// Of VirtualDomain the interface runs without libvirt: it says what it lacks, with the code for that.
+func TestVirtualDomain(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "VirtualDomain")
+	if _, err := exec.LookPath("virsh"); err == nil {
+		t.Skip("there is a virsh: the codes of an agent without one cannot be had")
+	}
+	m, err := resources.Describe(t.Context(), r, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.Action("migrate_to"); !ok {
+		t.Error("its meta-data has no migrate_to")
+	}
+	ops(t, r, a, map[string]string{"config": "/nonexistent.xml"}, "validate-all=5 monitor=7 start=5")
+}
+
+func TestExportfs(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "exportfs")
+	params := map[string]string{"directory": t.TempDir(), "clientspec": "127.0.0.1", "options": "ro", "fsid": "1"}
+	if _, err := exec.LookPath("exportfs"); err != nil {
+		ops(t, r, a, params, "validate-all=5")
+		t.Skip("without exportfs of the package nfs-kernel-server it is not run further")
+	}
+	if !exists("/proc/fs/nfsd") {
+		t.Skip("needs a kernel with an NFS server: there is no /proc/fs/nfsd")
+	}
+	ops(t, r, a, params, "validate-all=0 monitor=7 start=0 monitor=0 stop=0 monitor=7")
+}
+
+func TestNginx(t *testing.T) {
+	nstest.NeedRoot(t)
+	r, a := real(t, "nginx")
+	if _, err := exec.LookPath("nginx"); err != nil {
+		t.Skip("needs the package nginx")
+	}
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "nginx.conf")
+	text := "user root;\npid " + dir + "/pid;\nerror_log " + dir + "/error.log;\nevents {}\nhttp { access_log off; server { listen 127.0.0.1:8089; root " + dir + "; } }\n"
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ops(t, r, a, map[string]string{"configfile": conf, "port": "8089"}, "validate-all=0 monitor=7 start=0 monitor=0 stop=0 monitor=7")
+	ops(t, r, a, map[string]string{"configfile": dir + "/none.conf"}, "start=6")
+}

@@ -16,6 +16,10 @@ const (
 	// busyRetries and busyPause bound the retries of ETXTBSY: an agent that is being written this moment.
 	busyRetries = 10
 	busyPause   = 10 * time.Millisecond
+	// traceMax bounds what is kept of one traced operation, and traceFilesMax how many are kept of one resource: a day of one
+	// whose monitor runs every half hour, and 50 MiB, whatever an agent prints.
+	traceMax      = 1 << 20
+	traceFilesMax = 50
 	// commandMax bounds a command line that a time-out's reason quotes.
 	commandMax = 160
 )

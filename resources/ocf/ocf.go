@@ -31,6 +31,7 @@ type Config struct {
 	Tools   string            // folder of the tools that agents call (crm_attribute and the like), before all else in their PATH; empty: none
 	Socket  string            // of the daemon, for these tools; empty: the usual one
 	Cgroup  string            // a cgroup (version 2) that is ours to divide, so that no operation can hide from its time-out; empty: none
+	Trace   string            // where the output of operations with the parameter trace_ra is kept; empty: nowhere
 	Logger  *slog.Logger      // nil: none
 }
 
@@ -43,6 +44,7 @@ type Runner struct {
 	log           *slog.Logger
 	notes         *notes
 	cgroups       *cgroups
+	traces        traces
 
 	counter atomic.Uint64
 
@@ -69,7 +71,7 @@ func New(c Config) *Runner {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.notes = newNotes(c.RunDir)
+	r.notes, r.traces = newNotes(c.RunDir), traces{c.Trace}
 	var err error
 	if r.cgroups, err = newCgroups(c.Cgroup); err != nil {
 		r.log.Warn("operations have no cgroups of their own", "cause", err)
@@ -105,11 +107,18 @@ func (r *Runner) Run(ctx context.Context, req resources.Request) resources.Resul
 	if req.Operation == resources.MetaDataOp {
 		o.keep = resources.MetaDataMax
 	}
+	o.traced = r.traces.wanted(req)
+	began := time.Now()
 	res := r.run(ctx, req, o)
 	res = req.HideIn(res)
 	res.Reason = mask(res.Reason, req.Params)
 	res.Output = mask(res.Output, req.Params)
 	res = res.Trim()
+	if o.traced {
+		if err := r.traces.keep(req, began, res, mask(string(o.trace), req.Params), o.traceCut); err != nil {
+			r.log.Warn("an operation is not traced", "res", req.Resource, "op", req.Operation, "cause", err)
+		}
+	}
 	if req.Operation == resources.MetaDataOp && res.Code == resources.OK {
 		res.Output = string(o.whole)
 	}
@@ -135,12 +144,16 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 		os.Getpid(), r.counter.Add(1), time.Now().UnixNano())
 	noted := r.notes.begin(req.Resource, req.Operation, mark)
 	defer noted.forget()
+	env := append(r.environment(req), mark)
+	if o.traced {
+		env = append(env, r.traces.environment()...)
+	}
 	group := r.cgroups.make()
 	defer r.cgroups.release(group)
 	cmd, streams, err := start(ctx, exec.Cmd{
 		Path: path,
 		Args: []string{path, word},
-		Env:  append(r.environment(req), mark),
+		Env:  env,
 		Dir:  "/",
 		// A session is a process group, and no terminal.
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: group.path != "", CgroupFD: group.fd},

@@ -26,6 +26,10 @@ type output struct {
 	last   []byte // last line of standard error that is not empty
 	line   []byte // unfinished line of standard error
 	long   bool   // that line is already past lineMax
+
+	traced   bool // all that is printed is kept in trace, up to traceMax bytes
+	trace    []byte
+	traceCut bool
 }
 
 func (o *output) add(b []byte, stderr bool) {
@@ -34,6 +38,11 @@ func (o *output) add(b []byte, stderr bool) {
 	o.tail = append(o.tail, b...)
 	if n := len(o.tail) - resources.OutputMax; n > 0 {
 		o.tail = append(o.tail[:0], o.tail[n:]...)
+	}
+	if o.traced {
+		n := min(len(b), traceMax-len(o.trace))
+		o.trace = append(o.trace, b[:n]...)
+		o.traceCut = o.traceCut || n < len(b)
 	}
 	if !stderr {
 		n := min(len(b), o.keep-len(o.whole))
@@ -63,7 +72,7 @@ func (o *output) endLine() {
 	s := bytes.TrimSpace(o.line)
 	if r, ok := bytes.CutPrefix(s, []byte(exitReason)); ok {
 		o.reason = string(bytes.TrimSpace(r))
-	} else if len(s) > 0 && !o.long {
+	} else if len(s) > 0 && !o.long && !o.traced { // the last line of a trace is no reason
 		o.last = append(o.last[:0], s...)
 	}
 	o.line, o.long = o.line[:0], false
