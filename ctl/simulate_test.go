@@ -16,7 +16,7 @@ const simulatedState = `<cib have-quorum="1"><configuration><crm_config/><nodes>
 <status><node_state id="1" uname="a" in_ccm="true" crmd="online" join="member" expected="member"/>
 <node_state id="2" uname="b" in_ccm="false" crmd="offline" join="down" expected="member"><lrm id="2"><lrm_resources>
 <lrm_resource id="web" class="ocf" provider="test" type="Dummy"><lrm_rsc_op id="web_last_0" operation="start" interval="0" call-id="1"
-rc-code="0" op-status="0" transition-key="1:1:0:x"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>`
+op-digest="f2317cad3d54cec5d7d7aa7d0bf35cf8" rc-code="0" op-status="0" transition-key="1:1:0:x"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>`
 
 func simulated(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
