@@ -24,6 +24,7 @@ import (
 // executors and journals. It knows the truth about what is active where, and fails the test when something is active twice.
 type site struct {
 	t     *testing.T
+	group string // may use the sockets
 	net   string // "127.x.y."
 	nodes map[string]*testNode
 
@@ -80,8 +81,8 @@ func (s *site) start(name string) {
 	go func() {
 		ended <- Run(ctx, Options{
 			ConfigDir: filepath.Join(n.dir, "etc"), DataDir: filepath.Join(n.dir, "lib"), RunDir: filepath.Join(n.dir, "run"),
-			Logger:   slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: level})).With("at", name),
-			Registry: registry, Devices: powerSwitch{s}, Ready: func() { close(ready) },
+			Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: level})).With("at", name),
+			Group:  s.group, Registry: registry, Devices: powerSwitch{s}, Ready: func() { close(ready) },
 		}, leave)
 	}()
 	select {

@@ -45,6 +45,8 @@ type Options struct {
 	Ready func()
 	// network replaces the kernel's, for simulation; nil is the kernel's.
 	network network
+	// Group is the group whose members may use the control socket, beside root; empty: haclient.
+	Group string
 	// Program is this program's file. Resource agents get links to it in their path, by the names of the tools that they call
 	// (crm_attribute and the like); empty: none.
 	Program string

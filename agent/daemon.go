@@ -46,7 +46,7 @@ func Run(ctx context.Context, opt Options, leave <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := &Daemon{opt: opt, log: opt.Logger, id: id, ctx: ctx}
-	d.server = api.NewServer(api.Config{Backend: backend{d}, Logger: opt.Logger})
+	d.server = api.NewServer(api.Config{Backend: backend{d}, Logger: opt.Logger, Group: opt.Group})
 
 	sock, err := d.server.ListenUnix(opt.socketPath())
 	if err != nil {

@@ -24,6 +24,8 @@ const (
 	fenceWait = 10 * time.Second
 	// tokenTTLDefault is the life of a join token: long enough to walk to the next machine.
 	tokenTTLDefault = 24 * time.Hour
+	// accessAddresses bounds the members that an access token names: all voters, and a text that can still be copied.
+	accessAddresses = 7
 	// peersMax bounds the remembered addresses.
 	peersMax = 64
 )

@@ -165,6 +165,7 @@ func (n *node) run(contacts []string) {
 	n.wg.Go(func() { n.serveExecutor(n.peer.Listener(peer.ALPNExec)) })
 	n.wg.Go(func() { n.servePeers(n.peer.Listener(peer.ALPNHTTP)) })
 	n.wg.Go(func() { n.serveJoins(n.peer.Listener(peer.ALPNJoin)) })
+	n.wg.Go(n.serveAccess)
 	n.wg.Go(n.watchViews)
 	n.wg.Go(func() { n.keepContact(contacts) })
 	n.wg.Go(n.leadLoop)

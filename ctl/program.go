@@ -55,6 +55,18 @@ func (p *program) globals(args []string) (file string, rest []string, err error)
 			if file, err = take(); err != nil {
 				return "", nil, usagef("paceline: %s needs the name of a file, or - for standard input", word)
 			}
+		case "--host":
+			host, err := take()
+			if err != nil {
+				return "", nil, usagef("paceline: --host needs the address of a member")
+			}
+			getenv := p.Getenv
+			p.Getenv = func(name string) string {
+				if name == "PACELINE_HOST" {
+					return host
+				}
+				return getenv(name)
+			}
 		case "-w", "--wait":
 			p.wait = true
 		case "-y", "--yes":

@@ -13,6 +13,7 @@ var programFlags = []struct{ name, usage string }{
 	{"-n, --no", "do not go on there, and do not ask"},
 	{"-c, --cib NAME", "configure commands work on the shadow copy NAME; live is the cluster"},
 	{"-D, --display WAY", "show things plain or in color (color-always: also in a pipe)"},
+	{"--host HOST[:PORT]", "use the cluster of an access token from elsewhere, through this member"},
 	{"-v, --version", "print the version"},
 	{"-h, --help", "show help"},
 }

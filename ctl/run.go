@@ -60,6 +60,9 @@ func Standard() Streams {
 
 // client returns a client of the daemon that the environment names.
 func (s Streams) client() *api.Client {
+	if c := s.remote(); c != nil {
+		return c
+	}
 	socket := s.Getenv("PACELINE_SOCKET")
 	if socket == "" {
 		socket = api.SocketDefault

@@ -31,6 +31,7 @@ var levels = []level{
 	{"maintenance", "leave a resource or the whole cluster alone", maintenanceCommands},
 	{"ticket", "grant and revoke tickets", ticketCommands},
 	{"site", "tickets of this site", siteCommands},
+	{"access", "say who may use the cluster from elsewhere", accessCommands},
 	{"cluster", "make, join and leave a cluster", clusterCommands},
 	{"corosync", "what is asked of corosync elsewhere", corosyncCommands},
 	{"", "", programCommands},

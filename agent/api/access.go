@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"paceline/agent/access"
 	"paceline/agent/cib"
@@ -20,6 +21,7 @@ const (
 	rightReadAll               // what it says cannot be told apart: everything may be read
 	rightWriteAll              // it is about the whole cluster: everything may be changed
 	rightOpen                  // it says nothing of the configuration
+	rightLocal                 // as rightWriteAll, and never by a token: it hands out the cluster itself
 )
 
 // caller is who asks, as the daemon that was asked found out. It goes along to other nodes.
@@ -42,16 +44,19 @@ type reader struct {
 
 // reader finds out what a request may do now. A token that is gone is refused here.
 func (s *Server) reader(ctx context.Context, q *request) (*reader, error) {
-	who := q.who.caller
+	who := &q.who.caller
 	snap, err := s.backend.Snapshot(ctx)
 	var e *Error
 	if errors.As(err, &e) && e.Code == CodeUnconfigured && who.Token == "" {
-		return &reader{Rights: access.All(who.Name), who: who}, nil // there are no rules yet
+		return &reader{Rights: access.All(who.Name), who: *who}, nil // there are no rules yet
 	}
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{Rights: access.Of(&snap.CIB.Configuration, who.User), who: who, cib: snap.CIB}
+	if err := who.current(snap.CIB, time.Now()); err != nil {
+		return nil, err
+	}
+	r := &reader{Rights: access.Of(&snap.CIB.Configuration, who.User), who: *who, cib: snap.CIB}
 	r.limited = !r.ReadsAll(snap.CIB)
 	return r, nil
 }
@@ -68,7 +73,10 @@ func (s *Server) permit(r *reader, e endpoint, q *request) error {
 			return Errorf(CodeForbidden, q.what, "user %s may not read everything, and it cannot be told apart here what they may", r.who.Name).
 				WithHint("a role with read permission for the xpath /cib, and no deny, allows it")
 		}
-	case rightWriteAll:
+	case rightWriteAll, rightLocal:
+		if e.right == rightLocal && r.who.Token != "" {
+			return Errorf(CodeForbidden, q.what, "user %s uses a token, and this is done on a member only", r.who.Name)
+		}
 		if r.cib == nil {
 			return nil
 		}

@@ -27,6 +27,10 @@ func (s *Server) audit(ctx context.Context, e endpoint, q *request, took time.Du
 	if len(q.objects) > 0 {
 		line = append(line, "objects", list(q.objects))
 	}
+	if q.passed != "" {
+		s.log.Info("audit", append(line, "result", "passed on", "to", q.passed, "status", q.answered, "took", took)...)
+		return
+	}
 	if er == nil {
 		s.log.Info("audit", append(line, "result", "done", "took", took)...)
 		return

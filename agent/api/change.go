@@ -280,7 +280,7 @@ func changeOf(d cib.Difference) Change {
 // configurationOnly refuses changes that only the coordinator may make.
 func configurationOnly(c *cib.Change) error {
 	if c.NodeStatus != nil || c.ClearNode != nil || c.RecordOp != nil || c.ForgetOps != nil || c.SetTransient != nil ||
-		c.SetTicket != nil || c.RecordFence != nil || c.SetQuorum != nil {
+		c.SetTicket != nil || c.RecordFence != nil || c.SetQuorum != nil || c.SetAccess != nil {
 		return Errorf(CodeUsage, "", "the status belongs to the cluster: only the configuration can be changed")
 	}
 	for i := range c.Batch {

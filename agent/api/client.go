@@ -23,7 +23,9 @@ const SocketDefault = "/run/paceline/paceline.sock"
 
 // Client speaks to the daemon behind a unix socket. Its errors are *Error. It may be used concurrently.
 type Client struct {
-	socket string
+	socket string // or the addresses of members
+	bearer string // the secret of an access token; empty for a socket
+	failed error  // of finding out whom to ask
 	http   *http.Client
 }
 
@@ -275,11 +277,17 @@ func exchange[T any](ctx context.Context, c *Client, method, path string, body [
 
 // do makes a request; the reply's status is 200.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	if c.failed != nil {
+		return nil, c.failed
+	}
 	r, err := http.NewRequestWithContext(ctx, method, "http://paceline"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, Errorf(CodeUsage, "write the request", "%v", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
+	if c.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
+	}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return nil, c.unreachable(err)
@@ -307,6 +315,11 @@ func (c *Client) unreachable(err error) *Error {
 		e.Why = no.Error()
 	}
 	switch {
+	case c.bearer != "":
+		e.Hint = "the token names where the cluster was when it was made; another member: --host HOST, or environment PACELINE_HOST"
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			e.Why = u.Err.Error() // without the method and the URL
+		}
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		e.Hint = "start the daemon: systemctl start pacelined (another socket: environment PACELINE_SOCKET)"
 	case errors.Is(err, os.ErrPermission):

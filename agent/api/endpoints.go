@@ -58,11 +58,15 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/v1/attributes", where: here, limit: RequestMax, what: says("read attributes"), right: rightReadAll, answer: (*Server).attributes},
 	{method: "POST", path: "/v1/attributes", where: here, quiet: true, limit: RequestMax, what: says("set attributes"), right: rightWriteAll, answer: (*Server).setAttributes},
 
-	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), right: rightWriteAll, answer: (*Server).initCluster},
-	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), right: rightWriteAll, answer: (*Server).join},
-	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), right: rightWriteAll, answer: (*Server).token},
-	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), right: rightWriteAll, answer: (*Server).leave},
-	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), right: rightWriteAll, answer: (*Server).forceQuorum},
+	{method: "GET", path: "/v1/access/tokens", limit: RequestMax, what: says("list access tokens"), right: rightReadAll, answer: (*Server).accessList},
+	{method: "POST", path: "/v1/access/tokens", limit: RequestMax, what: says("make an access token"), right: rightLocal, answer: (*Server).accessCreate},
+	{method: "POST", path: "/v1/access/tokens/{token}/revoke", limit: RequestMax, what: func(q *request) string { return "revoke access token " + q.PathValue("token") }, right: rightLocal, answer: (*Server).accessRevoke},
+
+	{method: "POST", path: "/v1/cluster/init", where: here, limit: LeaveMax, what: says("make a cluster"), right: rightLocal, answer: (*Server).initCluster},
+	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), right: rightLocal, answer: (*Server).join},
+	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), right: rightLocal, answer: (*Server).token},
+	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), right: rightLocal, answer: (*Server).leave},
+	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), right: rightLocal, answer: (*Server).forceQuorum},
 }
 
 func says(what string) func(*request) string { return func(*request) string { return what } }

@@ -75,6 +75,7 @@ func (s *Server) forward(ctx, search context.Context, route Route, q *request) (
 	}
 	q.w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 	q.w.WriteHeader(resp.StatusCode)
+	q.passed, q.answered = route.Coordinator, resp.StatusCode
 	copyFlushing(q.w, resp.Body)
 	return false, nil
 }

@@ -49,6 +49,21 @@ const (
 	// AttributeNameMax and AttributeValueMax bound one attribute in bytes: every node keeps all of them in memory.
 	AttributeNameMax  = 1024
 	AttributeValueMax = 16 << 10
+	// AccessTTL is how long an access token is good when nobody says: a day's work. AccessTTLMax bounds it: what nobody has
+	// renewed for a year, nobody watches.
+	AccessTTL    = 8 * time.Hour
+	AccessTTLMax = 366 * 24 * time.Hour
+	// tokenID is how many digits of its hash name an access token: they collide once in billions.
+	tokenID = 10
+	// remoteMax bounds the connections of people and programs outside the cluster; more wait.
+	remoteMax = 64
+	// guessesMax is how many wrong tokens a host may show in guessPause before it is not listened to for that time;
+	// guessHostsMax bounds the hosts that are remembered.
+	guessesMax    = 5
+	guessPause    = time.Minute
+	guessHostsMax = 1024
+	// tokenWait is how long a node waits to hear of a token: replication takes milliseconds.
+	tokenWait = time.Second
 	// nameMax bounds a name that is looked for in texts which are not for everybody: no ID is longer.
 	nameMax = 256
 )

@@ -87,6 +87,9 @@ type request struct {
 	// may is what the user may do; nil until the node that answers has found out.
 	may     *reader
 	objects []string // what it changes, for the audit
+	// passed names the coordinator that answered instead, whose log has the audit; answered is its HTTP status.
+	passed   string
+	answered int
 }
 
 // decode reads the body into v. An empty body is an empty request.

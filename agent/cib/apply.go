@@ -48,7 +48,7 @@ func (ch *Change) fields() int {
 		ch.Batch != nil, ch.Configure != nil, ch.SetOption != nil, ch.SetMeta != nil, ch.SetNodeAttr != nil, ch.PutNode != nil,
 		ch.DropNode != nil, ch.PutConstraint != nil, ch.DropConstraint != nil, ch.NodeStatus != nil, ch.ClearNode != nil,
 		ch.RecordOp != nil, ch.ForgetOps != nil, ch.SetTransient != nil, ch.SetTicket != nil, ch.RecordFence != nil,
-		ch.SetQuorum != nil,
+		ch.SetQuorum != nil, ch.SetAccess != nil,
 	} {
 		if set {
 			n++
@@ -104,6 +104,8 @@ func apply(c *CIB, ch *Change, depth int) (*CIB, error) {
 		return c.setTicket(ch.SetTicket)
 	case ch.RecordFence != nil:
 		return c.recordFence(ch.RecordFence.Event)
+	case ch.SetAccess != nil:
+		return c.setAccess(ch.SetAccess)
 	default:
 		return c.setQuorum(ch.SetQuorum)
 	}

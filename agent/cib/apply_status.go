@@ -203,3 +203,26 @@ func (c *CIB) setQuorum(ch *SetQuorum) (*CIB, error) {
 	out.Header = header
 	return out, nil
 }
+
+func (c *CIB) setAccess(ch *SetAccess) (*CIB, error) {
+	if ch.ID == "" {
+		return nil, errors.New("set an access token: it has no ID")
+	}
+	list := without(c.Status.Access, func(t *AccessToken) bool {
+		return t.ID == ch.ID || ch.Token != nil && t.Expires <= ch.Token.Created
+	})
+	if ch.Token != nil {
+		if len(list) >= AccessTokensMax {
+			return nil, fmt.Errorf("set access token %s: there are %d already, which is the most", ch.ID, len(list))
+		}
+		token := *ch.Token
+		token.ID = ch.ID
+		list = with(list, -1, &token)
+	}
+	if len(list) == 0 && len(c.Status.Access) == 0 {
+		return c, nil
+	}
+	out := c.clone()
+	out.Status.Access = list
+	return out, nil
+}

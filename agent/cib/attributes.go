@@ -277,6 +277,15 @@ func (f *FenceEvent) attributes(v visit) {
 	v("detail", &f.Detail)
 }
 
+func (t *AccessToken) attributes(v visit) {
+	v("id", &t.ID)
+	v("user", &t.User)
+	v("scope", &t.Scope)
+	v("roles", &t.Roles)
+	v("hash", &t.Hash)
+	v("by", &t.By)
+}
+
 func (p *NVPair) attributes(v visit) {
 	v("id", &p.ID)
 	v("id-ref", &p.IDRef)

@@ -27,6 +27,7 @@ type Change struct {
 	SetTicket    *SetTicket    `json:"set_ticket,omitempty"`
 	RecordFence  *RecordFence  `json:"record_fence,omitempty"`
 	SetQuorum    *SetQuorum    `json:"set_quorum,omitempty"`
+	SetAccess    *SetAccess    `json:"set_access,omitempty"`
 }
 
 // Configure replaces the whole configuration. The status stays.
@@ -147,4 +148,11 @@ type RecordFence struct {
 type SetQuorum struct {
 	HaveQuorum bool   `json:"have_quorum"`
 	DC         string `json:"dc,omitempty"`
+}
+
+// SetAccess adds an access token, or replaces the one of that ID; nil revokes it. Tokens that had expired when the new one was
+// made are forgotten.
+type SetAccess struct {
+	ID    string       `json:"id"`
+	Token *AccessToken `json:"token"`
 }

@@ -18,6 +18,9 @@ func (d *decoder) status(e *etree.Element, s *Status) {
 		case "paceline-fencing":
 			d.attrs(child, none, nil)
 			d.fencing(child, s)
+		case "paceline-access":
+			d.attrs(child, none, nil)
+			d.access(child, s)
 		default:
 			d.unknown(child)
 		}
@@ -147,5 +150,18 @@ func (d *decoder) fencing(e *etree.Element, s *Status) {
 		d.attrs(child, f.attributes, nil, "started", "completed", "attempt")
 		d.leaf(child)
 		s.Fencing = append(s.Fencing, f)
+	}
+}
+
+func (d *decoder) access(e *etree.Element, s *Status) {
+	for _, child := range e.ChildElements() {
+		if child.Tag != "token" {
+			d.unknown(child)
+			continue
+		}
+		t := &AccessToken{Created: d.number64(child, "created"), Expires: d.number64(child, "expires")}
+		d.attrs(child, t.attributes, nil, "created", "expires")
+		d.leaf(child)
+		s.Access = append(s.Access, t)
 	}
 }

@@ -202,6 +202,14 @@ func (x *encoder) status(e *etree.Element, s *Status) {
 			x.number(event, "attempt", int64(f.Attempt))
 		}
 	}
+	if len(s.Access) > 0 {
+		access := e.CreateElement("paceline-access")
+		for _, t := range s.Access {
+			token := x.child(access, "token", t.attributes, nil)
+			x.number(token, "created", t.Created)
+			x.number(token, "expires", t.Expires)
+		}
+	}
 }
 
 func (x *encoder) nodeState(parent *etree.Element, n *NodeState) {

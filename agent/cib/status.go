@@ -5,6 +5,24 @@ type Status struct {
 	Nodes   []*NodeState   `json:"nodes,omitempty"`
 	Tickets []*TicketState `json:"tickets,omitempty"`
 	Fencing []*FenceEvent  `json:"fencing,omitempty"` // newest last, at most FenceHistoryMax
+	// Access are the tokens for remote use. They are no configuration: an old revision that is brought back must not bring
+	// back a token that was revoked.
+	Access []*AccessToken `json:"access,omitempty"`
+}
+
+// AccessTokensMax bounds Status.Access: one for each person and program of a large site.
+const AccessTokensMax = 500
+
+// AccessToken is what the cluster keeps of a token with which somebody uses it from elsewhere. The secret is not kept.
+type AccessToken struct {
+	ID      string `json:"id"`
+	User    string `json:"user"`            // for the rules and the audit
+	Scope   string `json:"scope,omitempty"` // read, write; empty with Roles
+	Roles   string `json:"roles,omitempty"` // separated by spaces
+	Hash    string `json:"hash"`            // SHA-256 of the secret, in hexadecimal
+	By      string `json:"by,omitempty"`    // who made it
+	Created int64  `json:"created"`         // Unix seconds
+	Expires int64  `json:"expires"`         // Unix seconds
 }
 
 // FenceHistoryMax bounds Status.Fencing: a year of weekly rehearsals of a few nodes, and small enough to read.

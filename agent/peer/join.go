@@ -91,7 +91,7 @@ func joinAt(ctx context.Context, t Token, address string, body []byte, dial func
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return dialJoin(ctx, t.CAFingerprint, address, dial)
+			return dialStranger(ctx, ALPNJoin, t.CAFingerprint, address, dial)
 		},
 	}}
 	defer client.CloseIdleConnections()
@@ -151,15 +151,25 @@ func refusalText(status string, body []byte) string {
 	return "the member answered " + status
 }
 
-// dialJoin opens a stream to a member and recognises its cluster by the fingerprint.
-func dialJoin(ctx context.Context, want Fingerprint, address string, dial func(context.Context, string) (net.Conn, error)) (net.Conn, error) {
+// DialAccess opens a stream to a member for the API, and recognises its cluster by the fingerprint in an access token: before
+// anything is sent, so that nobody else hears the token's secret. It takes at most DialMax.
+func DialAccess(ctx context.Context, want Fingerprint, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, DialMax)
+	defer cancel()
+	return dialStranger(ctx, ALPNAccess, want, address, func(ctx context.Context, address string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	})
+}
+
+// dialStranger opens a stream to a member without a certificate of one's own.
+func dialStranger(ctx context.Context, alpn string, want Fingerprint, address string, dial func(context.Context, string) (net.Conn, error)) (net.Conn, error) {
 	raw, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
 	t := tls.Client(raw, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
-		NextProtos:             []string{ALPNJoin},
+		NextProtos:             []string{alpn},
 		InsecureSkipVerify:     true, // VerifyConnection recognises the cluster by the fingerprint
 		SessionTicketsDisabled: true,
 		VerifyConnection: func(s tls.ConnectionState) error {

@@ -203,8 +203,8 @@ func (p *Peer) deliver(c *Conn, alpn string) string {
 	}
 }
 
-// serverConfig decides by the offered protocols who has to show a certificate. A caller who offers to join is offered
-// nothing else, so that a connection without a certificate cannot reach another protocol.
+// serverConfig decides by the offered protocols who has to show a certificate. A caller who offers to join, or to use the API
+// with a token, is offered nothing else, so that a connection without a certificate cannot reach another protocol.
 func (p *Peer) serverConfig(offered []string, id *Identity) (*tls.Config, error) {
 	served := p.protocols()
 	if len(offered) == 0 {
@@ -219,14 +219,20 @@ func (p *Peer) serverConfig(offered []string, id *Identity) (*tls.Config, error)
 		// the server from writing after the handshake, for which a client that writes first is not ready.
 		SessionTicketsDisabled: true,
 	}
-	if slices.Contains(offered, ALPNJoin) {
-		if !slices.Contains(served, ALPNJoin) {
-			return nil, errors.New("it wants to join, and this node takes no joins now")
+	for _, stranger := range []struct{ alpn, no string }{
+		{ALPNJoin, "it wants to join, and this node takes no joins now"},
+		{ALPNAccess, "it wants to use the cluster from elsewhere, and there is no token for that"},
+	} {
+		if !slices.Contains(offered, stranger.alpn) {
+			continue
 		}
-		conf.NextProtos = []string{ALPNJoin}
+		if !slices.Contains(served, stranger.alpn) {
+			return nil, errors.New(stranger.no)
+		}
+		conf.NextProtos = []string{stranger.alpn}
 		return conf, nil
 	}
-	conf.NextProtos = slices.DeleteFunc(served, func(s string) bool { return s == ALPNJoin })
+	conf.NextProtos = slices.DeleteFunc(served, func(s string) bool { return s == ALPNJoin || s == ALPNAccess })
 	if !slices.ContainsFunc(offered, func(s string) bool { return slices.Contains(conf.NextProtos, s) }) {
 		return nil, fmt.Errorf("it wants protocol %s, which is not served here", quoted(offered))
 	}

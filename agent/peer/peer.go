@@ -20,6 +20,8 @@ const (
 	ALPNExec = "paceline-exec/1" // coordinator to executor: JSON, one message a line
 	ALPNHTTP = "http/1.1"        // the API between nodes
 	ALPNJoin = "paceline-join/1" // HTTP; the caller has a token instead of a certificate
+	// ALPNAccess is the API for people and programs outside the cluster: HTTP; the caller has an access token.
+	ALPNAccess = "paceline-access/1"
 )
 
 // Config is what a Peer is made of.
@@ -143,8 +145,8 @@ func (p *Peer) Close() error {
 // Dial opens a stream of the protocol to a node and finishes the handshake. Without a deadline in ctx it takes at most
 // DialMax. The caller compares Peer with whom it wanted when it wants somebody in particular.
 func (p *Peer) Dial(ctx context.Context, address, alpn string) (*Conn, error) {
-	if alpn == ALPNJoin {
-		return nil, errors.New("peer: a member does not join")
+	if alpn == ALPNJoin || alpn == ALPNAccess {
+		return nil, errors.New("peer: a member has a certificate, and needs no token")
 	}
 	ctx, cancel := context.WithTimeout(ctx, DialMax)
 	defer cancel()

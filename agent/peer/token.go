@@ -60,13 +60,21 @@ const (
 )
 
 // Encode returns the token's text, one word without white space.
-func (t Token) Encode() string {
+func (t Token) Encode() string { return t.encode(tokenPrefix) }
+
+// EncodeAccess returns the text of a token that lets somebody use the cluster from elsewhere, not join it.
+func (t Token) EncodeAccess() string { return t.encode(accessPrefix) }
+
+// accessPrefix begins the text of an access token, which is made like that of a join token.
+const accessPrefix = "paceline-access1."
+
+func (t Token) encode(prefix string) string {
 	b := append([]byte{}, t.CAFingerprint[:]...)
 	b = append(b, t.Secret[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.Expires.Unix()))
 	b = append(b, strings.Join(t.Addresses, " ")...)
 	sum := sha256.Sum256(b)
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(b, sum[:tokenChecksum]...))
+	return prefix + base64.RawURLEncoding.EncodeToString(append(b, sum[:tokenChecksum]...))
 }
 
 // ErrTokenDamaged is in the error of ParseToken for a text that was a token before it was mangled.
@@ -77,28 +85,39 @@ var ErrTokenExpired = errors.New("token has expired")
 
 // ParseToken reads a token's text. White space is ignored wherever it stands, as terminals break long lines.
 func ParseToken(text string) (Token, error) {
+	return parseToken(text, tokenPrefix, "a join token", "`paceline cluster token` on a member prints one")
+}
+
+// ParseAccessToken reads the text of EncodeAccess, as ParseToken does that of Encode.
+func ParseAccessToken(text string) (Token, error) {
+	return parseToken(text, accessPrefix, "an access token", "`paceline access token create` on a member prints one")
+}
+
+func parseToken(text, prefix, what, hint string) (Token, error) {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return -1
 		}
 		return r
 	}, text)
-	rest, ok := strings.CutPrefix(text, tokenPrefix)
+	rest, ok := strings.CutPrefix(text, prefix)
 	switch {
 	case text == "":
 		return Token{}, errors.New("token is empty")
 	case len(text) > tokenMax:
 		return Token{}, fmt.Errorf("%w: %d characters are too many for one", ErrTokenDamaged, len(text))
-	case !ok && strings.HasPrefix(tokenPrefix, text[:min(4, len(text))]):
-		return Token{}, fmt.Errorf("%w: it should start with %q (copy it again, whole)", ErrTokenDamaged, tokenPrefix)
+	case !ok && prefix == tokenPrefix && strings.HasPrefix(text, accessPrefix), !ok && prefix == accessPrefix && strings.HasPrefix(text, tokenPrefix):
+		return Token{}, fmt.Errorf("this is not %s: one starts with %q (%s)", what, prefix, hint)
+	case !ok && strings.HasPrefix(prefix, text[:min(4, len(text))]):
+		return Token{}, fmt.Errorf("%w: it should start with %q (copy it again, whole)", ErrTokenDamaged, prefix)
 	case !ok:
-		return Token{}, fmt.Errorf("this is not a join token: one starts with %q (`paceline cluster token` on a member prints one)", tokenPrefix)
+		return Token{}, fmt.Errorf("this is not %s: one starts with %q (%s)", what, prefix, hint)
 	}
 	b, err := base64.RawURLEncoding.DecodeString(rest)
 	if err != nil {
 		if i, bad := errors.AsType[base64.CorruptInputError](err); bad && int(i) < len(rest) {
 			return Token{}, fmt.Errorf("%w: character %d (%q) does not belong in it (copy it again, whole)",
-				ErrTokenDamaged, int(i)+len(tokenPrefix)+1, rest[i])
+				ErrTokenDamaged, int(i)+len(prefix)+1, rest[i])
 		}
 		return Token{}, fmt.Errorf("%w: its end is missing (copy it again, whole)", ErrTokenDamaged)
 	}
