@@ -88,6 +88,16 @@ type File struct {
 	Witness    bool   `json:"witness,omitempty"`
 	// Bootstrap makes the first node of a cluster found it. It is ignored once the node has state.
 	Bootstrap bool `json:"bootstrap,omitempty"`
+	// Watchdog resets this machine when the daemon no longer proves that it works; nil: there is none.
+	Watchdog *WatchdogFile `json:"watchdog,omitempty"`
+}
+
+// WatchdogFile is the watchdog of this machine.
+type WatchdogFile struct {
+	Device     string `json:"device"`                // "/dev/watchdog", or "unix:PATH" of a stand-in
+	Timeout    int    `json:"timeout"`               // seconds
+	Pretimeout int    `json:"pretimeout,omitempty"`  // seconds before the reset, where the device warns; 0: none
+	StopBudget int    `json:"stop_budget,omitempty"` // seconds that a node which ends itself may take to stop its services; 0: the time-out
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
@@ -116,6 +126,9 @@ func (f *File) Validate() error {
 	}
 	if ip := net.ParseIP(f.Address); ip != nil && ip.IsUnspecified() {
 		return fmt.Errorf("address %s: the others can not reach this node there; name one of its own addresses", f.Address)
+	}
+	if err := f.Watchdog.validate(f.Profile); err != nil {
+		return err
 	}
 	for what, p := range map[string]int{"gossip_port": f.GossipPort, "peer_port": f.PeerPort} {
 		if p < 1 || p > 65535 {

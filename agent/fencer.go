@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"paceline/fencing"
+	"paceline/fencing/builtin"
 	"paceline/fencing/exec"
 	"paceline/resources"
 	"paceline/resources/secret"
@@ -27,7 +28,7 @@ type fencer struct {
 
 func newFencer(driver fencing.Driver, marks string, log *slog.Logger) *fencer {
 	if driver == nil {
-		driver = exec.New(exec.Config{Logger: log})
+		driver = builtin.New(exec.New(exec.Config{Logger: log}))
 	}
 	return &fencer{driver: driver, marks: marks, log: log}
 }

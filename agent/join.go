@@ -103,6 +103,9 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 		return api.InitReply{}, api.Errorf(api.CodeUsage, "cluster init", "%v", err)
 	}
 	f.Bootstrap = true
+	if err := f.watchedBy(req.Watchdog, req.WatchdogTimeout); err != nil {
+		return api.InitReply{}, api.Errorf(api.CodeUsage, "cluster init", "%v", err)
+	}
 	n, err := d.adopt(f, peer.NewKey(), nil)
 	if err != nil {
 		return api.InitReply{}, api.Errorf(api.CodeFailed, "cluster init", "%v", err)
@@ -159,6 +162,9 @@ func (d *Daemon) join(ctx context.Context, req api.JoinRequest) (api.JoinReply, 
 	}
 	f, err := newFile("", req.Node, req.Address, req.GossipPort, req.PeerPort, "")
 	if err != nil {
+		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
+	}
+	if err := f.watchedBy(req.Watchdog, req.WatchdogTimeout); err != nil {
 		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
 	}
 	role := membership.RoleVoter

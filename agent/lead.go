@@ -207,7 +207,9 @@ func (o *outside) Dial(ctx context.Context, name, addr string, term uint64) (coo
 		conn.Close()
 		return nil, coordinator.SessionUp{}, err
 	}
-	up := coordinator.SessionUp{Node: w.Node, ID: w.ID, Incarnation: w.Incarnation, Boot: w.Boot}
+	up := coordinator.SessionUp{
+		Node: w.Node, ID: w.ID, Incarnation: w.Incarnation, Boot: w.Boot, PresumedDead: w.PresumedDead, Watchdog: w.Watchdog,
+	}
 	for _, r := range w.Running {
 		up.Running = append(up.Running, r.Resource)
 	}
@@ -247,5 +249,7 @@ func (s *session) pump() {
 }
 
 func policyOf(c *cib.CIB, node string) executor.Policy {
-	return executor.Policy{NoQuorum: coordinator.NoQuorumPolicy(c), Unmanaged: coordinator.Unmanaged(c, node)}
+	return executor.Policy{
+		NoQuorum: coordinator.NoQuorumPolicy(c), Unmanaged: coordinator.Unmanaged(c, node), WatchdogFencing: coordinator.WatchdogFencing(c),
+	}
 }

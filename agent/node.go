@@ -24,6 +24,7 @@ import (
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 	"paceline/agent/store"
+	"paceline/fencing/watchdog"
 	"paceline/resources"
 	"paceline/resources/builtin"
 )
@@ -40,6 +41,7 @@ type node struct {
 	store    *store.Store
 	members  *membership.Membership
 	exec     *executor.Executor
+	watchdog *watchdog.Feeder // nil: there is none
 	registry *resources.Registry
 	fencer   *fencer
 	tokens   *tokens
@@ -116,10 +118,10 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	}
 	registry.RegisterClass("stonith", n.fencer)
 	n.registry = registry
-	n.exec, err = executor.New(executor.Config{
+	n.exec, err = executor.New(n.guarded(executor.Config{
 		Node: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot,
 		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Logger: n.log,
-	})
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("start the executor: %w", err)
 	}
@@ -186,6 +188,7 @@ func (n *node) stop() {
 			n.log.Warn("operations were left running", "err", err)
 		}
 		cancel()
+		n.unguard()
 	}
 	if n.store != nil {
 		n.store.Close()

@@ -120,6 +120,15 @@ func (p patient) fencing() Check {
 	if !f.Enabled {
 		c.add(SeverityError, "fencing-off", "", "paceline configure property fencing-enabled=true", "fencing is switched off")
 	}
+	if f.Watchdog != nil {
+		for _, gap := range f.Watchdog.gaps() {
+			c.add(SeverityError, "watchdog-gap", "", "docs/fencing.md says what fencing by watchdogs needs", "%s", gap)
+		}
+	}
+	if len(f.Devices) == 0 && f.Watchdog != nil {
+		c.Text = fmt.Sprintf("by watchdogs alone; recovery waits up to %v", f.Watchdog.longest())
+		return c
+	}
 	if len(f.Devices) == 0 {
 		c.add(SeverityError, "no-fencing-device", "", "paceline ra list stonith, then paceline configure primitive NAME stonith:AGENT ...", "no fencing device is configured")
 		return c

@@ -117,7 +117,7 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 					WithHint("--confirmed is your word that the node has no power; without it a fencing device is used")
 			}
 		}
-	} else if len(fenceDevices(&snap.CIB.Configuration)) == 0 {
+	} else if len(fenceDevices(&snap.CIB.Configuration)) == 0 && watchdogOf(snap.CIB, live, nil) == nil {
 		return nil, Errorf(CodeRefused, q.what, "no fencing device is configured").
 			WithHint("cut the node's power by hand, then say so with `paceline node fence --confirmed %s`", node.Uname)
 	}

@@ -89,8 +89,11 @@ func protection(st *Status) Protected {
 	case len(st.Fencing.Blocked) > 0: // said already, with its reason
 	case !st.Fencing.Enabled:
 		add("fencing is switched off")
-	case len(st.Fencing.Devices) == 0:
+	case len(st.Fencing.Devices) > 0:
+	case st.Fencing.Watchdog == nil:
 		add("no fencing device is configured")
+	default:
+		no = append(no, st.Fencing.Watchdog.gaps()...)
 	}
 	able, others := 0, 0
 	for _, n := range st.Nodes {
@@ -123,6 +126,11 @@ func protection(st *Status) Protected {
 	if st.Quorum.Reason != "" {
 		because = append(because, st.Quorum.Reason)
 	}
-	because = append(because, "failed nodes are fenced by "+list(st.Fencing.Devices))
+	if len(st.Fencing.Devices) > 0 {
+		because = append(because, "failed nodes are fenced by "+list(st.Fencing.Devices))
+	}
+	if w := st.Fencing.Watchdog; w != nil && len(w.Armed) > 0 {
+		because = append(because, fmt.Sprintf("lost nodes are reset by their watchdogs, and count as dead %v after they were last heard", w.longest()))
+	}
 	return Protected{Yes: true, Because: because}
 }

@@ -171,6 +171,9 @@ type InitRequest struct {
 	GossipPort int    `json:"gossip_port,omitempty"`
 	PeerPort   int    `json:"peer_port,omitempty"`
 	Profile    string `json:"profile,omitempty"`
+	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
+	Watchdog        string `json:"watchdog,omitempty"`
+	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`
 }
 
 // InitReply describes the new cluster.
@@ -191,6 +194,9 @@ type JoinRequest struct {
 	GossipPort int    `json:"gossip_port,omitempty"`
 	PeerPort   int    `json:"peer_port,omitempty"`
 	Witness    bool   `json:"witness,omitempty"` // vote, but run nothing
+	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
+	Watchdog        string `json:"watchdog,omitempty"`
+	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`
 }
 
 // JoinReply describes the membership.

@@ -154,6 +154,21 @@ type Fencing struct {
 	Last    []FenceEvent   `json:"last"` // newest first
 	// Blocked says what recovery waits for, in words.
 	Blocked []string `json:"blocked"`
+	// Watchdog says how nodes are presumed dead by their own watchdogs; null where they are not.
+	Watchdog *WatchdogFencing `json:"watchdog,omitempty"`
+}
+
+// WatchdogFencing is fencing without a device: a lost node was surely reset by its own watchdog after a time.
+type WatchdogFencing struct {
+	Armed   []WatchdogNode `json:"armed"`
+	Unarmed []string       `json:"unarmed"`           // nodes that nobody may presume dead
+	Useless string         `json:"useless,omitempty"` // why no node is presumed dead at all
+}
+
+// WatchdogNode is a node whose watchdog is armed.
+type WatchdogNode struct {
+	Node         string   `json:"node"`
+	PresumedDead Duration `json:"presumed_dead"` // how long after its last session it is dead in truth
 }
 
 // FencePending is a fencing under way, or one that cannot go on.

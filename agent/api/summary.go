@@ -237,7 +237,7 @@ func nodeAttrTrue(conf *cib.Node, ns *cib.NodeState, name string) bool {
 func fencingOf(c *cib.CIB, live Live, nodes []Node) Fencing {
 	f := Fencing{
 		Enabled: optionTrue(&c.Configuration, "fencing-enabled", true), Devices: fenceDevices(&c.Configuration),
-		Pending: nonNil(live.Fencing), Last: []FenceEvent{}, Blocked: []string{},
+		Pending: nonNil(live.Fencing), Last: []FenceEvent{}, Blocked: []string{}, Watchdog: watchdogOf(c, live, nodes),
 	}
 	for i := len(c.Status.Fencing) - 1; i >= 0 && len(f.Last) < FenceLast; i-- {
 		e := c.Status.Fencing[i]
@@ -276,7 +276,7 @@ func blockedFencings(live Live, nodes []Node, f Fencing) []blockedFencing {
 		switch {
 		case !f.Enabled:
 			out = append(out, blockedFencing{n.Name, "fencing is switched off", confirm(n.Name)})
-		case len(f.Devices) == 0:
+		case len(f.Devices) == 0 && f.Watchdog == nil:
 			out = append(out, blockedFencing{n.Name, "no fencing device is configured", "configure a fencing device, or " + confirm(n.Name)})
 		}
 	}

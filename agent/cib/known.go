@@ -249,3 +249,7 @@ func oneOf(list []string) string {
 	}
 	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1] + " is"
 }
+
+// PresumedDeadAttribute is the transient attribute of a node that says how many milliseconds after its last session it is
+// dead in truth, by its own watchdog. The node announces it; without it nobody may presume so.
+const PresumedDeadAttribute = "#presumed-dead-ms"

@@ -55,8 +55,9 @@ type Core struct {
 
 	fences   map[string]*fence // by target
 	fenceNo  uint64
-	fencedAt map[string]fenced // targets confirmed fenced in this term
-	letGo    map[string]string // node ID -> incarnation that was let go: it does not join again, even if it is forgotten
+	tied     map[string]time.Time // by node: when its last session of this term was seen to begin or end
+	fencedAt map[string]fenced    // targets confirmed fenced in this term
+	letGo    map[string]string    // node ID -> incarnation that was let go: it does not join again, even if it is forgotten
 
 	busy map[string]bool // node commits under way
 	// recording has the resources, by node and name, whose results are being committed, and what came of them meanwhile:
@@ -73,6 +74,8 @@ type session struct {
 	opening     bool
 	incarnation string
 	boot        string
+	presumed    time.Duration // SessionUp.PresumedDead
+	watchdog    string
 	downSince   time.Time
 	why         string
 	retryAt     time.Time
@@ -95,6 +98,7 @@ func NewCore(cfg Config) *Core {
 		recording: map[string][]func(time.Time){},
 		fencedAt:  map[string]fenced{},
 		letGo:     map[string]string{},
+		tied:      map[string]time.Time{},
 	}
 }
 

@@ -47,6 +47,10 @@ type SessionUp struct {
 	Boot        string
 	// Running are the resources that have an operation in flight on the node now.
 	Running []string
+	// PresumedDead is how long after its last session the node is dead in truth, by its own watchdog; 0: nobody may count on
+	// that. Watchdog says how it stands, for people.
+	PresumedDead time.Duration
+	Watchdog     string
 }
 
 // SessionDown says that a session ended, or could not be opened.

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type fence struct {
 	detail         string // why the last attempt failed
 	blocked        string // why no attempt can succeed by itself
 	cancelled      string
+	presumedFrom   time.Time // the watchdog's count, if that is a way to fence: a tie to the target since then makes it void
 }
 
 // waiter is an action of a transition that waits for the fencing.
@@ -121,7 +123,7 @@ func (c *Core) startFence(now time.Time, f *fence) {
 	f.number, f.void = c.fenceNo, false
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, Term: c.term, View: c.view.Seq,
-		Timeout: FencingTimeout(c.snap.CIB), Devices: Devices(c.snap.CIB), Levels: Levels(c.snap.CIB, f.target),
+		Timeout: FencingTimeout(c.snap.CIB), Devices: c.devices(now, f), Levels: Levels(c.snap.CIB, f.target),
 		Live: c.live(), Self: c.cfg.Self, Attempt: f.attempt, PriorityDelay: f.delay, Rand: c.cfg.Rand,
 	})
 	c.commit(cib.Change{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
@@ -170,6 +172,10 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 	ev.Detail = outcome.Bounded(ev.Detail)
 	if d.OK && f.void {
 		d.OK, d.Detail = false, "confirmed, but the node was given work meanwhile: what runs there now may be newer than the cut"
+		ev.Detail = d.Detail
+	}
+	if d.OK && slices.Contains(strings.Split(d.Device, "+"), WatchdogDevice) && c.tied[f.target].After(f.presumedFrom) {
+		d.OK, d.Detail = false, "the node had a session again, so its watchdog counted anew"
 		ev.Detail = d.Detail
 	}
 	if d.OK {

@@ -73,6 +73,10 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 		return c.tendSilent(now, m, s, st)
 	}
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
+		if presumed := presumedChange(s); attribute(st, cib.PresumedDeadAttribute) != deref(presumed.Value) {
+			presumed.NodeID = m.ID
+			c.nodeCommit(m.ID, m.Name+": its watchdog "+orElse(s.watchdog, "is gone"), []cib.Change{{SetTransient: &presumed}})
+		}
 		return true
 	}
 	if c.letGo[m.ID] == s.incarnation {
@@ -112,6 +116,11 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 		}},
 		cib.Change{SetTransient: &cib.SetTransient{NodeID: m.ID, Name: "shutdown"}},
 	)
+	presumed := presumedChange(s)
+	presumed.NodeID = m.ID
+	if presumed.Value != nil || st != nil && attribute(st, cib.PresumedDeadAttribute) != "" {
+		batch = append(batch, cib.Change{SetTransient: &presumed})
+	}
 	delete(c.fencedAt, m.Name)
 	c.nodeCommit(m.ID, m.Name+" "+cause, batch)
 }
@@ -169,6 +178,7 @@ func (c *Core) dropSession(now time.Time, node, why string) {
 	if s := c.sessions[node]; s != nil {
 		if s.up || s.opening {
 			c.effects = append(c.effects, CloseSession{Node: node, Why: why})
+			c.tied[node] = now
 		}
 		delete(c.sessions, node)
 	}
@@ -303,6 +313,8 @@ func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool 
 func (c *Core) sessionUp(now time.Time, e SessionUp) {
 	s := c.session(e.Node)
 	s.opening, s.up, s.why = false, true, ""
+	s.presumed, s.watchdog = e.PresumedDead, e.Watchdog
+	c.tied[e.Node] = now
 	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
 	c.afresh()
 	c.dropStalePending(e)
@@ -338,6 +350,7 @@ func (c *Core) sessionDown(now time.Time, e SessionDown) {
 	s.opening, s.why, s.retryAt = false, e.Why, now.Add(c.cfg.Timing.SessionRetry)
 	if s.up {
 		s.up, s.downSince = false, now
+		c.tied[e.Node] = now
 		c.say("warn", "the session to a node is lost", "node", e.Node, "why", e.Why)
 	}
 	c.loseOrders(e.Node, "the session to the node was lost")

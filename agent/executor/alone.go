@@ -55,6 +55,7 @@ func (e *Executor) stepLease(ev leaseEvent) {
 			e.j.note(Entry{Kind: KindCutOff, Reason: x.why})
 			e.cutOffWas = x.why
 			e.voidAll("this node was cut off before it began: " + x.why)
+			x.budget = e.hold(x)
 			ctx, cancel := context.WithCancel(e.ctx)
 			e.stopAlone = cancel
 			e.wg.Go(func() { e.actAlone(ctx, x) })
@@ -89,6 +90,9 @@ func (e *Executor) actAlone(ctx context.Context, c cutOff) {
 	pause := stopRetryMin
 	for ctx.Err() == nil {
 		err := e.stopMine(ctx, c.how, c.budget, c.why)
+		if err == nil {
+			e.stoppedAll(c.why + "; all that it ran is stopped")
+		}
 		if err == nil || ctx.Err() != nil {
 			return
 		}

@@ -16,6 +16,7 @@ type leaseCore struct {
 	acted   string    // why and how the policy was carried out; empty while the node is not cut off
 	paused  bool      // nothing outside may be done until a Hello
 	until   time.Time // while paused: how long the coordinator may take to open a session before the node is cut off
+	binding bool      // a cut-off node ends itself, and the others count on it: a pause gives no more time
 }
 
 // leaseEvent is one of the types below.
@@ -48,6 +49,7 @@ type (
 	cutOff struct {
 		how    string
 		budget time.Duration
+		late   time.Duration // how long ago the lease ended
 		why    string
 	}
 	// pauseSeen says that orders which have not begun are void.
@@ -69,7 +71,7 @@ func (c *leaseCore) step(now time.Time, ev leaseEvent) []leaseEffect {
 	var out []leaseEffect
 	gap := now.Sub(c.ticked)
 	c.ticked = now
-	if c.lease > 0 && gap > c.lease && !c.paused && c.acted == "" {
+	if c.lease > 0 && gap > c.lease && !c.paused && c.acted == "" && !c.binding {
 		c.paused = true
 		c.until = now.Add(c.lease / 4)
 		why := fmt.Sprintf("this node stood still for %v, longer than its lease of %v", gap.Round(time.Millisecond), c.lease)
@@ -117,6 +119,9 @@ func (c *leaseCore) expire(now time.Time) []leaseEffect {
 	default:
 		how = PolicyStop
 	}
+	if c.binding && how != PolicySuicide {
+		how = PolicyStop // this node ends: what can be stopped in good order is
+	}
 	budget := c.policy.StopBudget
 	if budget <= 0 {
 		budget = StopBudgetDefault
@@ -128,7 +133,8 @@ func (c *leaseCore) expire(now time.Time) []leaseEffect {
 		c.open = false
 		out = append(out, closeSession{why: c.acted})
 	}
-	return append(out, cutOff{how: how, budget: budget, why: c.acted})
+	late := max(now.Sub(c.renewed)-c.lease, 0)
+	return append(out, cutOff{how: how, budget: budget, late: late, why: c.acted})
 }
 
 // wake is when the core wants a tick at the latest: often enough to see a pause, and exactly when the lease ends.

@@ -36,6 +36,8 @@ type Config struct {
 	// StopFailed is told when the node is cut off and something could not be stopped in time: whoever feeds a watchdog
 	// stops doing so. It may be called more than once.
 	StopFailed func(reason string)
+	// Watchdog resets this machine once it is not fed any more; nil if there is none.
+	Watchdog Watchdog
 	// Rand draws the phase of recurring monitors; nil means a source seeded by node and incarnation.
 	Rand *rand.Rand
 	// Parallel bounds operations at once; 0 means ParallelDefault.
@@ -76,6 +78,7 @@ type Executor struct {
 	seenBefore map[transition.Numbers]bool
 	probesLeft int
 	stopAlone  context.CancelFunc // ends acting alone; nil while the node does not
+	guarded    bool               // the watchdog is armed
 	cutOffWas  string             // why it acted alone since the last Welcome
 }
 

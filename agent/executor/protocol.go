@@ -42,6 +42,9 @@ type Policy struct {
 	NoQuorum string `json:"no_quorum_policy"`
 	// StopBudget is how long stopping everything may take in all; 0 means StopBudgetDefault.
 	StopBudget time.Duration `json:"stop_budget"`
+	// WatchdogFencing says that the others will take this node for dead when it was cut off for long enough: with a watchdog
+	// it then ends itself, whatever NoQuorum says. That binds for the rest of the incarnation.
+	WatchdogFencing bool `json:"watchdog_fencing,omitempty"`
 	// Unmanaged names all resources (instances, or primitives with all their instances) that are to be left alone; null says nothing about it, and then the meta attributes of
 	// each resource's last order count.
 	Unmanaged []string `json:"unmanaged"`
@@ -89,6 +92,11 @@ type Welcome struct {
 	Running []Running `json:"running"`
 	// CutOff says why the node has acted for itself since the last session; empty if it has not.
 	CutOff string `json:"cut_off,omitempty"`
+	// PresumedDead is how long after the end of its last session this node is dead in truth, if its watchdog is armed and it is
+	// bound to end itself; 0 if nobody may count on that.
+	PresumedDead time.Duration `json:"presumed_dead,omitempty"`
+	// Watchdog says how the node's watchdog stands, for people; empty if it has none.
+	Watchdog string `json:"watchdog,omitempty"`
 }
 
 // Item is one resource that is, or may be, active on the node.

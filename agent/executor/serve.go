@@ -83,6 +83,10 @@ func (e *Executor) admit(s *nodeSession) (*Welcome, *Refused) {
 	if r := e.judge(h); r != nil {
 		return nil, r
 	}
+	if why := e.ending(); why != "" {
+		return nil, &Refused{Highest: h.Term, Reason: why}
+	}
+	watchdog := e.guard(h.Policy)
 	t := time.NewTimer(min(probeWait, h.NodeLease/4))
 	select {
 	case <-e.probed:
@@ -112,9 +116,13 @@ func (e *Executor) admit(s *nodeSession) (*Welcome, *Refused) {
 	if e.stopAlone != nil {
 		e.stopAlone()
 		e.stopAlone = nil
+		if e.guarded {
+			e.cfg.Watchdog.Release()
+		}
 	}
 	e.stepLease(leaseHello{lease: h.NodeLease, policy: h.Policy})
 	before.Running = e.inFlight()
+	before.Watchdog, before.PresumedDead = watchdog, e.presumedDead()
 	e.mu.Unlock()
 	before.Inventory = e.Inventory()
 	e.log.Info("a session is open", "node", e.cfg.Node, "term", h.Term, "coordinator", h.Coordinator)
@@ -289,6 +297,9 @@ func (e *Executor) take(s *nodeSession, m any) error {
 	case *Policy:
 		e.stepLease(leasePolicy{policy: *x})
 		e.j.note(Entry{Kind: KindPolicy, Policy: x})
+		if e.bindsAnew(*x) {
+			return errors.New("the next one makes this node end itself when it is cut off, and says so to the coordinator")
+		}
 	case *AckResult:
 		delete(s.sent, x.CallID)
 		e.j.note(Entry{Kind: KindAck, CallID: x.CallID})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,7 +23,9 @@ type Options struct {
 	Lab     lab.Options // Bin and Services are filled in
 	Bin     string      // directory with pacelined, paceline and fence_lab
 	Profile string      // lan (default), fast, wan
-	Env     []string    // for the daemons
+	// Watchdog gives every node the lab's watchdog with that time-out in seconds; 0: none.
+	Watchdog int
+	Env      []string // for the daemons
 }
 
 // Cluster is a cluster of paceline's daemons on a lab's nodes.
@@ -108,6 +111,7 @@ func (c *Cluster) Form(ctx context.Context) error {
 			if c.opts.Profile != "" {
 				args = append(args, "--profile", c.opts.Profile)
 			}
+			args = append(args, c.watchdog()...)
 			if _, err := c.Run(ctx, n.Name, args...); err != nil {
 				return err
 			}
@@ -128,8 +132,17 @@ func (c *Cluster) Join(ctx context.Context, node string) error {
 		return err
 	}
 	n := c.Node(node)
-	_, err = c.RunInput(ctx, node, string(token), "cluster", "join", "--address", n.Addr.String(), "-")
+	args := append([]string{"cluster", "join", "--address", n.Addr.String()}, c.watchdog()...)
+	_, err = c.RunInput(ctx, node, string(token), append(args, "-")...)
 	return err
+}
+
+// watchdog are the options of init and join that give a node its watchdog.
+func (c *Cluster) watchdog() []string {
+	if c.opts.Watchdog == 0 {
+		return nil
+	}
+	return []string{"--watchdog", "unix:" + lab.PowerSocket, "--watchdog-timeout", strconv.Itoa(c.opts.Watchdog)}
 }
 
 // Run runs the command line on a node and returns what it printed.

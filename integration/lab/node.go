@@ -215,6 +215,7 @@ func (n *Node) powerOff(by string) error {
 	n.life = nil
 	n.lab.net.unplug(n.Name)
 	if !n.plain {
+		n.lab.power.disarm(n.Name)
 		n.lab.power.note(n.Name, "off", by)
 	}
 	return nil

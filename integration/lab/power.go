@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type Switch struct {
 	listeners map[string]net.Listener
 	faults    map[string]fault // by outlet; "" for those without one of their own
 	deaf      map[string]bool  // nodes whose way to the switch is cut
+	watchdogs map[string]*time.Timer
 	events    []PowerEvent
 	changed   chan struct{} // closed and replaced at each event
 	closed    bool
@@ -70,7 +72,7 @@ type PowerReply struct {
 }
 
 func newSwitch(l *Lab) *Switch {
-	s := &Switch{lab: l, listeners: map[string]net.Listener{}, faults: map[string]fault{}, deaf: map[string]bool{}, changed: make(chan struct{})}
+	s := &Switch{lab: l, listeners: map[string]net.Listener{}, faults: map[string]fault{}, deaf: map[string]bool{}, watchdogs: map[string]*time.Timer{}, changed: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -107,6 +109,9 @@ func (s *Switch) listen(node string) error {
 func (s *Switch) close() {
 	s.mu.Lock()
 	s.closed = true
+	for _, w := range s.watchdogs {
+		w.Stop()
+	}
 	for _, ln := range s.listeners {
 		_ = ln.Close()
 	}
@@ -119,8 +124,13 @@ func (s *Switch) close() {
 func (s *Switch) serve(conn net.Conn, from string) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(switchIdle))
-	line, err := bufio.NewReaderSize(conn, 4096).ReadSlice('\n')
+	lines := bufio.NewReaderSize(conn, 4096)
+	line, err := lines.ReadSlice('\n')
 	if err != nil {
+		return
+	}
+	if bytes.HasPrefix(line, []byte("arm ")) {
+		s.serveWatchdog(conn, lines, from, string(line))
 		return
 	}
 	var req PowerRequest
