@@ -20,15 +20,15 @@ rsc_defaults resource-stickiness=100
 primitive web ocf:paceline:process params command=sleep args=1000000 op monitor interval=10s
 `
 
-// presumed is the presumed-dead time of the profile fast with a watchdog of two seconds: 2 x 2 s lease, 2 s to stop, 2 x 2 s
+// presumed is the presumed-dead time of the profile lan with a watchdog of two seconds: 2 x 5 s lease, 2 s to stop, 2 x 2 s
 // time-out, 2 s margin.
-const presumed = 12 * time.Second
+const presumed = 18 * time.Second
 
 // Three nodes that have nothing to fence one another with but their watchdogs. A node whose link is cut, one that stands
 // still, and one whose daemon is killed are each dead in truth before what they ran starts elsewhere, and that takes the
 // derived time.
 func TestWatchdogOnly(t *testing.T) {
-	c := start(t, cluster.Options{Lab: storyLab(t, 3), Profile: "fast", Watchdog: 2})
+	c := start(t, cluster.Options{Lab: storyLab(t, 3), Watchdog: 2})
 	must(t, c.Load(t.Context(), watched))
 	faults := []struct {
 		name    string
