@@ -109,7 +109,7 @@ func (w *world) promoteInstances(r *rsc) {
 		return w.instanceBefore(r, a, b, onNode)
 	})
 	perNode := map[*node]int{}
-	promoted := 0
+	promoted := outOfReach(r)
 	for _, k := range order {
 		n := nodeOf(k)
 		if promoted >= r.clone.promotedMax || n == nil || !w.promotable(r, k, n, perNode) {
@@ -120,6 +120,24 @@ func (w *world) promoteInstances(r *rsc) {
 		promoted++
 		setNext(k, rolePromoted)
 	}
+}
+
+// outOfReach counts the instances that are promoted on nodes that are alive and take no orders now. They can not be demoted,
+// so nothing may be promoted in their place; a node that does not come back is fenced, and holds nothing any more.
+func outOfReach(r *rsc) int {
+	count := 0
+	for _, k := range r.kids {
+		held := false
+		k.leaves(func(l *rsc) {
+			for _, n := range l.running {
+				held = held || l.role == rolePromoted && n.online && n.pending && !n.unclean && l.assigned != n
+			}
+		})
+		if held {
+			count++
+		}
+	}
+	return count
 }
 
 func instanceRole(k *rsc) role {
