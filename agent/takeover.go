@@ -17,6 +17,7 @@ import (
 type verdictNow struct {
 	verdict quorum.Verdict
 	fencing []coordinator.Fencing
+	due     uint64 // number of the fencing that is still called for
 }
 
 // takeoverPoll is how often the takeover looks at the voters and at what is known.
@@ -30,7 +31,7 @@ func (n *node) leaderIs() coordinator.LeaderIs {
 	l := n.leader
 	n.mu.Unlock()
 	voters, growing := n.raftGroup()
-	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact()}
+	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact(), Term: n.store.Term()}
 }
 
 // tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.
@@ -55,7 +56,7 @@ func (n *node) takeoverLoop() {
 		for _, e := range m.Step(time.Now(), ev) {
 			n.takeoverEffect(e, timer)
 		}
-		now := verdictNow{verdict: m.Verdict()}
+		now := verdictNow{verdict: m.Verdict(), due: m.Due()}
 		if f, ok := m.Fencing(); ok {
 			now.fencing = append(now.fencing, f)
 		}
@@ -103,7 +104,11 @@ func (n *node) takeoverEffect(e coordinator.Effect, timer *time.Timer) {
 // fenceForTakeover runs a fence order on this node itself: there is nobody else.
 func (n *node) fenceForTakeover(o fencing.Order) {
 	start := time.Now()
-	err := n.exec.FenceAlone(n.ctx, o)
+	err := n.exec.FenceAlone(n.ctx, o, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.verdict.due == o.Fence
+	})
 	r := fencing.Result{Term: o.Term, Fence: o.Fence, Step: o.Step, Node: n.file.Node, OK: err == nil, Took: time.Since(start)}
 	if err != nil {
 		r.Detail = err.Error()

@@ -63,6 +63,9 @@ type Core struct {
 	// recording has the resources, by node and name, whose results are being committed, and what came of them meanwhile:
 	// each result is judged by what was committed of those before it.
 	recording map[string][]func(now time.Time)
+	// recorded are the newest calls recorded in this term. What is forgotten in the history (a cleanup) is not recorded again
+	// because the node repeats it. With a reboot a node's numbers may begin again.
+	recorded map[resultOf]int64
 
 	effects []Effect
 	wakes   []time.Time
@@ -81,6 +84,9 @@ type session struct {
 	retryAt     time.Time
 }
 
+// resultOf is where results come from one after the other.
+type resultOf struct{ node, resource string }
+
 type fenced struct {
 	boot string
 	at   time.Time
@@ -96,6 +102,7 @@ func NewCore(cfg Config) *Core {
 		fences:    map[string]*fence{},
 		busy:      map[string]bool{},
 		recording: map[string][]func(time.Time){},
+		recorded:  map[resultOf]int64{},
 		fencedAt:  map[string]fenced{},
 		letGo:     map[string]string{},
 		tied:      map[string]time.Time{},

@@ -647,6 +647,75 @@ func TestWithoutFencingASilentNodeGetsItsLease(t *testing.T) {
 	}
 }
 
+// A node repeats results whose acknowledgement was lost. One of before a start that is under way must not take its place:
+// the start in flight would look like a stop that is done, and the next plan would start the resource elsewhere.
+func TestARepeatedResultDoesNotReplaceAnIntent(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "stop", "web", "b"))
+	w.answer("web", 21, 0, cib.OpDone)
+	stopped := transition.Result{Numbers: w.sent[len(w.sent)-1].Order.Numbers, Node: "b", Incarnation: "inc1", Resource: "web", Operation: "stop", CallID: 21}
+	w.next(op(1, "start", "web", "b"))
+
+	successor := NewCore(w.core.cfg)
+	w.core, w.acks = successor, nil
+	w.step(Elected{Term: 4, Snapshot: w.snap, View: w.view, Voters: []string{"id-a"}})
+	w.up("a", "boot1", "inc1")
+	w.step(SessionUp{Node: "b", ID: "id-b", Boot: "boot1", Incarnation: "inc1", Running: []string{"web"}})
+	w.step(Reported{Result: stopped})
+	ops := w.state("b").Resources[0].Ops
+	if len(ops) != 1 || ops[0].Operation != "start" || ops[0].OpStatus != "-1" {
+		t.Fatalf("the start in flight is forgotten: %+v", ops[0])
+	}
+	if len(w.acks) != 1 || w.acks[0].CallID != 21 {
+		t.Fatalf("the node will repeat it for ever: %+v", w.acks)
+	}
+	w.step(Reported{Result: transition.Result{Node: "b", Incarnation: "inc1", Resource: "web", Operation: "start", CallID: 22}})
+	if op := w.state("b").Resources[0].Ops[0]; op.CallID != "22" {
+		t.Fatalf("the end of the start is not recorded: %+v", op)
+	}
+}
+
+// A session that is replaced while a result is being recorded brings it again: it counts once.
+func TestAResultThatComesTwiceAtOnceCountsOnce(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.hold, w.log = true, nil
+	failed := transition.Result{Numbers: w.sent[len(w.sent)-1].Order.Numbers, Node: "b", Incarnation: "inc1", Resource: "web", Operation: "start", CallID: 7, RC: 1}
+	w.step(Reported{Result: failed})
+	w.step(Reported{Result: failed})
+	if len(w.held) != 1 {
+		t.Fatalf("recorded %d times", len(w.held))
+	}
+}
+
+// A node that was fenced and is heard again votes already, before its session is up: the leader may lead by its vote. To take
+// the vote away from it, and keep that of a dead node, would leave a set in which nobody can win.
+func TestAFencedVoterThatIsHeardAgainKeepsItsVote(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.step(VotersAre{IDs: []string{"id-a", "id-b", "id-c"}})
+	for _, name := range []string{"b", "c"} {
+		next, err := cib.Apply(w.snap.CIB, cib.Change{NodeStatus: &cib.NodeStatus{
+			ID: "id-" + name, InCCM: "false", CRMD: "offline", Join: "down", Expected: "down", Fenced: "1",
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.snap = Snapshot{Revision: w.snap.Revision + 1, CIB: next}
+	}
+	view := w.view
+	w.core = NewCore(w.core.cfg)
+	w.changes = nil
+	view.Members = []membership.Member{member("a", "boot1", "inc1"), member("b", "boot2", "inc2"), member("c", "boot1", "inc1")}
+	view.Members[2].Status = membership.Failed
+	w.view = view
+	w.step(Elected{Term: 4, Snapshot: w.snap, View: view, Voters: []string{"id-a", "id-b", "id-c"}})
+	w.up("a", "boot1", "inc1")
+	w.sleep(3 * time.Second)
+	if len(w.changes) == 0 || w.changes[0].Step.Remove != "id-c" {
+		t.Fatalf("changes of the voters: %+v", w.changes)
+	}
+}
+
 func TestAPersonCanNotConfirmANodeThatIsHeard(t *testing.T) {
 	w := newWorld(t, "a", "b", "c")
 	w.step(FenceConfirmed{Target: "c", Origin: "user root"})

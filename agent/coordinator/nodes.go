@@ -2,11 +2,13 @@ package coordinator
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/membership"
+	"paceline/agent/outcome"
 	"paceline/agent/quorum"
 )
 
@@ -107,6 +109,7 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 	cause := "joined"
 	if st != nil && st.Boot != "" && st.Boot != s.boot {
 		batch = append(batch, cib.Change{ClearNode: &cib.ClearNode{ID: m.ID}})
+		maps.DeleteFunc(c.recorded, func(k resultOf, _ int64) bool { return k.node == m.Name })
 		cause = "joined after a reboot"
 	}
 	batch = append(batch,
@@ -335,6 +338,8 @@ func (c *Core) dropStalePending(e SessionUp) {
 	for _, h := range st.Resources {
 		for _, op := range h.Ops {
 			if op.OpStatus == "-1" && !running[h.ID] {
+				from := resultOf{e.Node, h.ID}
+				c.recorded[from] = max(c.recorded[from], outcome.NewestCall(st, h.ID))
 				batch = append(batch, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: e.ID, Resource: h.ID}})
 				break
 			}
@@ -382,7 +387,8 @@ func (c *Core) reconcileVoters() {
 		st := c.snap.CIB.NodeState(m.ID)
 		cand := quorum.Candidate{ID: m.ID, Name: m.Name, Voter: c.voters[m.ID], Witness: m.Role == membership.RoleWitness}
 		cand.Alive = m.Status == membership.Alive && (cand.Witness || c.isUp(m.Name) && online(st) || m.ID == c.cfg.SelfID)
-		cand.Gone = !cand.Alive && (st != nil && st.Expected == "down" || st == nil && m.Status == membership.Left)
+		// One that was fenced and is heard again votes already, and may be the very one whose vote this node leads by.
+		cand.Gone = m.Status != membership.Alive && (st != nil && st.Expected == "down" || st == nil && m.Status == membership.Left)
 		if m.Status == membership.Alive && st != nil && st.Expected == "down" && !online(st) && st.Fenced == "" {
 			cand.Gone = true // let go in good order, still saying goodbye
 		}

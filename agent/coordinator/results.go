@@ -22,7 +22,7 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 	if c.later(r, func(now time.Time) { c.reported(now, r) }) {
 		return
 	}
-	if c.known(st, r) {
+	if c.known(st, r) || outdated(st, r) || r.CallID > 0 && r.CallID <= c.recorded[resultOf{r.Node, r.Resource}] {
 		c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
 		return
 	}
@@ -101,6 +101,28 @@ func (c *Core) known(st *cib.NodeState, r transition.Result) bool {
 	return false
 }
 
+// outdated reports whether the result is from before an operation of the resource that is recorded, or committed as under
+// way: on a node one runs after the other, and they are reported in that order, so it was recorded before, and the node
+// repeats it because the acknowledgement was lost. To record it again would put it in the place of what is newer: a start in
+// flight would look like a stop that is done.
+func outdated(st *cib.NodeState, r transition.Result) bool {
+	for _, h := range st.Resources {
+		if h.ID != r.Resource {
+			continue
+		}
+		for _, op := range h.Ops {
+			newest := outcome.IntentAfter(op)
+			if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && r.IntervalMS == 0 && op.IntervalMS == "0" {
+				newest = max(newest, id)
+			}
+			if r.CallID > 0 && r.CallID <= newest {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // record commits a result and then moves the transition on, if the result is that of its action.
 func (c *Core) record(now time.Time, r transition.Result, action *transition.Action) {
 	st := c.stateByName(r.Node)
@@ -122,6 +144,7 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		}
 		if r.CallID > 0 {
 			c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
+			c.recorded[resultOf{r.Node, r.Resource}] = r.CallID
 		}
 		text := describe(r)
 		switch {

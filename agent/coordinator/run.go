@@ -228,11 +228,12 @@ func (c *Core) intent(now time.Time, o transition.Order) []cib.Change {
 		return nil
 	}
 	key := outcome.OpKey(a.Resource, a.Operation, a.IntervalMS)
-	tkey := outcome.TransitionKey(o.Numbers, a.TargetRC)
+	name := outcome.HistoryName(a.Resource, a.Meta)
+	tkey := outcome.IntentKey(o.Numbers, a.TargetRC, outcome.NewestCall(st, name))
 	return []cib.Change{{RecordOp: &cib.RecordOp{
-		NodeID: st.ID, Resource: outcome.HistoryName(a.Resource, a.Meta), Agent: a.Agent,
+		NodeID: st.ID, Resource: name, Agent: a.Agent,
 		Record: cib.OpRecord{
-			ID: outcome.HistoryName(a.Resource, a.Meta) + "_last_0", Key: key, Operation: a.Operation, IntervalMS: "0", CallID: "-1", RC: "193",
+			ID: name + "_last_0", Key: key, Operation: a.Operation, IntervalMS: "0", CallID: "-1", RC: "193",
 			OpStatus: strconv.Itoa(cib.OpPending), TransitionKey: tkey, TransitionMagic: "-1:193;" + tkey,
 			OnNode: a.Node, LastRun: strconv.FormatInt(now.Unix(), 10), OpDigest: a.Digest,
 			MigrateSource: a.Meta["migrate_source"], MigrateTarget: a.Meta["migrate_target"],

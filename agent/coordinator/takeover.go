@@ -24,6 +24,8 @@ type Takeover struct {
 	view     membership.View
 	leader   string
 	led      string // the newest leader that was known
+	ledTerm  uint64 // the term in which it led
+	term     uint64
 	voters   []string
 	growing  []string
 	together bool // this incarnation was in live quorum with the present voters
@@ -46,6 +48,7 @@ type LeaderIs struct {
 	Growing []string // IDs of those that are being made voters
 	CIB     *cib.CIB
 	Contact uint64
+	Term    uint64 // the newest that the node knows of
 }
 
 // TakenOver answers a TakeOver.
@@ -87,6 +90,16 @@ func (t *Takeover) Fencing() (Fencing, bool) {
 	return t.fence.report(), true
 }
 
+// Due returns the number of the fencing that is still called for: the peer is lost as it was when it was ordered, and nobody
+// has led since. It is 0 if there is none. A device is let loose for no other: in the delay of its order the peer may have
+// come back.
+func (t *Takeover) Due() uint64 {
+	if f := t.fence; f != nil && f.running() && !f.void && t.leader == "" && t.nodeByID(t.Verdict().Takeover) == f.target {
+		return f.number
+	}
+	return 0
+}
+
 func (t *Takeover) heard() []quorum.Voter {
 	var out []quorum.Voter
 	for _, id := range t.voters {
@@ -124,8 +137,9 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 			t.together = false // with whom it was together is not with whom it votes now
 		}
 		t.leader, t.voters, t.growing, t.snap, t.contact = e.ID, e.Voters, e.Growing, e.CIB, e.Contact
+		t.term = e.Term
 		if e.ID != "" {
-			t.led = e.ID
+			t.led, t.ledTerm = e.ID, e.Term
 		}
 	case FenceReported:
 		if f := t.fence; f != nil && f.running() && f.number == e.Result.Fence {
@@ -179,6 +193,9 @@ func (t *Takeover) decide(now time.Time) {
 		return
 	}
 	peer := t.nodeByID(v.Takeover)
+	if f := t.fence; f != nil && !f.running() && (f.void || f.target != peer) {
+		t.fence = nil // of another loss: of this peer before it came back, or of another one
+	}
 	switch {
 	case peer == "":
 		return
@@ -233,13 +250,17 @@ func (t *Takeover) start(now time.Time, f *fence) {
 	t.step(now, nil)
 }
 
+// ledLast says that this node coordinated until the other was lost. One that led in a term before the newest it knows of
+// may have been followed by the other, without ever having heard of that.
+func (t *Takeover) ledLast() bool { return t.led == t.selfID && t.ledTerm == t.term }
+
 // delay returns how long the fencing is held back beyond what the devices say. Where what is configured does not tell the two
 // sides apart - no delay, or the same for both, or nearly - the side that did not coordinate waits until the other side's
 // fencing is over: both must never die from one cut link. The price is paid only when it is the coordinator of two that
 // died. Where delays are drawn by lot (pcmk_delay_max) it is left to the lot.
 func (t *Takeover) delay(target string) time.Duration {
 	d := PriorityDelay(t.snap, t.self, target)
-	if t.led == t.selfID || delayDrawn(t.snap) {
+	if t.ledLast() || delayDrawn(t.snap) {
 		return d
 	}
 	apart := fixedDelay(t.snap, t.self, target) - fixedDelay(t.snap, target, t.self)
@@ -254,6 +275,10 @@ func (t *Takeover) step(now time.Time, ev fencing.Event) {
 	for _, e := range f.machine.Step(now, ev) {
 		switch e := e.(type) {
 		case fencing.Ask:
+			if f.void { // the peer was there meanwhile: this fencing is not tried any further
+				t.fence = nil
+				return
+			}
 			t.effects = append(t.effects, SendFence{Node: e.Node, Order: e.Order})
 		case fencing.Done:
 			f.machine = nil

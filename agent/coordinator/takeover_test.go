@@ -257,6 +257,64 @@ func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
 }
 
 // A fencing that succeeds when the pair has found together again, or after the peer is back from it, takes nothing over.
+// A peer that comes back while its fencing is held back is not to be fenced any more.
+func TestAFencingIsDueOnlyWhileThePeerIsLost(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-b")
+	if len(p.fences) != 1 || p.m.Due() != p.fences[0].Order.Fence {
+		t.Fatalf("%d fencings, due is %d", len(p.fences), p.m.Due())
+	}
+	p.peer(membership.Alive)
+	if due := p.m.Due(); due != 0 {
+		t.Fatalf("the peer is heard, and fencing %d is due", due)
+	}
+	p.peer(membership.Failed)
+	p.leader("id-b")
+	p.leader("")
+	if due := p.m.Due(); due != 0 {
+		t.Fatalf("somebody led since, and fencing %d is due", due)
+	}
+}
+
+// Each of two may have been the last leader that it knows of. The one that knows of a newer term than its own waits.
+func TestWhoLedBeforeTheNewestTermWaits(t *testing.T) {
+	for term, waits := range map[uint64]bool{5: false, 6: true} {
+		p := newPair(t, device(&cib.CIB{}))
+		p.step(Viewed{View: p.view})
+		p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-b"}, CIB: p.cib, Term: 5})
+		p.step(LeaderIs{Voters: []string{"id-a", "id-b"}, CIB: p.cib, Term: term})
+		p.peer(membership.Failed)
+		if len(p.fences) != 1 || (p.fences[0].Order.Delay > 0) != waits {
+			t.Fatalf("newest term %d: %+v", term, p.fences)
+		}
+	}
+}
+
+// What is left of the fencing of an earlier peer is not turned against anybody when the next peer is lost.
+func TestTheFencingOfAnEarlierPeerIsForgotten(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	first := p.fences[0].Order
+	next := *p.cib
+	next.Configuration.Nodes = append(next.Configuration.Nodes, &cib.Node{ID: "id-c", Uname: "c"})
+	v := membership.View{Seq: p.view.Seq + 1, Members: []membership.Member{member("a", "1", "1"), member("b", "1", "1"), member("c", "1", "1")}}
+	p.step(Viewed{View: v})
+	p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-c"}, CIB: &next})
+	gone := v
+	gone.Seq++
+	gone.Members = append([]membership.Member(nil), v.Members...)
+	gone.Members[2].Status = membership.Failed
+	p.step(Viewed{View: gone})
+	p.step(LeaderIs{Voters: []string{"id-a", "id-c"}, CIB: &next})
+	p.step(FenceReported{Result: fencing.Result{Fence: first.Fence, Step: first.Step, Node: "a", Detail: "refused"}})
+	p.now = p.now.Add(2 * time.Minute)
+	p.step(Tick{})
+	p.step(Tick{})
+	if last := p.fences[len(p.fences)-1].Order; len(p.fences) < 2 || last.Target != "c" {
+		t.Fatalf("the lost peer is c; fenced is %s, in %d orders", last.Target, len(p.fences))
+	}
+}
+
 func TestASuccessThatComesTooLateTakesNothingOver(t *testing.T) {
 	for name, back := range map[string]func(*pair){
 		"a leader is elected": func(p *pair) { p.peer(membership.Alive); p.leader("id-b") },

@@ -10,9 +10,10 @@ import (
 )
 
 // FenceAlone runs a fence order that no coordinator gave: the takeover of two (safety rule 5), where nobody leads. The caller
-// answers for its right to fence; the order's delay, budget and line in the truth journal are as ever. An order during whose
-// delay this node stood still longer than its lease is void (rule 10). It returns nil when the device confirmed the action.
-func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
+// answers for its right to fence, and is asked again after the delay whether it is still due; the order's delay, budget and line
+// in the truth journal are as ever. An order during whose delay this node stood still longer than its lease is void (rule
+// 10). It returns nil when the device confirmed the action.
+func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order, due func() bool) error {
 	if o.Target == e.cfg.Node {
 		return errors.New("a node does not run a device against itself")
 	}
@@ -33,6 +34,9 @@ func (e *Executor) FenceAlone(ctx context.Context, o fencing.Order) error {
 		case <-e.ctx.Done():
 			return errors.New("the daemon ends")
 		}
+	}
+	if o.Delay > 0 && !due() {
+		return fmt.Errorf("refused: %s came back in the %v for which its fencing was held back", o.Target, o.Delay)
 	}
 	line := Entry{Kind: KindFenceBegin, Fence: fenceLine(o)}
 	if err := e.j.append(line, true, journalWait); err != nil {

@@ -137,7 +137,9 @@ func TestFenceAlone(t *testing.T) {
 		dial(t, e, hello(1)).close()
 		o := fencing.Order{Target: "n2", Action: fencing.Off, Delay: time.Minute, Budget: time.Minute}
 		began := time.Now()
-		if err := e.FenceAlone(t.Context(), o); err != nil || ran != 1 || time.Since(began) != time.Minute {
+		due := true
+		still := func() bool { return due }
+		if err := e.FenceAlone(t.Context(), o, still); err != nil || ran != 1 || time.Since(began) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		time.AfterFunc(30*time.Second, func() { // the machine is suspended in the delay
@@ -145,11 +147,15 @@ func TestFenceAlone(t *testing.T) {
 			e.slept -= lease + time.Second
 			e.mu.Unlock()
 		})
-		if err := e.FenceAlone(t.Context(), o); err == nil || ran != 1 {
+		if err := e.FenceAlone(t.Context(), o, still); err == nil || ran != 1 {
 			t.Errorf("after a pause in the delay: %v", err)
 		}
+		time.AfterFunc(30*time.Second, func() { due = false })
+		if err := e.FenceAlone(t.Context(), o, still); err == nil || ran != 1 {
+			t.Errorf("the peer came back in the delay: %v", err)
+		}
 		o.Target = "n1"
-		if err := e.FenceAlone(t.Context(), o); err == nil || ran != 1 {
+		if err := e.FenceAlone(t.Context(), o, still); err == nil || ran != 1 {
 			t.Errorf("against itself: %v", err)
 		}
 		stopExecutor(t, e)

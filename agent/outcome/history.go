@@ -99,11 +99,35 @@ func NewestCall(st *cib.NodeState, resource string) int64 {
 	if st != nil {
 		for _, h := range st.Resources {
 			for _, op := range h.Ops {
-				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && h.ID == resource {
+				if h.ID != resource {
+					continue
+				}
+				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil {
 					newest = max(newest, id)
 				}
+				newest = max(newest, IntentAfter(op))
 			}
 		}
 	}
 	return newest
+}
+
+// IntentKey is the transition key of an operation that is committed before its order leaves. It takes the place of what is
+// recorded of the resource, so it keeps the number of the newest call of that.
+func IntentKey(n transition.Numbers, targetRC int, after int64) string {
+	return fmt.Sprintf("%s:%d", TransitionKey(n, targetRC), after)
+}
+
+// IntentAfter returns which call was the newest recorded when the operation was committed as under way: results up to it
+// are known, and nothing new is to be learnt of them. It is 0 for anything but an intent.
+func IntentAfter(op *cib.OpRecord) int64 {
+	parts := strings.Split(op.TransitionKey, ":")
+	if op.OpStatus != strconv.Itoa(cib.OpPending) || len(parts) != 5 {
+		return 0
+	}
+	after, err := strconv.ParseInt(parts[4], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return after
 }

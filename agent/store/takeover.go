@@ -285,3 +285,13 @@ func (s *Store) removeGhost(r *run, peer raft.ServerID) bool {
 	}
 	return false
 }
+
+// Term returns the newest term that this node knows of; 0 while the store is not available.
+func (s *Store) Term() uint64 {
+	r, err := s.enter()
+	if err != nil {
+		return 0
+	}
+	defer r.leave()
+	return r.term()
+}
