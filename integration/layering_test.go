@@ -47,6 +47,7 @@ var layers = []layer{
 	{"agent/api", []string{"agent/access", "agent/peer", "agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
 	{"agent/ocftools", []string{"agent/api", "agent/cib", "resources"}, "the tools that agents call reach the cluster through the API as everybody does"},
 	{"agent/dashboard", []string{"agent/api"}, "the web page uses the API as everybody does"},
+	{"agent/audit", []string{"agent/cib", "resources"}, "rules judge facts, and know nothing of who brings them"},
 	{"agent/simulation", []string{"agent/...", "fencing/...", "resources/..."}, "a test bed for whole clusters"},
 	{"agent", []string{"agent/cib", "agent/transition", "agent/scheduler", "agent/quorum", "agent/peer", "agent/membership", "agent/store",
 		"agent/coordinator", "agent/executor", "agent/history", "agent/api", "agent/ocftools", "agent/dashboard", "fencing/...", "resources/..."},

@@ -3,6 +3,7 @@ package simulation
 import (
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/fencing"
 )
 
@@ -46,16 +47,12 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 		if gone || d.mode == "slow" && (by.boot != boot || !by.power) {
 			return
 		}
-		if w.now > expires {
-			if !w.opt.Broken.LateFences {
-				return
-			}
-			w.violate("S6 no fencing after its order expired", "%s is cut %v late", target.name, w.now-expires)
-			return
+		if w.now > expires && !w.opt.Broken.LateFences {
+			return // the agent was ended when its time was over
 		}
 		w.out.Fencings++
-		if w.opt.Calm {
-			w.violate("S25 no needless kill", "%s is fenced by %s, and nothing was wrong", target.name, by.name)
+		w.fact(audit.Fact{Kind: audit.FenceActs, Node: by.name, Target: target.name, Until: expires})
+		if w.out.Violation != nil {
 			return
 		}
 		if o.Action == fencing.On {
@@ -69,7 +66,14 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 			back = w.between(4*time.Second, 20*time.Second) // a person switches it on again
 		}
 		w.powerOn(target, back)
-		w.after(took-acts, func() { reply(true, "") })
+		switch d.mode {
+		case "late answer":
+			w.after(w.between(time.Second, 120*time.Second), func() { reply(true, "") })
+		case "says no":
+			reply(false, "the device says that it failed")
+		default:
+			w.after(took-acts, func() { reply(true, "") })
+		}
 	})
 	w.after(o.Budget, func() { reply(false, "time-out") }) // an answer after the first is not taken
 }

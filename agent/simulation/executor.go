@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/transition"
 	"paceline/fencing"
@@ -32,8 +33,9 @@ type executor struct {
 }
 
 type service struct {
-	action *transition.Action
-	order  int
+	action   *transition.Action
+	order    int
+	promoted bool
 }
 
 type operation struct{ what string }
@@ -95,6 +97,7 @@ func (e *executor) hello(s *session) string {
 		return "an earlier term"
 	}
 	e.highest = max(e.highest, s.term)
+	e.n.w.fact(audit.Fact{Kind: audit.Session, Node: e.n.name, Term: s.term})
 	if e.session != nil && !e.n.w.opt.Broken.StaleOrders {
 		e.session.endTo()
 	}
@@ -127,6 +130,8 @@ func (e *executor) sessionEnds(s *session) {
 func (e *executor) renewed() {
 	e.leased = e.n.w.now
 	at := e.leased
+	e.n.w.fact(audit.Fact{Kind: audit.Renewed, Node: e.n.name, Until: at + nodeLease})
+	e.n.w.fact(audit.Fact{Kind: audit.Queues, Node: e.n.name, Number: uint64(e.waiting())})
 	e.n.later(nodeLease, func() {
 		if e.leased == at && !e.cut && !e.n.w.opt.Broken.NoLease {
 			e.cutOff()
@@ -134,7 +139,23 @@ func (e *executor) renewed() {
 	})
 }
 
+func (e *executor) leaseOver() bool {
+	b := &e.n.w.opt.Broken
+	return e.n.w.now-e.leased > nodeLease && !b.NoLease && !b.StartsWithoutLease
+}
+
+func (e *executor) waiting() int {
+	n := len(e.unacked)
+	for _, q := range e.queue {
+		n += len(q)
+	}
+	return n
+}
+
 func (e *executor) cutOff() {
+	if e.cut || e.n.w.opt.Broken.StartsWithoutLease {
+		return
+	}
 	e.cut = true
 	if e.session != nil {
 		e.session.endTo()
@@ -154,12 +175,23 @@ func (e *executor) cutOff() {
 	slices.SortStableFunc(all, func(a, b string) int { return e.active[b].order - e.active[a].order })
 	for _, name := range all {
 		a := *e.active[name].action
-		if a.Agent.Class == "stonith" {
+		if a.Agent.Class == "stonith" || e.handsOff(name) {
 			continue
 		}
 		a.Operation, a.IntervalMS, a.TargetRC = resources.Stop, 0, 0
+		if e.policy == "demote" && promotable(name) {
+			if !e.active[name].promoted {
+				continue
+			}
+			a.Operation = resources.Demote
+		}
 		e.enqueue(name, job{order: transition.Order{Action: &a}, unasked: true})
 	}
+}
+
+// handsOff says that nobody may touch the resource, as far as the node knows.
+func (e *executor) handsOff(name string) bool {
+	return audit.ConfigOf(e.n.snapshot().CIB).HandsOff[name]
 }
 
 // void answers an order that was not begun.
@@ -175,9 +207,11 @@ func (e *executor) order(o transition.Order, s *session) {
 	if e.cut || stale && !e.n.w.opt.Broken.StaleOrders {
 		return
 	}
-	if o.Numbers.Term < e.highest {
-		e.n.w.violate("S9 orders of the newest term only", "%s takes an order of term %d and has seen term %d", e.n.name, o.Numbers.Term, e.highest)
+	if e.leaseOver() { // it woke from a pause: the lease is looked at before anything is done
+		e.cutOff()
+		return
 	}
+	e.n.w.fact(audit.Fact{Kind: audit.Ordered, Node: e.n.name, Term: o.Numbers.Term})
 	a := o.Action
 	switch {
 	case a.Operation == "cancel":
@@ -199,7 +233,7 @@ func (e *executor) enqueue(name string, j job) {
 
 // pump begins the next operation of a resource.
 func (e *executor) pump(name string) {
-	if e.runs[name] != nil || len(e.queue[name]) == 0 {
+	if e.runs[name] != nil && !e.n.w.opt.Broken.OperationsOverlap || len(e.queue[name]) == 0 {
 		return
 	}
 	j := e.queue[name][0]
@@ -214,51 +248,64 @@ func (e *executor) pump(name string) {
 func (e *executor) begin(name string, j job) {
 	n, w := e.n, e.n.w
 	a := j.order.Action
+	if !j.unasked && e.leaseOver() {
+		e.void(j)
+		e.pump(name)
+		return
+	}
+	fences := a.Agent.Class == "stonith"
 	op := &operation{what: a.Operation}
 	e.runs[name], e.begun[name] = op, a
 	boot, inc := n.boot, n.inc
-	took := w.between(time.Millisecond, 60*time.Millisecond)
-	if !w.over && w.chance(0.03) {
-		took = w.between(500*time.Millisecond, 4*time.Second)
+	took, rc, status := w.ends(a)
+	told := audit.Fact{
+		Node: n.name, Resource: name, Operation: a.Operation, Interval: a.IntervalMS, Unasked: j.unasked, Term: j.order.Numbers.Term,
+		Revision: j.order.Numbers.Revision,
 	}
-	fails := !w.over && !w.opt.Calm && w.chance(0.01)
-	if a.Operation == resources.Start {
-		e.activate(name, a) // from its first moment on it may be active
+	tell := func(kind audit.Kind, rc int) {
+		if !fences {
+			told.Kind, told.RC = kind, rc
+			w.fact(told)
+		}
+	}
+	tell(audit.Begin, 0)
+	switch a.Operation {
+	case resources.Start, resources.MigrateFrom:
+		w.started(fences)
+		e.starts++
+		e.active[name] = &service{action: a, order: e.starts} // from its first moment on it may be active
+	case resources.Promote:
+		if s := e.active[name]; s != nil {
+			s.promoted = true
+		}
 	}
 	lied := a.Operation == resources.Stop && w.opt.Broken.StopLies
 	if lied {
 		rest := took + w.between(time.Second, 5*time.Second)
 		w.after(rest, func() {
 			if n.power && n.boot == boot {
-				w.truth.inactive(n, name)
-				delete(e.active, name)
+				e.inactive(name)
 			}
 		})
 	}
 	w.after(took, func() {
-		if !n.power || n.boot != boot || e.runs[name] != op {
+		if !n.power || n.boot != boot || e.runs[name] != op && !w.opt.Broken.OperationsOverlap {
 			return
 		}
-		rc := 0
-		switch a.Operation {
-		case resources.Start:
-			if fails {
-				rc = 1
-				e.inactive(name)
-			}
-		case resources.Stop:
-			switch {
-			case lied:
-			case fails && a.Agent.Class != "stonith":
-				rc = 1
-			default:
-				e.inactive(name)
-			}
-		case resources.Monitor:
-			if e.active[name] == nil {
-				rc = 7
-			}
+		truly := rc
+		switch {
+		case a.Operation == resources.Monitor:
+			rc = max(rc, e.look(name))
+			truly = rc
+		case lied:
+			rc, truly = 0, 1
+		case rc != 0: // it may be active, or not: the coordinator has to find out, or to make sure
+		case a.Operation == resources.Stop, a.Operation == resources.MigrateTo:
+			e.forget(name)
+		case a.Operation == resources.Demote && e.active[name] != nil:
+			e.active[name].promoted = false
 		}
+		tell(audit.End, truly)
 		delete(e.runs, name)
 		if n.up && n.inc == inc {
 			if a.Operation == resources.Monitor && a.IntervalMS > 0 {
@@ -266,8 +313,11 @@ func (e *executor) begin(name string, j job) {
 			}
 			n.when(inc, func() {
 				delete(e.begun, name)
-				e.report(j, rc, cib.OpDone)
+				e.reportAfter(j, rc, status, took)
 			})
+			if promotable(name) && e.active[name] != nil {
+				n.agentRates(name)
+			}
 		}
 		if n.up { // of the daemon before: the present one asks how it ended, in its turn
 			e.pump(name)
@@ -275,19 +325,53 @@ func (e *executor) begin(name string, j job) {
 	})
 }
 
-func (e *executor) activate(name string, a *transition.Action) {
-	if a.Agent.Class != "stonith" {
-		e.n.w.truth.activated(e.n, name)
+// ends draws how long an operation takes and how it ends.
+func (w *world) ends(a *transition.Action) (took time.Duration, rc, status int) {
+	took, status = w.between(time.Millisecond, 60*time.Millisecond), cib.OpDone
+	if a.Agent.Class == "stonith" { // the device is asked: that takes as long as its other work
+		return w.between(250*time.Millisecond, 350*time.Millisecond), 0, status
 	}
-	e.starts++
-	e.active[name] = &service{action: a, order: e.starts}
+	if w.over || w.opt.Calm {
+		return took, 0, status
+	}
+	if w.chance(0.03) || w.agents == "slow" && w.chance(0.5) {
+		took = w.between(500*time.Millisecond, 4*time.Second)
+	}
+	switch {
+	case a.Operation == resources.Monitor:
+	case !w.profile.fencing && (a.Operation == resources.Stop || a.Operation == resources.Demote):
+		// Without fencing nobody can make good a stop that fails on a node that is cut off: nothing is promised then.
+	case w.agents == "hang" && w.chance(0.3):
+		took, rc, status = max(a.Budget(), 5*time.Second), 1, cib.OpTimeout
+	case w.chance(0.01) || w.agents == "fail" && w.chance(0.3):
+		rc = 1
+	}
+	return took, rc, status
 }
 
-func (e *executor) inactive(name string) {
-	if e.active[name] == nil {
-		return
+// look is what a monitor finds.
+func (e *executor) look(name string) int {
+	switch s := e.active[name]; {
+	case s == nil:
+		return int(resources.NotRunning)
+	case s.promoted:
+		return int(resources.RunningPromoted)
 	}
-	e.n.w.truth.inactive(e.n, name)
+	return 0
+}
+
+// inactive ends a service without an operation.
+func (e *executor) inactive(name string) {
+	if s := e.active[name]; s != nil {
+		if s.action.Agent.Class != "stonith" {
+			e.n.w.fact(audit.Fact{Kind: audit.Gone, Node: e.n.name, Resource: name})
+		}
+		e.forget(name)
+	}
+}
+
+func (e *executor) forget(name string) {
+	e.n.w.busy()
 	delete(e.active, name)
 	for key, m := range e.monitors {
 		if m.action.Resource == name {
@@ -303,7 +387,8 @@ func (e *executor) crash(name string) {
 		return
 	}
 	e.n.w.say("%s on %s dies", name, e.n.name)
-	e.n.w.truth.inactive(e.n, name)
+	e.n.w.busy()
+	e.n.w.fact(audit.Fact{Kind: audit.Gone, Node: e.n.name, Resource: name})
 	delete(e.active, name)
 	for _, key := range sorted(e.monitors) {
 		if m := e.monitors[key]; m.action.Resource == name {
@@ -317,18 +402,23 @@ func (e *executor) crash(name string) {
 }
 
 // report journals a result and sends it.
-func (e *executor) report(j job, rc, status int) {
+func (e *executor) report(j job, rc, status int) { e.reportAfter(j, rc, status, 0) }
+
+func (e *executor) reportAfter(j job, rc, status int, took time.Duration) {
 	a := j.order.Action
 	e.callID++
 	r := transition.Result{
 		Numbers: j.order.Numbers, Node: e.n.name, Incarnation: e.n.incarnation(), Resource: a.Resource, Operation: a.Operation,
-		IntervalMS: a.IntervalMS, CallID: e.callID, RC: rc, Status: status, StartedMS: e.n.w.clock().UnixMilli(), Unasked: j.unasked,
-		Agent: a.Agent, Digest: a.Digest, RestartDigest: a.RestartDigest, TargetRC: a.TargetRC,
+		IntervalMS: a.IntervalMS, CallID: e.callID, RC: rc, Status: status, StartedMS: e.n.wall().UnixMilli(), Unasked: j.unasked, TookMS: took.Milliseconds(),
+		MigrateSource: a.Meta["migrate_source"], MigrateTarget: a.Meta["migrate_target"], Agent: a.Agent, Digest: a.Digest, RestartDigest: a.RestartDigest, TargetRC: a.TargetRC,
 	}
 	if j.unasked {
 		r.Numbers = transition.Numbers{}
 	}
 	e.unacked = append(e.unacked, r)
+	if e.n.w.opt.Broken.CallsBeginAgain && e.callID%3 == 0 {
+		e.callID -= 2
+	}
 	if e.session != nil {
 		e.session.result(r)
 	}
@@ -350,9 +440,6 @@ func (e *executor) acked(call int64) {
 // fence carries a fence order out on this node, and answers.
 func (e *executor) fence(o fencing.Order, term uint64, answer func(fencing.Result)) {
 	n, w := e.n, e.n.w
-	if o.Target == n.name {
-		w.violate("S6 nobody fences itself by order", "%s is ordered to fence itself", n.name)
-	}
 	inc := n.inc
 	reply := func(ok bool, detail string) {
 		n.when(inc, func() {
@@ -373,6 +460,11 @@ func (e *executor) fence(o fencing.Order, term uint64, answer func(fencing.Resul
 			reply(false, "expired")
 			return
 		}
+		if term == 0 && o.Delay > 0 && n.takeover.Due() != o.Fence {
+			reply(false, "the peer came back meanwhile")
+			return
+		}
+		w.fact(audit.Fact{Kind: audit.FenceSent, Node: n.name, Target: o.Target, Term: term, Number: o.Fence, Voters: w.names(n.log.latest())})
 		w.device.do(n, o, expires, reply)
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
+	"paceline/agent/coordinator"
 )
 
 // fault is one kind of trouble. It returns false if there is nothing that it could hit now.
@@ -92,8 +94,11 @@ var faults = []fault{
 	}},
 	{"move", func(w *world) bool {
 		n := w.any()
-		w.say("r1 is to be on %s", n.name)
-		return w.operator("move r1 to "+n.name, preferR1(n.name))
+		name := "r1"
+		if w.states[0].CIB.Resource("r3") != nil && w.chance(0.5) {
+			name = "r3"
+		}
+		return w.operator("move "+name+" to "+n.name, prefer(name, n.name))
 	}},
 	{"cut off as it returns", func(w *world) bool {
 		n := w.any()
@@ -138,7 +143,7 @@ var faults = []fault{
 		return true
 	}},
 	{"device", func(w *world) bool {
-		w.device.mode = []string{"fails", "hangs", "slow", "slow"}[w.rng.IntN(4)]
+		w.device.mode = []string{"fails", "hangs", "slow", "slow", "late answer", "says no"}[w.rng.IntN(6)]
 		w.say("the fencing device %s", w.device.mode)
 		w.after(w.between(time.Second, 20*time.Second), func() { w.device.mode = "" })
 		return true
@@ -152,10 +157,87 @@ var faults = []fault{
 		n.executor.crash(names[w.rng.IntN(len(names))])
 		return true
 	}},
+	{"agents", func(w *world) bool {
+		w.agents = []string{"fail", "slow", "hang"}[w.rng.IntN(3)]
+		w.say("resource agents %s", w.agents)
+		w.after(w.between(time.Second, 6*time.Second), func() { w.agents = "" })
+		return true
+	}},
+	{"clock step", func(w *world) bool {
+		n := w.any()
+		n.skew = w.between(0, 2*time.Hour) - time.Hour
+		w.say("the wall clock of %s is wrong by %v", n.name, n.skew)
+		return true
+	}},
+	{"flapping link", func(w *world) bool {
+		a, b := w.any(), w.any()
+		w.say("the link of %s and %s flaps", a.name, b.name)
+		for at := time.Duration(0); at < 5*time.Second; at += w.between(200*time.Millisecond, 2*time.Second) {
+			d := w.between(100*time.Millisecond, time.Second)
+			w.after(at, func() { w.cutFor(a, b, true, true, d) })
+		}
+		return a != b
+	}},
+	{"restart of all", func(w *world) bool {
+		power := w.chance(0.5)
+		for _, n := range w.nodes {
+			if power {
+				w.powerOff(n, "a power cut of all")
+				w.powerOn(n, w.between(300*time.Millisecond, 3*time.Second))
+				continue
+			}
+			n.stop()
+			boot := n.boot
+			w.after(w.between(50*time.Millisecond, 3*time.Second), func() {
+				if n.power && n.boot == boot && !n.up {
+					n.start()
+				}
+			})
+		}
+		return true
+	}},
+	{"wiped disk", func(w *world) bool {
+		var lost []*node // those that lie without power and have no vote any more
+		for _, n := range w.nodes {
+			if !n.power && n.votedOut() {
+				lost = append(lost, n)
+			}
+		}
+		if len(lost) == 0 {
+			return false
+		}
+		n := lost[w.rng.IntN(len(lost))]
+		w.say("the disk of %s is wiped", n.name)
+		n.log = raftLog{timer: n.log.timer, touched: map[string]bool{}}
+		n.executor.highest, n.executor.callID, n.executor.unacked = 0, 0, nil
+		w.fact(audit.Fact{Kind: audit.Wiped, Node: n.name})
+		return true
+	}},
+	{"a person fences", func(w *world) bool {
+		n := w.any()
+		for _, lead := range w.nodes {
+			if lead.core != nil && lead.log.ready && lead != n {
+				w.say("a person has %s fenced", n.name)
+				lead.tellCore(coordinator.FenceAsked{Target: n.name, Action: "reboot", Origin: "user root"})
+				return true
+			}
+		}
+		return false
+	}},
 	{"operator", func(w *world) bool {
 		n := w.any()
 		on, off, stopped := "true", "false", "Stopped"
-		switch w.rng.IntN(5) {
+		switch w.rng.IntN(10) {
+		case 5:
+			return w.operator("maintenance", cib.Change{SetOption: &cib.SetOption{Name: "maintenance-mode", Value: &on}})
+		case 6:
+			return w.operator("end of maintenance", cib.Change{SetOption: &cib.SetOption{Name: "maintenance-mode"}})
+		case 7:
+			return w.operator("unmanage r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed", Value: &off}})
+		case 8:
+			return w.operator("manage r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed"}})
+		case 9:
+			return w.operator("replace the configuration", w.replaced())
 		case 0:
 			return w.operator("standby "+n.name, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &on}})
 		case 1:
@@ -224,12 +306,19 @@ func (w *world) admitted(by *node, grows string) {
 	})
 }
 
+// replaced is the configuration committed as a whole, with another stickiness: what an editing session does.
+func (w *world) replaced() cib.Change {
+	next := w.states[len(w.states)-1].CIB.Configuration
+	next.RscDefaults = []cib.NVSet{{ID: "d", Pairs: []cib.NVPair{{ID: "d-s", Name: "resource-stickiness", Value: fmt.Sprint(w.rng.IntN(200))}}}}
+	return cib.Change{Configure: &cib.Configure{Configuration: next}}
+}
+
 const moveID = "cli-prefer-r1"
 
-// preferR1 is what a person's move leaves: a location.
-func preferR1(node string) cib.Change {
+// prefer is what a person's move leaves: a location.
+func prefer(resource, node string) cib.Change {
 	return cib.Change{PutConstraint: &cib.PutConstraint{Constraint: cib.Constraint{Location: &cib.Location{
-		ID: moveID, Resource: "r1", Node: node, Score: "500",
+		ID: moveID, Resource: resource, Node: node, Score: "500",
 	}}}}
 }
 
@@ -271,7 +360,7 @@ func (w *world) cleanup() []cib.Change {
 
 // heal ends all faults.
 func (w *world) heal() {
-	w.over, w.late, w.slow, w.snipers, w.device.mode = true, 0, 0, 0, ""
+	w.over, w.late, w.slow, w.snipers, w.device.mode, w.agents = true, 0, 0, 0, "", ""
 	w.say("everything is healed")
 	for i := range w.cuts {
 		clear(w.cuts[i])
@@ -296,7 +385,7 @@ func (w *world) heal() {
 // settle waits until the cluster is at rest with everything running, and demands that it comes to it.
 func (w *world) settle() {
 	deadline := w.now + settleMax
-	clear := w.now
+	clear, healed, kept := w.now, w.now, ""
 	for w.out.Violation == nil {
 		if w.now >= clear { // a person looks after what failed for good: a stop on the only node, a start everywhere
 			if w.operator("all clear", w.allClear()) {
@@ -306,11 +395,15 @@ func (w *world) settle() {
 		why := w.unrest()
 		if why == "" {
 			if why = w.missing(); why == "" {
+				w.out.Rest = w.now - healed - quietFor
 				return
 			}
 		}
+		if why != justNow {
+			kept = why
+		}
 		if w.now > deadline {
-			w.violate("L1 a healed cluster comes to rest", "after %v: %s", settleMax, why)
+			w.violate("L1 a healed cluster comes to rest", "after %v: %s", settleMax, kept)
 			return
 		}
 		w.until(w.now + 500*time.Millisecond)
@@ -325,11 +418,15 @@ func (w *world) allClear() cib.Change {
 		out.Batch = append(out.Batch, cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: n.name, Name: "standby", Value: &off}})
 	}
 	out.Batch = append(out.Batch, cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "target-role"}})
+	out.Batch = append(out.Batch, cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed"}})
+	out.Batch = append(out.Batch, cib.Change{SetOption: &cib.SetOption{Name: "maintenance-mode"}})
 	if slices.ContainsFunc(w.states[len(w.states)-1].CIB.Configuration.Constraints, func(c *cib.Constraint) bool { return c.Location != nil && c.Location.ID == moveID }) {
 		out.Batch = append(out.Batch, cib.Change{DropConstraint: &cib.DropConstraint{ID: moveID}})
 	}
 	return out
 }
+
+const justNow = "something happened just now"
 
 // unrest says what keeps the cluster from rest.
 func (w *world) unrest() string {
@@ -353,7 +450,7 @@ func (w *world) unrest() string {
 		return fmt.Sprintf("%s is not idle: %d in flight, fences %+v", lead.name, len(p.InFlight), p.Fences)
 	}
 	if w.now-w.lastDo < quietFor {
-		return "something happened just now"
+		return justNow
 	}
 	for _, n := range w.nodes {
 		if st := lead.snapshot().CIB.NodeState(n.id); st == nil || st.CRMD != "online" || st.Join != "member" {

@@ -30,6 +30,11 @@ const (
 	settleMax = 4 * time.Minute
 	// clearEvery is how often a person looks after failures that nothing else ends.
 	clearEvery = 30 * time.Second
+	// circlesMax is how often in a row a transition that ran to its end may be followed by another. One is ordinary: what
+	// probes find changes what is to be done; results of agents' attributes come in between.
+	circlesMax = 4
+	// replanEvery: the plans of one revision in so many are made again from what would be on disk.
+	replanEvery = 7
 	// eventsMax ends a run that never ends: a circle without time passing.
 	eventsMax = 3_000_000
 	// traceKept is how many lines of a run are kept for a failure's report.

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 	"paceline/agent/membership"
-	"paceline/agent/scheduler"
 	"paceline/fencing"
 )
 
@@ -30,7 +30,8 @@ type node struct {
 	executor executor
 	view     membership.View
 	wanted   map[string]bool // whom it will hear once the detection time has passed
-	gossip   uint64
+	circles  int
+	skew     time.Duration // of its wall clock
 
 	takeover     *coordinator.Takeover
 	takeoverWake uint64
@@ -45,6 +46,9 @@ type node struct {
 
 func (n *node) incarnation() string { return fmt.Sprintf("%s.%d", n.name, n.inc) }
 func (n *node) bootID() string      { return fmt.Sprintf("%s/%d", n.name, n.boot) }
+
+// wall is what the node's wall clock says. Times that are compared with one another are monotonic (world.clock).
+func (n *node) wall() time.Time { return n.w.clock().Add(n.skew) }
 
 // when runs what is for an incarnation of the daemon, as soon as it is not paused.
 func (n *node) when(inc int, do func()) {
@@ -90,7 +94,7 @@ func (w *world) powerOff(n *node, why string) {
 	n.stop()
 	n.power = false
 	n.paused = 0
-	w.truth.dark(n)
+	w.fact(audit.Fact{Kind: audit.Off, Node: n.name, Boot: n.bootID()})
 	n.executor.reset()
 }
 
@@ -268,7 +272,7 @@ func (n *node) takeLook() {
 	if n.takeover == nil {
 		return
 	}
-	is := coordinator.LeaderIs{ID: n.log.leader, Voters: n.log.latest(), CIB: n.snapshot().CIB, Contact: n.log.contact}
+	is := coordinator.LeaderIs{ID: n.log.leader, Voters: n.log.latest(), CIB: n.snapshot().CIB, Contact: n.log.contact, Term: n.log.term}
 	if g := n.log.growing(); g != "" && !n.w.opt.Broken.GrowthUnknown {
 		is.Growing = []string{g}
 	}
@@ -370,7 +374,7 @@ func (n *node) startCore() {
 	}
 	n.coreTerm = n.log.term
 	n.core = coordinator.NewCore(coordinator.Config{
-		Self: n.name, SelfID: n.id, Timing: coordinator.TimingFor(detectMax, nodeLease), Plan: scheduler.Plan, Rand: n.rand(),
+		Self: n.name, SelfID: n.id, Timing: coordinator.TimingFor(detectMax, nodeLease), Plan: n.plan, Rand: n.rand(),
 	})
 	n.sessions, n.dialling = map[string]*session{}, map[string]bool{}
 	fenced := n.fenced
@@ -440,6 +444,10 @@ func (n *node) carryOut(e coordinator.Effect) {
 		for _, name := range sorted(n.sessions) {
 			n.sessions[name].policy(coordinator.NoQuorumPolicy(e.CIB))
 		}
+	case coordinator.Planned:
+		w.planned(n, e)
+	case coordinator.Ended:
+		w.ended(n, e)
 	case coordinator.ChangeVoters:
 		n.later(0, inCore(func() { n.changeVoters(e) }))
 	case coordinator.Wake:

@@ -1,6 +1,10 @@
 package simulation
 
-import "time"
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
 
 // profile is a family of runs: what kind of cluster, and which kinds of faults, so that rare orders of events become common
 // ones in the runs of one family.
@@ -24,9 +28,9 @@ var profiles = []profile{
 	{name: "growth", share: 3, nodes: []int{3, 3, 4}, fencing: true, always: true, gap: [2]time.Duration{time.Second, 4 * time.Second}, kinds: []string{
 		"power cut", "cut at an admission", "power cut of the coordinator", "daemon killed"}},
 	{name: "stale coordinator", share: 3, nodes: []int{3, 4, 5}, fencing: true, gap: [2]time.Duration{300 * time.Millisecond, 1500 * time.Millisecond}, kinds: []string{
-		"short pause of the coordinator", "slow sessions", "late messages", "link cut one way", "move", "operator", "service dies", "pause", "device"}},
+		"short pause of the coordinator", "slow sessions", "late messages", "link cut one way", "move", "operator", "service dies", "pause", "device", "agents"}},
 	{name: "no fencing", share: 2, nodes: []int{3, 4, 5}, always: true, gap: [2]time.Duration{2 * time.Second, 10 * time.Second}, kinds: []string{
-		"long cut", "power cut", "service dies", "move"}},
+		"long cut", "power cut", "service dies", "move", "agents", "clock step"}},
 }
 
 // profile draws the family of a run.
@@ -84,11 +88,26 @@ func (w *world) plan() time.Duration {
 	if len(kinds) == 0 || w.profile.always {
 		kinds = all
 	}
+	number := 0
 	for at := warm; at < warm+length; at += w.between(mean/4, 2*mean) {
-		f := kinds[w.rng.IntN(len(kinds))]
+		f, own := kinds[w.rng.IntN(len(kinds))], w.rng.Uint64()
+		mine := number
+		number++
+		if w.opt.Only != nil && !slices.Contains(w.opt.Only, mine) {
+			continue
+		}
 		w.after(at, func() {
-			if !w.over && f.do(w) {
+			if w.over {
+				return
+			}
+			// What a fault draws is its own: it stays what it is when others are left out.
+			shared := w.rng
+			w.rng = rand.New(rand.NewPCG(own, 2))
+			hit := f.do(w)
+			w.rng = shared
+			if hit {
 				w.out.Faults[f.name]++
+				w.out.Plan = append(w.out.Plan, Planned{mine, w.now, f.name})
 				w.busy()
 			}
 		})

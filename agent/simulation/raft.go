@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 )
@@ -17,6 +18,7 @@ type entry struct {
 	grows  string // with voters: who is on its way to be one, and receives the log (store.Admit)
 	seq    uint64 // of the Core that asked for it; 0: an operator's
 	why    string
+	digest string // tells it from any other
 }
 
 type role int
@@ -76,6 +78,16 @@ func (l *raftLog) growing() string {
 	return ""
 }
 
+// votedOut says that the newest committed voter set is without the node: whoever votes must not lose its disk.
+func (n *node) votedOut() bool {
+	for _, e := range slices.Backward(n.w.committed) {
+		if e.voters != nil {
+			return !slices.Contains(e.voters, n.id) && e.grows != n.id
+		}
+	}
+	return false
+}
+
 func (l *raftLog) last() (int, uint64) {
 	if len(l.log) == 0 {
 		return 0, 0
@@ -103,13 +115,17 @@ func (n *node) rpc(to *node, what string, do func(to *node)) {
 		return
 	}
 	inc := to.inc
-	n.w.after(d, func() {
+	arrive := func() {
 		to.when(inc, func() {
 			if n.w.reaches(n, to) {
 				do(to)
 			}
 		})
-	})
+	}
+	n.w.after(d, arrive)
+	if n.w.late > 0 && n.w.chance(n.w.late/2) { // and once more
+		n.w.after(d+n.w.between(0, 3*time.Second), arrive)
+	}
 }
 
 func (n *node) electionTimer() {
@@ -129,11 +145,56 @@ func (n *node) electionTimer() {
 	})
 }
 
+// campaign asks first whether there would be a majority (raft's pre-vote), and only then begins a new term: a node that
+// nobody votes for must not unseat a leader by its terms.
 func (n *node) campaign() {
 	l := &n.log
 	if !slices.Contains(l.latest(), n.id) {
 		return
 	}
+	index, last := l.last()
+	term, asked := l.term, map[string]bool{n.id: true}
+	if l.ghost != "" {
+		asked[l.ghost] = true
+	}
+	n.ledBy(follower, "")
+	would := func() {
+		if l.term == term && l.role == follower && l.leader == "" && l.majority(func(id string) bool { return asked[id] }) {
+			n.stand()
+		}
+	}
+	for _, id := range l.latest() {
+		if to := n.w.byID(id); to != n && id != l.ghost {
+			n.rpc(to, "would you vote?", func(to *node) {
+				yes, theirs := to.wouldVote(n, term+1, index, last), to.log.term
+				to.rpc(n, "I would", func(n *node) {
+					if theirs > term+1 {
+						n.hearTerm(theirs)
+					}
+					if yes && l.term == term {
+						asked[id] = true
+						would()
+					}
+				})
+			})
+		}
+	}
+	would()
+}
+
+// wouldVote also refuses one that the node does not know as a voter, as the library does.
+func (n *node) wouldVote(from *node, term uint64, index int, last uint64) bool {
+	l := &n.log
+	if l.ghost == from.id || !slices.Contains(l.latest(), from.id) || l.leader != "" && l.leader != from.id || term < l.term {
+		return false
+	}
+	myIndex, myLast := l.last()
+	return last > myLast || last == myLast && index >= myIndex
+}
+
+// stand begins a term as a candidate.
+func (n *node) stand() {
+	l := &n.log
 	l.term++
 	l.vote, l.votes = n.id, map[string]bool{n.id: true}
 	n.ledBy(candidate, "")
@@ -155,10 +216,7 @@ func (n *node) counted() {
 	if l.role != candidate || !l.majority(func(id string) bool { return l.votes[id] }) {
 		return
 	}
-	if other := n.w.leads[l.term]; other != "" && other != n.name {
-		n.w.violate("S10 one commander per term", "%s and %s both lead in term %d", other, n.name, l.term)
-	}
-	n.w.leads[l.term] = n.name
+	n.w.fact(audit.Fact{Kind: audit.Led, Node: n.name, Term: l.term})
 	n.w.out.Elections++
 	n.w.say("%s leads in term %d", n.name, l.term)
 	l.next, l.match, l.heardFrom = map[string]int{}, map[string]int{}, map[string]time.Duration{}
@@ -239,7 +297,11 @@ func (n *node) voteAsked(from *node, term uint64, index int, last uint64) {
 
 func (n *node) appendAsked(from *node, term uint64, prev int, prevTerm uint64, entries []*entry, commit int) {
 	l := &n.log
-	if term < l.term || l.ghost == from.id || l.role == leader && l.term == term {
+	if l.ghost == from.id || l.role == leader && l.term == term {
+		return
+	}
+	if theirs := l.term; term < theirs {
+		n.rpc(from, "there is a newer term", func(to *node) { to.hearTerm(theirs) })
 		return
 	}
 	n.hearTerm(term)
@@ -282,10 +344,13 @@ func (n *node) appendAsked(from *node, term uint64, prev int, prevTerm uint64, e
 func (n *node) answered(id string) {
 	n.log.heardFrom[id] = n.w.now
 	n.log.touched[id] = true
+	n.w.fact(audit.Fact{Kind: audit.Met, Node: n.name, Target: n.w.byID(id).name})
 	n.log.contact++
 }
 
 func (n *node) propose(e *entry) {
+	n.w.entries++
+	e.digest = fmt.Sprintf("%d of term %d", n.w.entries, e.term)
 	n.log.log = append(n.log.log, e)
 	n.replicate()
 }
@@ -309,8 +374,8 @@ func (n *node) committedTo(k int) {
 	for l.commit < k {
 		i := l.commit
 		e := l.log[i]
-		if i < len(w.committed) && w.committed[i] != e {
-			w.violate("S11 committed changes are never lost", "%s has another entry %d (term %d) than was committed (term %d)", n.name, i+1, e.term, w.committed[i].term)
+		w.fact(audit.Fact{Kind: audit.Applied, Node: n.name, Index: uint64(i + 1), Digest: e.digest})
+		if w.out.Violation != nil {
 			return
 		}
 		if i == len(w.committed) {
@@ -332,11 +397,12 @@ func (w *world) commitNew(e *entry) {
 	if e.change != nil {
 		var next *cib.CIB
 		if next, err = cib.Apply(s.CIB, *e.change); err == nil {
-			configured := isConfiguration(e.change)
+			w.told(s.CIB, e.change)
 			s.CIB = next
 			s.Revision++
-			if configured {
+			if isConfiguration(e.change) {
 				s.ConfigRevision++
+				w.fact(audit.Fact{Kind: audit.Configure, Revision: s.Revision, Config: audit.ConfigOf(next)})
 			}
 		}
 	}

@@ -4,11 +4,14 @@ import (
 	"flag"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"paceline/agent/audit"
 )
 
 var (
@@ -16,11 +19,32 @@ var (
 	first = flag.Uint64("seed", 0, "the first of them; with -seeds 1 -v its run is printed")
 )
 
+var chosen = flag.String("only", "", "numbers of the faults that happen, with commas between: those of a shrunk run")
+
+// only are the faults of a shrunk run; nil for all.
+func only() []int {
+	var out []int
+	for _, s := range strings.FieldsFunc(*chosen, func(r rune) bool { return r == ',' }) {
+		n, _ := strconv.Atoi(s)
+		out = append(out, n)
+	}
+	return out
+}
+
 // replay is the command that runs a seed again.
 const replay = "go test ./agent/simulation -run TestSeeds -v -seeds 1 -seed "
 
 func fail(t *testing.T, o Outcome) {
 	t.Helper()
+	opt := options(o.Seed)
+	opt.Only = only()
+	small := Shrink(o, opt, 300)
+	var numbers []string
+	for _, f := range small.Plan {
+		numbers = append(numbers, strconv.Itoa(f.Number))
+		t.Logf("fault %3d at %10v: %s", f.Number, f.At.Round(time.Millisecond), f.Name)
+	}
+	t.Logf("with these %d of %d faults it is %v\n%s%d -only %q", len(small.Plan), len(o.Plan), small.Violation, replay, o.Seed, strings.Join(numbers, ","))
 	tail := o.Trace
 	if len(tail) > 150 {
 		tail = tail[len(tail)-150:]
@@ -55,12 +79,32 @@ func sweep(from uint64, n int, opt func(seed uint64) Options, each func(Outcome)
 }
 
 // options are those of the ordinary runs: every twentieth has no fault at all, and must fence nobody.
-func options(seed uint64) Options { return Options{Calm: seed%20 == 19, Verbose: *seeds == 1} }
+func options(seed uint64) Options {
+	return Options{Calm: seed%20 == 19, Verbose: *seeds == 1, Only: only()}
+}
+
+// A run that breaks a rule is told again with as few faults as are needed for it.
+func TestAFailureShrinks(t *testing.T) {
+	opt := Options{Broken: Broken{NoLease: true}}
+	for seed := range uint64(500) {
+		o := Run(seed, opt)
+		if o.Violation == nil || len(o.Plan) < 4 {
+			continue
+		}
+		small := Shrink(o, opt, 200)
+		if small.Violation == nil || small.Violation.Invariant != o.Violation.Invariant || len(small.Plan) >= len(o.Plan) {
+			t.Fatalf("seed %d: %d faults, shrunk to %d: %v", seed, len(o.Plan), len(small.Plan), small.Violation)
+		}
+		return
+	}
+	t.Fatal("no run to shrink")
+}
 
 func TestSeeds(t *testing.T) {
 	began := time.Now()
 	var virtual time.Duration
-	sum := Outcome{Faults: map[string]int{}}
+	sum := Outcome{Faults: map[string]int{}, Judged: map[string]int{}}
+	var rests []time.Duration
 	runs := 0
 	sweep(*first, *seeds, options, func(o Outcome) bool {
 		runs++
@@ -71,6 +115,11 @@ func TestSeeds(t *testing.T) {
 		sum.Takeovers += o.Takeovers
 		sum.Fencings += o.Fencings
 		sum.Activated += o.Activated
+		sum.Replanned += o.Replanned
+		rests = append(rests, o.Rest)
+		for k, n := range o.Judged {
+			sum.Judged[k] += n
+		}
 		for k, n := range o.Faults {
 			sum.Faults[k] += n
 		}
@@ -86,7 +135,16 @@ func TestSeeds(t *testing.T) {
 	for _, k := range slices.Sorted(maps.Keys(sum.Faults)) {
 		t.Logf("  %-30s %d", k, sum.Faults[k])
 	}
-	if *seeds >= 100 && (sum.Takeovers == 0 || sum.Fencings == 0 || len(sum.Faults) != len(faults)) {
+	for _, r := range audit.Rules() {
+		t.Logf("  judged %9d times: %s", sum.Judged[r.Name], r.Name)
+		if *seeds >= 1000 && sum.Judged[r.Name] == 0 {
+			t.Errorf("%s is never put to the test", r.Name)
+		}
+	}
+	slices.Sort(rests)
+	t.Logf("  %d plans made again; from the end of all faults to rest: median %v, 99 of 100 %v, longest %v", sum.Replanned,
+		rests[len(rests)/2].Round(time.Millisecond), rests[len(rests)*99/100].Round(time.Millisecond), rests[len(rests)-1].Round(time.Millisecond))
+	if *seeds >= 500 && (sum.Takeovers == 0 || sum.Fencings == 0 || len(sum.Faults) != len(faults)) {
 		t.Error("the runs leave out what they are for")
 	}
 }
@@ -122,6 +180,14 @@ func TestEveryBrokenRuleIsFoundOut(t *testing.T) {
 		{"orders of earlier terms are taken", Broken{StaleOrders: true}},
 		{"a fence order is carried out after it expired", Broken{LateFences: true}},
 		{"a pair that becomes three takes itself for a pair", Broken{GrowthUnknown: true}},
+		{"both sides of a cut fence at once", Broken{NoCourtesy: true}},
+		{"orders are begun after the lease is over", Broken{StartsWithoutLease: true}},
+		{"operations of one resource overlap", Broken{OperationsOverlap: true}},
+		{"call numbers are used twice", Broken{CallsBeginAgain: true}},
+		{"the plan acts on what is unmanaged", Broken{TouchesAll: true}},
+		{"the plan knows no order", Broken{NoOrder: true}},
+		{"the plan promotes one too many", Broken{PromotesTwo: true}},
+		{"a plan depends on more than the state", Broken{PlansByChance: true}},
 		{"a stop is reported and did not happen", Broken{StopLies: true}},
 	} {
 		began := time.Now()

@@ -1,57 +1,75 @@
 package simulation
 
-import "strings"
+import (
+	"fmt"
+	"reflect"
+	"slices"
 
-// truth is what really happened, for the invariants.
-type truth struct {
-	w *world
-	// left says of each resource on which nodes it was active when they lost power, and in which boot.
-	left map[string]map[string]int
+	"paceline/agent/audit"
+	"paceline/agent/cib"
+)
+
+// fact tells the auditor what truly happened, at this moment.
+func (w *world) fact(f audit.Fact) {
+	f.At = w.now
+	if found := w.auditor.See(f); found != nil {
+		w.violate(found.Rule, "%s", found.Detail)
+	}
 }
 
-// copies says that a resource may be active on several nodes.
-func copies(name string) bool { return strings.HasPrefix(name, "c") }
-
-// activated is asked when a start begins.
-func (t *truth) activated(n *node, name string) {
-	t.w.out.Activated++
-	t.w.busy()
-	if copies(name) {
-		return
+// told turns what a commit changes into facts.
+func (w *world) told(c *cib.CIB, ch *cib.Change) {
+	type call struct {
+		node, resource, operation string
+		interval                  string
 	}
-	for _, m := range t.w.nodes {
-		if m != n && m.executor.active[name] != nil {
-			t.w.violate("S1 single activity", "%s is started on %s while it is active on %s", name, n.name, m.name)
-			return
+	seen := map[call]bool{} // one result makes several records
+	var walk func(ch *cib.Change)
+	walk = func(ch *cib.Change) {
+		for i := range ch.Batch {
+			walk(&ch.Batch[i])
+		}
+		if s := ch.NodeStatus; s != nil {
+			n := w.byID(s.ID)
+			if s.Fenced != "" && s.Fenced != "-" {
+				if st := c.NodeState(s.ID); st != nil {
+					w.fact(audit.Fact{Kind: audit.Fenced, Node: n.name, Boot: st.Boot})
+				}
+			}
+			if s.Join == "member" {
+				w.fact(audit.Fact{Kind: audit.Member, Node: n.name, Boot: s.Boot})
+			}
+		}
+		if r := ch.RecordOp; r != nil {
+			var number int64
+			fmt.Sscan(r.Record.CallID, &number)
+			k := call{r.NodeID, r.Resource, r.Record.Operation, r.Record.IntervalMS}
+			if forgets(c, r) {
+				return
+			}
+			if number > 0 && r.Record.OpStatus != fmt.Sprint(cib.OpTimeout) && !seen[k] {
+				seen[k] = true
+				var interval int64
+				fmt.Sscan(r.Record.IntervalMS, &interval)
+				w.fact(audit.Fact{Kind: audit.Recorded, Node: w.byID(r.NodeID).name, Resource: r.Resource, Operation: r.Record.Operation, Interval: interval, Call: number})
+			}
 		}
 	}
-	known := t.w.states[len(t.w.states)-1].CIB
-	if v, ok := known.Option("stonith-enabled"); ok && v == "false" {
-		return
-	}
-	for _, dead := range sorted(t.left[name]) {
-		m := t.w.node(dead)
-		boot := t.left[name][dead]
-		st := known.NodeState(m.id)
-		fenced := st != nil && st.Fenced != ""
-		joined := st != nil && st.Boot != "" && st.Boot == m.bootID() && m.boot > boot
-		if m != n && !fenced && !joined {
-			t.w.violate("S2 fencing before recovery", "%s is started on %s; it was active on %s, which lost power and is neither fenced nor back", name, n.name, dead)
-			return
-		}
-	}
-	delete(t.left, name)
+	walk(ch)
 }
 
-// inactive is told when a service has stopped, or died.
-func (t *truth) inactive(*node, string) { t.w.busy() }
-
-// dark notes what a machine ran when it lost power. It is called before the executor forgets.
-func (t *truth) dark(n *node) {
-	for name := range n.executor.active {
-		if t.left[name] == nil {
-			t.left[name] = map[string]int{}
-		}
-		t.left[name][n.name] = n.boot
+// forgets says that a record is only written back as it was, to drop that of a failure beside it: no result is counted.
+func forgets(c *cib.CIB, r *cib.RecordOp) bool {
+	st := c.NodeState(r.NodeID)
+	if st == nil || !slices.Contains(r.Drop, r.Resource+"_last_failure_0") {
+		return false
 	}
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if h.ID == r.Resource && reflect.DeepEqual(*op, r.Record) {
+				return true
+			}
+		}
+	}
+	return false
 }

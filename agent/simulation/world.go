@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 )
@@ -17,23 +18,31 @@ type Options struct {
 	Faults  time.Duration // how long faults go on; 0: drawn
 	Calm    bool          // no faults at all
 	Broken  Broken
-	Verbose bool // keep every line of the trace
+	Only    []int // numbers of the faults that happen; nil: all
+	Verbose bool  // keep every line of the trace
 }
 
 // Broken are safety rules that can be switched off, to see that the invariants find it out.
 type Broken struct {
-	LyingDevice      bool // a device says yes and does nothing (what no manager can survive)
-	NoLease          bool // rule 6: a node that is cut off goes on
-	AloneMayTakeOver bool // rule 5: a node that started alone takes over after fencing
-	UnconfirmedTakes bool // rule 5: the takeover does not wait for the fencing
-	ForgetsVotes     bool // rule 3: terms and votes are not durable
-	MinorityCommits  bool // rule 3: a leader acknowledges alone
-	StaleOrders      bool // rule 9: executors take orders of earlier terms
-	LateFences       bool // rule 9: fence orders are carried out after they expired
-	FenceBeforeStart bool // rule 2: success is reported before the device has acted
-	StopLies         bool // rule 1: a stop is reported done while the service runs
-	NoCourtesy       bool // rule 5: both sides of a cut fence at once
-	GrowthUnknown    bool // rule 4: a pair that is becoming three still takes itself for a pair
+	LyingDevice        bool // a device says yes and does nothing (what no manager can survive)
+	NoLease            bool // rule 6: a node that is cut off goes on
+	AloneMayTakeOver   bool // rule 5: a node that started alone takes over after fencing
+	UnconfirmedTakes   bool // rule 5: the takeover does not wait for the fencing
+	ForgetsVotes       bool // rule 3: terms and votes are not durable
+	MinorityCommits    bool // rule 3: a leader acknowledges alone
+	StaleOrders        bool // rule 9: executors take orders of earlier terms
+	LateFences         bool // rule 9: fence orders are carried out after they expired
+	FenceBeforeStart   bool // rule 2: success is reported before the device has acted
+	StartsWithoutLease bool // rules 6 and 10: a node whose lease is over still begins what it was ordered
+	OperationsOverlap  bool // an executor runs operations of one resource at once
+	CallsBeginAgain    bool // call numbers of results are used twice
+	TouchesAll         bool // maintenance and unmanaged resources are not known to the plan
+	NoOrder            bool // the plan knows no order
+	PromotesTwo        bool // the plan promotes one more than is allowed
+	PlansByChance      bool // a plan depends on more than the state
+	StopLies           bool // rule 1: a stop is reported done while the service runs
+	NoCourtesy         bool // rule 5: both sides of a cut fence at once
+	GrowthUnknown      bool // rule 4: a pair that is becoming three still takes itself for a pair
 }
 
 // Violation is an invariant that did not hold.
@@ -45,6 +54,13 @@ type Violation struct {
 
 func (v *Violation) Error() string { return fmt.Sprintf("%s at %v: %s", v.Invariant, v.At, v.Detail) }
 
+// Planned is a fault that happened.
+type Planned struct {
+	Number int
+	At     time.Duration
+	Name   string
+}
+
 // Outcome is what a run was like.
 type Outcome struct {
 	Seed       uint64
@@ -53,12 +69,16 @@ type Outcome struct {
 	Virtual    time.Duration
 	Events     int
 	Faults     map[string]int
+	Plan       []Planned
 	Commits    int
 	Elections  int
 	Takeovers  int
 	Fencings   int // carried out by a device
 	Activated  int
 	Transition int
+	Replanned  int
+	Judged     map[string]int // how often each rule was put to the test
+	Rest       time.Duration  // from the end of all faults to rest
 	Violation  *Violation
 	Trace      []string
 }
@@ -94,31 +114,33 @@ type world struct {
 	seq  uint64
 	base time.Time
 
-	nodes   []*node
-	cuts    [][]int // cuts[i][j]: how many faults keep what i sends from reaching j
-	profile profile
-	slow    time.Duration // how long a session's message may take
-	snipers int           // cuts that wait for an admission
-	late    float64       // share of raft's messages that come seconds late
-	over    bool          // the phase of faults is over
+	nodes    []*node
+	cuts     [][]int // cuts[i][j]: how many faults keep what i sends from reaching j
+	profile  profile
+	slow     time.Duration // how long a session's message may take
+	snipers  int           // cuts that wait for an admission
+	late     float64       // share of raft's messages that come seconds late
+	over     bool          // the phase of faults is over
+	promotes bool          // there is a promotable clone
 
 	// What is committed, once and for all.
 	committed []*entry
 	states    []coordinator.Snapshot // states[k] is what the first k entries lead to
 	errs      []error
-	leads     map[uint64]string // term -> who led
 
-	device device
-	truth  truth
-	out    Outcome
-	lastDo time.Duration // when something last happened that a cluster at rest does not do
+	device  device
+	auditor *audit.Auditor
+	entries uint64 // of the log, ever
+	agents  string // how resource agents fare: "", fail, slow, hang
+	out     Outcome
+	lastDo  time.Duration // when something last happened that a cluster at rest does not do
 }
 
 // Run runs one seed to its end, or to the first violation.
 func Run(seed uint64, opt Options) Outcome {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), opt: opt, base: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		leads: map[uint64]string{}, out: Outcome{Seed: seed, Faults: map[string]int{}},
+		auditor: audit.New(), out: Outcome{Seed: seed, Faults: map[string]int{}},
 	}
 	w.build()
 	end := w.plan()
@@ -127,6 +149,7 @@ func Run(seed uint64, opt Options) Outcome {
 		w.heal()
 		w.settle()
 	}
+	w.out.Judged = w.auditor.Judged()
 	w.out.Virtual, w.out.Nodes = w.now, len(w.nodes)
 	return w.out
 }
@@ -197,6 +220,14 @@ func (w *world) node(name string) *node {
 
 func (w *world) byID(id string) *node { return w.node(strings.TrimPrefix(id, "id-")) }
 
+func (w *world) names(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, w.byID(id).name)
+	}
+	return out
+}
+
 // reaches says whether a message gets from one node to another now.
 func (w *world) reaches(from, to *node) bool { return from == to || w.cuts[from.i][to.i] == 0 }
 
@@ -216,7 +247,10 @@ func (w *world) build() {
 		all = append(all, "id-"+name)
 	}
 	w.device.w = w
-	w.truth = truth{w: w, left: map[string]map[string]int{}}
+	w.fact(audit.Fact{Kind: audit.Configure, Revision: 1, Config: audit.ConfigOf(first)})
+	if !w.opt.Calm {
+		w.fact(audit.Fact{Kind: audit.Troubled})
+	}
 	for range w.nodes {
 		w.cuts = append(w.cuts, make([]int, count))
 	}
@@ -238,9 +272,6 @@ func (w *world) configuration(nodes int) *cib.CIB {
 	if policy := []string{"stop", "stop", "freeze", "demote"}[w.rng.IntN(4)]; w.profile.fencing {
 		option("no-quorum-policy", policy)
 	}
-	if w.opt.Broken.NoCourtesy {
-		option("priority-fencing-delay", "0")
-	}
 	if w.chance(0.4) {
 		option("stonith-timeout", []string{"2s", "4s", "8s"}[w.rng.IntN(3)])
 	}
@@ -252,15 +283,24 @@ func (w *world) configuration(nodes int) *cib.CIB {
 		fmt.Fprintf(&b, `<node id="id-n%d" uname="n%d"/>`, i+1, i+1)
 	}
 	b.WriteString(`</nodes><resources>`)
-	b.WriteString(`<primitive id="power" class="stonith" type="fence_sim"><instance_attributes id="power-p"><nvpair id="power-h" name="pcmk_host_check" value="none"/></instance_attributes></primitive>`)
+	lot := ""
+	if w.opt.Broken.NoCourtesy { // left to the lot, and the lot is always the same
+		lot = `<nvpair id="power-d" name="pcmk_delay_max" value="1ms"/>`
+	}
+	b.WriteString(`<primitive id="power" class="stonith" type="fence_sim"><instance_attributes id="power-p"><nvpair id="power-h" name="pcmk_host_check" value="none"/>` + lot + `</instance_attributes></primitive>`)
 	ops := func(id string) string {
 		return fmt.Sprintf(`<operations><op id="%s-m" name="monitor" interval="10s" timeout="20s"/><op id="%s-s" name="start" interval="0" timeout="20s"/><op id="%s-t" name="stop" interval="0" timeout="20s"/></operations>`, id, id, id)
 	}
 	primitive := func(id string) string {
 		return fmt.Sprintf(`<primitive id="%s" class="ocf" provider="sim" type="Service">%s</primitive>`, id, ops(id))
 	}
-	for i := range 1 + w.rng.IntN(3) {
-		b.WriteString(primitive(fmt.Sprintf("r%d", i+1)))
+	count := 1 + w.rng.IntN(3)
+	for i := range count {
+		p := primitive(fmt.Sprintf("r%d", i+1))
+		if i == 2 && w.chance(0.5) {
+			p = strings.Replace(p, "<operations>", `<meta_attributes id="r3-meta"><nvpair id="r3-mig" name="allow-migrate" value="true"/></meta_attributes><operations>`, 1)
+		}
+		b.WriteString(p)
 	}
 	if w.chance(0.5) {
 		b.WriteString(`<group id="g">` + primitive("g1") + primitive("g2") + `</group>`)
@@ -268,9 +308,19 @@ func (w *world) configuration(nodes int) *cib.CIB {
 	if w.chance(0.3) {
 		b.WriteString(`<clone id="c">` + primitive("cp") + `</clone>`)
 	}
+	if w.promotes = w.chance(0.4); w.promotes {
+		b.WriteString(`<clone id="m"><meta_attributes id="m-m"><nvpair id="m-p" name="promotable" value="true"/></meta_attributes>` +
+			strings.Replace(primitive("cm"), "</operations>", `<op id="cm-p" name="monitor" interval="11s" role="Promoted" timeout="20s"/></operations>`, 1) + `</clone>`)
+	}
 	b.WriteString(`</resources><constraints>`)
 	if w.chance(0.4) {
 		b.WriteString(`<rsc_colocation id="col" rsc="r1" with-rsc="power" score="-10"/>`)
+	}
+	if count > 1 && w.chance(0.5) {
+		b.WriteString(`<rsc_order id="ord" first="r1" then="r2" kind="Mandatory"/>`)
+		if w.chance(0.5) {
+			b.WriteString(`<rsc_colocation id="with" rsc="r2" with-rsc="r1" score="INFINITY"/>`)
+		}
 	}
 	if w.chance(0.4) {
 		fmt.Fprintf(&b, `<rsc_location id="loc" rsc="r1" node="n%d" score="100"/>`, 1+w.rng.IntN(nodes))

@@ -1,0 +1,100 @@
+package audit
+
+import "fmt"
+
+// Rule is one promise.
+type Rule struct {
+	Name string // "S1 single activity"
+	Says string // as a sentence
+	new  func() check
+}
+
+// check judges facts; it keeps what it needs to know of those before.
+type check func(f *Fact, r *verdict)
+
+// verdict takes a judgement down.
+type verdict struct {
+	judged int
+	broken string
+}
+
+// must judges: once for each fact that could break the rule.
+func (v *verdict) must(ok bool, format string, args ...any) {
+	v.judged++
+	if !ok && v.broken == "" {
+		v.broken = fmt.Sprintf(format, args...)
+	}
+}
+
+// Finding is a rule that did not hold.
+type Finding struct {
+	Rule   string
+	Detail string
+	Fact   Fact
+}
+
+func (f *Finding) Error() string { return fmt.Sprintf("%s at %v: %s", f.Rule, f.Fact.At, f.Detail) }
+
+// Auditor checks facts against all rules, in the order in which they happened. It is not safe for concurrent use.
+type Auditor struct {
+	rules  []Rule
+	checks []check
+	judged []int
+}
+
+// New returns an Auditor that has seen nothing.
+func New() *Auditor {
+	a := &Auditor{rules: Rules()}
+	for _, r := range a.rules {
+		a.checks = append(a.checks, r.new())
+	}
+	a.judged = make([]int, len(a.rules))
+	return a
+}
+
+// See judges one fact; it returns the first rule that it breaks, or nil.
+func (a *Auditor) See(f Fact) *Finding {
+	var found *Finding
+	for i, c := range a.checks {
+		v := verdict{}
+		c(&f, &v)
+		a.judged[i] += v.judged
+		if v.broken != "" && found == nil {
+			found = &Finding{Rule: a.rules[i].Name, Detail: v.broken, Fact: f}
+		}
+	}
+	return found
+}
+
+// Judged returns how often each rule was put to the test, by its name. A rule that was never is not proved by silence.
+func (a *Auditor) Judged() map[string]int {
+	out := map[string]int{}
+	for i, r := range a.rules {
+		out[r.Name] = a.judged[i]
+	}
+	return out
+}
+
+// Rules lists all promises that facts can break.
+func Rules() []Rule {
+	return []Rule{
+		{"S1 single activity", "a resource is active on no more nodes than its configuration allows", singleActivity},
+		{"S2 promoted within bounds", "no more instances are promoted than the configuration allows", promotedWithinBounds},
+		{"S3 fencing before recovery", "what ran on a machine that lost power starts elsewhere only after the fencing is committed, or the machine is back", fencingBeforeRecovery},
+		{"S4 no start without a lease", "a node whose lease is over starts and promotes nothing", noStartWithoutLease},
+		{"S5 rightful fencing", "a device is let loose by an elected coordinator, or by one of exactly two voters, and never against oneself", rightfulFencing},
+		{"S6 no fencing after its order expired", "a device acts within the time of its order, or not at all", noLateFencing},
+		{"S7 one winner of a split", "of two nodes that lost each other at most one is fenced", oneWinner},
+		{"S8 one commander per term", "nobody else leads in a term in which one leads", oneCommander},
+		{"S9 orders of the newest term only", "an executor takes no session and no order of a term before the highest it has seen", newestTermOnly},
+		{"S10 committed changes are never lost", "what one node takes for committed no other node ever has another entry for", committedForEver},
+		{"S11 results count once", "an operation's result is committed at most once", resultsCountOnce},
+		{"S12 order", "what comes after something else starts after it has started, and that stops only after it has stopped", orderKept},
+		{"S13 groups", "a member of a group starts only on the node on which the member before it was started", groupsArePrefixes},
+		{"S14 hands off", "no order acts on what is unmanaged or in maintenance by the configuration that it was planned for", handsOff},
+		{"S15 one operation at a time", "on one node two operations of one resource never overlap", oneOperation},
+		{"S16 a fenced boot never returns", "a node is no member again in the boot in which it was confirmed fenced", fencedBootStaysOut},
+		{"S17 bounded queues", "what waits on a node stays within its bounds", boundedQueues},
+		{"S18 no needless kill", "nobody is fenced while nothing is wrong", noNeedlessKill},
+	}
+}
