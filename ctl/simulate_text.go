@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -227,30 +226,12 @@ func on(node string) string {
 
 // afterText lists the actions that one waits for; marks, which nobody carries out, are looked through.
 func afterText(g *transition.Graph, a *transition.Action) string {
-	byID := map[int]*transition.Action{}
-	for _, b := range g.Actions {
-		byID[b.ID] = b
-	}
-	seen := map[int]bool{}
 	var ids []int
-	var visit func(x *transition.Action)
-	visit = func(x *transition.Action) {
-		for _, id := range x.After {
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
-			if b := byID[id]; b.Kind == transition.KindPseudo {
-				visit(b)
-			} else {
-				ids = append(ids, id)
-			}
-		}
+	for _, b := range g.RealBefore(a) {
+		ids = append(ids, b.ID)
 	}
-	visit(a)
 	if len(ids) == 0 {
 		return ""
 	}
-	sort.Ints(ids)
 	return " (after " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ids)), ", "), "[]") + ")"
 }

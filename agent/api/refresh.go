@@ -13,28 +13,9 @@ import (
 // refresh forgets everything that is known of a resource, or of all, on a node, or on all, failed or not: every agent is
 // asked anew. Nothing is stopped for it.
 func (s *Server) refresh(ctx context.Context, q *request) (any, error) {
-	var r CleanupRequest
-	if err := q.decode(&r); err != nil {
-		return nil, err
-	}
-	snap, err := s.backend.Snapshot(ctx)
+	r, snap, wanted, err := s.cleanupAsked(ctx, q)
 	if err != nil {
 		return nil, err
-	}
-	if r.Node != "" {
-		if _, err := s.findNode(ctx, snap.CIB, r.Node); err != nil {
-			return nil, err
-		}
-	}
-	var t target
-	if r.Resource != "" {
-		if t, err = findResource(&snap.CIB.Configuration, r.Resource); err != nil && !inHistory(snap.CIB, r.Resource) {
-			return nil, err
-		}
-	}
-	wanted := map[string]bool{r.Resource: r.Resource != ""}
-	for _, m := range t.members {
-		wanted[m] = true
 	}
 	all := r.Resource == ""
 	var batch []cib.Change

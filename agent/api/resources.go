@@ -188,31 +188,40 @@ func (s *Server) restart(ctx context.Context, q *request) (any, error) {
 	return second, nil
 }
 
-// cleanup forgets the failures of a resource, or of all, so that the cluster looks again and tries again.
-func (s *Server) cleanup(ctx context.Context, q *request) (any, error) {
-	var r CleanupRequest
-	if err := q.decode(&r); err != nil {
-		return nil, err
+// cleanupAsked reads what is to be forgotten, of which node, and by which names the history may have the resource. No names
+// mean all resources.
+func (s *Server) cleanupAsked(ctx context.Context, q *request) (r CleanupRequest, snap Snapshot, wanted map[string]bool, err error) {
+	if err = q.decode(&r); err != nil {
+		return
 	}
-	snap, err := s.backend.Snapshot(ctx)
-	if err != nil {
-		return nil, err
+	if snap, err = s.backend.Snapshot(ctx); err != nil {
+		return
 	}
 	if r.Node != "" {
-		if _, err := s.findNode(ctx, snap.CIB, r.Node); err != nil {
-			return nil, err
+		if _, err = s.findNode(ctx, snap.CIB, r.Node); err != nil {
+			return
 		}
 	}
-	wanted := map[string]bool{}
-	if r.Resource != "" {
-		t, err := findResource(&snap.CIB.Configuration, r.Resource)
-		if err != nil && !inHistory(snap.CIB, r.Resource) {
-			return nil, err
-		}
-		wanted[r.Resource] = true
-		for _, m := range t.members {
-			wanted[m] = true
-		}
+	wanted = map[string]bool{}
+	if r.Resource == "" {
+		return
+	}
+	t, err := findResource(&snap.CIB.Configuration, r.Resource)
+	if err != nil && !inHistory(snap.CIB, r.Resource) {
+		return r, snap, nil, err
+	}
+	wanted[r.Resource] = true
+	for _, m := range t.members {
+		wanted[m] = true
+	}
+	return r, snap, wanted, nil
+}
+
+// cleanup forgets the failures of a resource, or of all, so that the cluster looks again and tries again.
+func (s *Server) cleanup(ctx context.Context, q *request) (any, error) {
+	r, snap, wanted, err := s.cleanupAsked(ctx, q)
+	if err != nil {
+		return nil, err
 	}
 	batch, names := forgetFailures(snap.CIB, r.Node, wanted)
 	reply := &ChangeReply{Schema: Schema, Revision: snap.Revision, ConfigRevision: snap.ConfigRevision, Changes: []Change{}, Actions: []Action{}, Problems: []Problem{}}

@@ -448,27 +448,10 @@ func showReason(why string) string {
 
 // realBefore names the real actions that an action waits for directly, or through pseudo actions.
 func realBefore(g *transition.Graph, a *transition.Action) []string {
-	byID := map[int]*transition.Action{}
-	for _, b := range g.Actions {
-		byID[b.ID] = b
-	}
-	seen := map[int]bool{}
 	var names []string
-	var visit func(x *transition.Action)
-	visit = func(x *transition.Action) {
-		for _, id := range x.After {
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
-			if b := byID[id]; b.Kind == transition.KindPseudo {
-				visit(b)
-			} else {
-				names = append(names, showAction(b))
-			}
-		}
+	for _, b := range g.RealBefore(a) {
+		names = append(names, showAction(b))
 	}
-	visit(a)
 	sort.Strings(names)
 	return names
 }

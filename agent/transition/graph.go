@@ -1,7 +1,9 @@
 package transition
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"paceline/agent/cib"
@@ -22,6 +24,34 @@ const (
 // of the plan (it breaks ties among actions that are ready).
 type Graph struct {
 	Actions []*Action `json:"actions"`
+}
+
+// RealBefore returns the actions that one waits for, directly or through pseudo actions, by ascending ID: what a person
+// would call its predecessors.
+func (g *Graph) RealBefore(a *Action) []*Action {
+	byID := map[int]*Action{}
+	for _, b := range g.Actions {
+		byID[b.ID] = b
+	}
+	seen := map[int]bool{}
+	var out []*Action
+	var visit func(x *Action)
+	visit = func(x *Action) {
+		for _, id := range x.After {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			if b := byID[id]; b.Kind == KindPseudo {
+				visit(b)
+			} else {
+				out = append(out, b)
+			}
+		}
+	}
+	visit(a)
+	slices.SortFunc(out, func(a, b *Action) int { return cmp.Compare(a.ID, b.ID) })
+	return out
 }
 
 // Action is one step of a transition. Fields that do not apply to its kind are empty.
