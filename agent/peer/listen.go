@@ -128,10 +128,10 @@ func (p *Peer) admit(raw net.Conn) {
 	if p.closed || p.inProgress >= handshakesMax || p.handshakes[host] >= handshakesPerHost {
 		closed := p.closed
 		p.mu.Unlock()
-		raw.Close()
 		if !closed {
 			p.refuse(host, "too many handshakes at a time")
 		}
+		raw.Close()
 		return
 	}
 	p.inProgress++
@@ -165,7 +165,8 @@ func (p *Peer) handshake(raw net.Conn, host string) {
 	}
 	t := tls.Server(raw, conf)
 	if err := t.HandshakeContext(ctx); err != nil {
-		raw.Close()
+		// A caller that sees its connection end finds in Refusals why: it is written down first.
+		defer raw.Close()
 		if p.ctx.Err() != nil {
 			return
 		}
@@ -182,8 +183,8 @@ func (p *Peer) handshake(raw net.Conn, host string) {
 	}
 	alpn := t.ConnectionState().NegotiatedProtocol
 	if why := p.deliver(c, alpn); why != "" {
-		c.Close()
 		p.refuse(host, why)
+		c.Close()
 	}
 }
 
