@@ -15,6 +15,7 @@ import (
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 	"paceline/agent/membership"
+	"paceline/agent/scheduler"
 	"paceline/agent/store"
 	"paceline/agent/transition"
 	"paceline/fencing"
@@ -153,25 +154,21 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 		Node: n.file.Node, Cluster: n.file.Cluster, Version: b.d.opt.Version, Profile: n.file.Profile,
 		Coordinator: name, Term: n.leader.Term,
 	}
-	runner, verdict, view := n.runner, n.verdict, n.view
+	verdict, view := n.verdict, n.view
 	n.mu.Unlock()
 	v := verdict.verdict
 	l.Quorum = api.Quorum{Quorate: v.Quorate, Reason: v.Reason, Votes: v.Votes, Total: v.Total, Needed: v.Needed}
 	sessions := map[string]bool{}
 	fences := verdict.fencing
-	if runner != nil {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		if p, err := runner.Progress(ctx); err == nil {
-			sessions = p.Sessions
-			if len(p.Awaits) > 0 {
-				l.Quorum.Quorate = false
-				l.Quorum.Reason = "the cluster comes up and waits for " + strings.Join(p.Awaits, ", ") + " (wait-for-all), or for the word that it is off (paceline node fence --confirmed)"
-			}
-			fences = p.Fences
-			l.Planned, l.Idle = p.Planned, p.Idle
-			l.Transition = transitionOf(p)
+	if p, ok := n.progress(ctx); ok {
+		sessions = p.Sessions
+		if len(p.Awaits) > 0 {
+			l.Quorum.Quorate = false
+			l.Quorum.Reason = "the cluster comes up and waits for " + strings.Join(p.Awaits, ", ") + " (wait-for-all), or for the word that it is off (paceline node fence --confirmed)"
 		}
+		fences = p.Fences
+		l.Planned, l.Idle = p.Planned, p.Idle
+		l.Transition = transitionOf(p)
 	}
 	for _, f := range fences {
 		l.Fencing = append(l.Fencing, api.FencePending{
@@ -196,6 +193,33 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 		l.Stale = "this is what " + n.file.Node + " knows; the coordinator is " + name
 	}
 	return l, nil
+}
+
+// Planned returns the coordinator's plan, if it is here.
+func (b backend) Planned(ctx context.Context) (*scheduler.Result, uint64) {
+	n := b.d.current()
+	if n == nil {
+		return nil, 0
+	}
+	p, ok := n.progress(ctx)
+	if !ok {
+		return nil, 0
+	}
+	return p.Plan, p.Planned
+}
+
+// progress asks the coordinator what it is doing, if it is here.
+func (n *node) progress(ctx context.Context) (coordinator.Progress, bool) {
+	n.mu.Lock()
+	runner := n.runner
+	n.mu.Unlock()
+	if runner == nil {
+		return coordinator.Progress{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, progressMax)
+	defer cancel()
+	p, err := runner.Progress(ctx)
+	return p, err == nil
 }
 
 func (n *node) memberOf(m membership.Member, voters, sessions map[string]bool) api.Member {

@@ -12,6 +12,8 @@ const (
 	votelessWait = time.Second
 	// closeTimeout bounds how long a daemon that ends waits for operations in flight; they then go on without it.
 	closeTimeout = 5 * time.Second
+	// progressMax bounds how long an answer waits for the coordinator's loop, which at worst makes the plan of a large cluster.
+	progressMax = time.Second
 	// barrierTimeout bounds how long a new leader takes to apply what was committed before it.
 	barrierTimeout = 10 * time.Second
 	// barrierPause spaces attempts of a new leader to do so.

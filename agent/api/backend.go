@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/scheduler"
 )
 
 // Backend is what the server needs of a running daemon. Its methods may be called concurrently. Errors may be *Error,
@@ -47,6 +48,13 @@ type Backend interface {
 	// Leave takes a node out of the cluster for good. For this node (the default) it first moves its resources away, and
 	// forgets the cluster at the end; for another it only removes one that is not online.
 	Leave(ctx context.Context, req LeaveRequest) (LeaveReply, error)
+}
+
+// Coordinating is the Backend of a daemon that may be the coordinator.
+type Coordinating interface {
+	// Planned returns the plan by which this node acts as coordinator, and the revision of the whole CIB that it was made for;
+	// nil if there is none. A plan that is being made is waited for, for at most a second. It is not to be changed.
+	Planned(ctx context.Context) (*scheduler.Result, uint64)
 }
 
 // QuorumForcer is the Backend of a daemon that can, on a person's word, go on with itself as the only voter.

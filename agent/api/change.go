@@ -64,7 +64,7 @@ func (s *Server) commit(ctx context.Context, q *request, e edit) (*ChangeReply, 
 	}
 	q.concerns(reply.Changes)
 	now := time.Now()
-	before, after := s.planOf(snap.CIB, now), s.plan(next, now)
+	before, after := s.planOf(ctx, snap, now), s.plan(next, now)
 	if after.Broken != "" && before.Broken == "" {
 		return nil, Errorf(CodeFailed, q.what, "the scheduler cannot plan for it: %s", after.Broken).
 			WithHint("this is a fault of paceline: please report it, with the change; nothing was changed")

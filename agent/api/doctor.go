@@ -42,7 +42,7 @@ func (s *Server) checkup(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	now := time.Now()
-	st := Summarize(snap, live, s.planOf(snap.CIB, now), now)
+	st := Summarize(snap, live, s.planOf(ctx, snap, now), now)
 	p := patient{c: snap.CIB, st: st, live: live, looks: s.lookAtAll(ctx, q.who, live), now: now}
 	p.advice = s.advice(ctx, &snap.CIB.Configuration)
 	out := p.examine()

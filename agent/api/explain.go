@@ -39,7 +39,7 @@ func (s *Server) explain(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	now := time.Now()
-	p := s.planOf(snap.CIB, now)
+	p := s.planOf(ctx, snap, now)
 	commits, err := s.backend.History(ctx, originMax)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ func (s *Server) explainNode(ctx context.Context, snap Snapshot, name string) (a
 		return nil, err
 	}
 	now := time.Now()
-	p := s.planOf(snap.CIB, now)
+	p := s.planOf(ctx, snap, now)
 	return explainNodeFrom(snap, name, p, Summarize(snap, live, p, now)), nil
 }
 

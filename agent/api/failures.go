@@ -22,15 +22,27 @@ type failure struct {
 // records of one operation the newest.
 func failures(c *cib.CIB) []failure {
 	var out []failure
-	somewhere := installedSomewhere(c)
+	var somewhere map[string]bool // asked for only where something failed
 	for _, ns := range c.Status.Nodes {
-		counts := failCounts(ns)
+		var counts map[string]string
 		for _, h := range ns.Resources {
-			newest := map[string]int{}
+			var newest map[string]int
 			for _, op := range h.Ops {
 				f, ok := failed(op)
-				if !ok || f.absent && somewhere[h.ID] {
+				if !ok {
 					continue
+				}
+				if f.absent && somewhere == nil {
+					somewhere = installedSomewhere(c)
+				}
+				if f.absent && somewhere[h.ID] {
+					continue
+				}
+				if counts == nil {
+					counts = failCounts(ns)
+				}
+				if newest == nil {
+					newest = map[string]int{}
 				}
 				f.Resource, f.Node, f.instance = baseID(h.ID), ns.Uname, h.ID
 				f.Count = counts[h.ID]
@@ -81,12 +93,13 @@ func failed(op *cib.OpRecord) (failure, bool) {
 	}
 	interval, _ := strconv.ParseInt(op.IntervalMS, 10, 64) // no interval: a one-off operation
 	probe := op.Operation == "monitor" && interval == 0
+	if probe && status <= cib.OpDone && (rc == 0 || rc == 7 || rc == 8) {
+		return f, false // a probe tells what is; nothing of it is a failure
+	}
 	target := targetRC(op)
 	switch {
 	case status == cib.OpDone && rc == target:
 		return f, false
-	case probe && status <= cib.OpDone && (rc == 0 || rc == 7 || rc == 8):
-		return f, false // a probe tells what is; nothing of it is a failure
 	case probe && (rc == 5 || status == cib.OpNotInstalled):
 		f.absent = true
 	case status == cib.OpDone && (rc == 190 || rc == 191):
@@ -105,15 +118,13 @@ func failed(op *cib.OpRecord) (failure, bool) {
 
 // targetRC reads the expected exit code from a transition key ("action:graph:target:uuid"); -1 if there is none.
 func targetRC(op *cib.OpRecord) int {
-	parts := strings.SplitN(op.TransitionKey, ":", 4)
-	if len(parts) < 4 {
-		return -1
+	_, rest, _ := strings.Cut(op.TransitionKey, ":")
+	_, rest, _ = strings.Cut(rest, ":")
+	code, _, whole := strings.Cut(rest, ":")
+	if rc, err := strconv.Atoi(code); err == nil && whole {
+		return rc
 	}
-	rc, err := strconv.Atoi(parts[2])
-	if err != nil {
-		return -1
-	}
-	return rc
+	return -1
 }
 
 var rcTexts = map[int]string{

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/scheduler"
+	"paceline/agent/transition"
 )
 
 func TestBaseID(t *testing.T) {
@@ -130,5 +134,42 @@ func TestJudge(t *testing.T) {
 		if n.State != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, n.State, c.want)
 		}
+	}
+}
+
+// coordinating is a backend that has a plan of its own.
+type coordinating struct {
+	Backend
+	plan     *scheduler.Result
+	revision uint64
+}
+
+func (c *coordinating) Planned(context.Context) (*scheduler.Result, uint64) {
+	return c.plan, c.revision
+}
+
+func TestTheCoordinatorsOwnPlanIsShown(t *testing.T) {
+	made := 0
+	b := &coordinating{plan: &scheduler.Result{Graph: &transition.Graph{}, Initial: []scheduler.Placement{{Resource: "web", Node: "node1", Role: "Started"}}}, revision: 7}
+	s := NewServer(Config{Backend: b, Plan: func(*cib.CIB, time.Time) Plan { made++; return Plan{} }})
+	state, now := &cib.CIB{}, time.Unix(1900000000, 0)
+	for range 2 {
+		if p := s.planOf(t.Context(), Snapshot{Revision: 7, CIB: state}, now); len(p.Active) != 1 || made != 0 {
+			t.Fatalf("the plan is %+v, and %d were made; want the coordinator's", p, made)
+		}
+		now = now.Add(time.Hour) // the coordinator knows when to plan again
+	}
+	if s.planOf(t.Context(), Snapshot{Revision: 8, CIB: state}, now); made != 1 {
+		t.Error("an older plan of the coordinator is shown for a newer state")
+	}
+	if s.planOf(t.Context(), Snapshot{Revision: 8, CIB: state}, now); made != 1 {
+		t.Error("the plan of one state was made twice")
+	}
+	if s.planOf(t.Context(), Snapshot{Revision: 8, CIB: state}, now.Add(2*planAge)); made != 2 {
+		t.Error("an old plan is shown")
+	}
+	b.plan = nil // this node coordinates no more
+	if s.planOf(t.Context(), Snapshot{Revision: 7, CIB: &cib.CIB{}}, now); made != 3 {
+		t.Error("a plan is shown that nobody has")
 	}
 }

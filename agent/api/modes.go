@@ -118,7 +118,7 @@ func (s *Server) ban(ctx context.Context, q *request) (any, error) {
 	}
 	m.from = r.Node
 	if r.Node == "" {
-		m.from = m.where(s.planOf(snap.CIB, time.Now()).Active)
+		m.from = m.where(s.planOf(ctx, snap, time.Now()).Active)
 		if m.from == "" {
 			return nil, Errorf(CodeRefused, q.what, "%s runs nowhere: say from which node it is to be kept away", m.resource.ID)
 		}

@@ -223,7 +223,7 @@ func (s *Server) guardNode(ctx context.Context, q *request, node string, quorate
 	if err == nil { // else the node is not configured: nothing can run on it
 		now := time.Now()
 		e := edit{empties: node, ask: true}
-		why = append(why, dangers(e, &snap.CIB.Configuration, &without.Configuration, s.planOf(snap.CIB, now), s.plan(without, now))...)
+		why = append(why, dangers(e, &snap.CIB.Configuration, &without.Configuration, s.planOf(ctx, snap, now), s.plan(without, now))...)
 	}
 	return confirm(q, why)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -56,25 +57,37 @@ func caught(plan Planner, log *slog.Logger) Planner {
 
 // lastPlan keeps the newest plan of a committed state: between changes a status is asked for more often than it differs.
 type lastPlan struct {
-	mu   sync.Mutex
-	of   *cib.CIB
-	made time.Time
-	plan Plan
+	mu     sync.Mutex
+	of     *cib.CIB
+	result *scheduler.Result // it is the coordinator's own
+	made   time.Time
+	plan   Plan
 }
 
-// planOf returns the plan of the committed state, at most planAge old.
-func (s *Server) planOf(c *cib.CIB, now time.Time) Plan {
+// planOf returns the plan of a committed state: the one by which the coordinator acts, if it is here and has one of this state,
+// else one made for the answer, at most planAge old.
+func (s *Server) planOf(ctx context.Context, snap Snapshot, now time.Time) Plan {
 	s.last.mu.Lock()
 	defer s.last.mu.Unlock()
-	if s.last.of != c || now.Sub(s.last.made) > planAge {
-		s.last.of, s.last.made, s.last.plan = c, now, s.plan(c, now)
+	if c, ok := s.backend.(Coordinating); ok {
+		if r, revision := c.Planned(ctx); r != nil && revision == snap.Revision {
+			if s.last.result != r {
+				s.last.of, s.last.result, s.last.plan = snap.CIB, r, planned(r)
+			}
+			return s.last.plan
+		}
+	}
+	if s.last.of != snap.CIB || s.last.result != nil || now.Sub(s.last.made) > planAge {
+		s.last.of, s.last.result, s.last.made, s.last.plan = snap.CIB, nil, now, s.plan(snap.CIB, now)
 	}
 	return s.last.plan
 }
 
 // PlanBySchedule is the Planner of a real cluster: what its scheduler would do.
-func PlanBySchedule(c *cib.CIB, now time.Time) Plan {
-	r := scheduler.Plan(c, now)
+func PlanBySchedule(c *cib.CIB, now time.Time) Plan { return planned(scheduler.Plan(c, now)) }
+
+// planned puts a plan into the words of the API.
+func planned(r *scheduler.Result) Plan {
 	p := Plan{Active: placements(r.Initial), Wanted: placements(r.Placements), Blocked: map[string]string{}, Problems: r.Problems}
 	for _, a := range r.Graph.Actions {
 		if a.Kind == transition.KindPseudo {
@@ -85,7 +98,12 @@ func PlanBySchedule(c *cib.CIB, now time.Time) Plan {
 	for _, x := range r.Reasons {
 		p.Reasons = append(p.Reasons, Reason{Resource: x.Resource, Node: x.Node, Text: x.Text})
 	}
-	p.Why = r.Why
+	var asked sync.Mutex // requests share a plan, and its answers are made on demand
+	p.Why = func(resource string) []scheduler.Why {
+		asked.Lock()
+		defer asked.Unlock()
+		return r.Why(resource)
+	}
 	p.Nodes, p.NodeWhy = map[string]string{}, map[string]string{}
 	for _, n := range r.Nodes {
 		p.Nodes[n.Name], p.NodeWhy[n.Name] = n.State, n.Why

@@ -58,7 +58,7 @@ func (s *Server) localStatus(ctx context.Context, stale string) (*Status, error)
 		return nil, err
 	}
 	now := time.Now()
-	st := Summarize(snap, live, s.planOf(snap.CIB, now), now)
+	st := Summarize(snap, live, s.planOf(ctx, snap, now), now)
 	if commits, err := s.backend.History(ctx, 1); err == nil && len(commits) > 0 {
 		st.LastChange = &commits[0]
 	}

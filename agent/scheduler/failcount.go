@@ -77,8 +77,8 @@ func (w *world) effective(r *rsc, n *node) failures {
 
 // blockingFailure tells whether the history holds a failure whose on-fail is block: it never expires.
 func (w *world) blockingFailure(r *rsc, n *node) bool {
-	for _, k := range r.hist {
-		if k.node == n && k.failed && w.opValue(r, k.task, k.interval, "on-fail") == "block" {
+	for _, k := range r.hist.on(n) {
+		if k.failed && w.opValue(r, k.task, k.interval, "on-fail") == "block" {
 			return true
 		}
 	}
@@ -226,9 +226,8 @@ func (w *world) clearWhy(r *rsc, n *node) string {
 // failedOtherwise tells whether an instance failed on a node with other parameters than it has now: such a failure does
 // not count, while one of an instance that was only redefined later does until it is cleared.
 func (w *world) failedOtherwise(r *rsc, n *node) bool {
-	for _, k := range r.hist {
-		if k.node != n || k.op.OpDigest == "" || !strings.HasSuffix(k.op.ID, "_last_failure_0") ||
-			k.task != taskStart && k.task != taskMonitor {
+	for _, k := range r.hist.failures {
+		if k.node != n {
 			continue
 		}
 		now := w.digestParams(r, n, k.task, k.interval)

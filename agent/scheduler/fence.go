@@ -226,7 +226,7 @@ func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 	if r.isRemote {
 		// A connection harms nobody, and may spare a fencing; but to a fenced node it is made afterwards.
 		for _, a := range r.acting(taskStart) {
-			if n.conn == r || !r.known[n] {
+			if n.conn == r || !r.known.has(n) {
 				w.order(fence, a, needsFirst)
 			}
 		}
@@ -242,7 +242,7 @@ func (w *world) startsAfter(r *rsc, n *node, fence *action) {
 		switch {
 		case r.requires >= requireFencing:
 			w.order(fence, a, needsFirst)
-		case !r.known[n]:
+		case !r.known.has(n):
 			w.order(fence, a, needsFirst)
 		}
 	}

@@ -1,7 +1,8 @@
 package scheduler
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,7 +90,7 @@ func (w *world) unpackResourceHistory(n *node, h *cib.ResourceHistory) {
 	if r.knownOn(n) && !everActive(records) {
 		return // an older history of the same thing: it was never here under that number
 	}
-	r.hist = append(r.hist, records...)
+	r.hist.add(n, records)
 	w.replay(r, n, records)
 	r.noteAgent(n, h.Agent)
 }
@@ -104,9 +105,11 @@ func (w *world) lockHistory(r *rsc, n *node, h *cib.ResourceHistory) {
 
 // interpret reads the records of one resource and puts them into the order in which they happened.
 func interpret(n *node, h *cib.ResourceHistory) []*record {
-	var out []*record
-	for _, op := range h.Ops {
-		k := &record{op: op, node: n, task: canonicalTask(op.Operation), target: -1}
+	all, out := make([]record, len(h.Ops)), make([]*record, len(h.Ops))
+	for i, op := range h.Ops {
+		k := &all[i]
+		out[i] = k
+		*k = record{op: op, node: n, task: canonicalTask(op.Operation), target: targetOf(op.TransitionKey)}
 		k.interval, _ = strconv.ParseInt(op.IntervalMS, 10, 64)
 		k.call, _ = strconv.Atoi(op.CallID)
 		k.rc, _ = strconv.Atoi(op.RC)
@@ -119,23 +122,24 @@ func interpret(n *node, h *cib.ResourceHistory) []*record {
 		if op.RC == "" {
 			k.rc = 193
 		}
-		parts := strings.Split(op.TransitionKey, ":")
-		if len(parts) >= 4 {
-			if t, err := strconv.Atoi(parts[2]); err == nil {
-				k.target = t
-			}
-		} else if len(parts) >= 2 {
-			k.target = -1
-		}
-		out = append(out, k)
 	}
-	sort.SliceStable(out, func(i, j int) bool {
-		if a, b := callOrder(out[i]), callOrder(out[j]); a != b {
-			return a < b
-		}
-		return out[i].changed() < out[j].changed()
-	})
+	if len(out) > 1 { // of most there is one, on the many nodes where it never ran
+		slices.SortStableFunc(out, func(a, b *record) int {
+			return cmp.Or(cmp.Compare(callOrder(a), callOrder(b)), cmp.Compare(a.changed(), b.changed()))
+		})
+	}
 	return out
+}
+
+// targetOf reads the expected exit code from a transition key ("action:graph:target:uuid"); -1 if there is none.
+func targetOf(key string) int {
+	_, rest, _ := strings.Cut(key, ":")
+	_, rest, _ = strings.Cut(rest, ":")
+	code, _, whole := strings.Cut(rest, ":")
+	if t, err := strconv.Atoi(code); err == nil && whole {
+		return t
+	}
+	return -1
 }
 
 func callOrder(k *record) int {

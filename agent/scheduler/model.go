@@ -179,7 +179,7 @@ type rsc struct {
 	next     role
 	pendingT string // operation in flight: "start", "stop", ...
 	running  []*node
-	known    map[*node]bool // nodes whose history has been probed or run
+	known    nodeSet        // nodes whose history has been probed or run
 	pendNode map[*node]bool // nodes with a pending probe
 	unclean  []*node        // nodes it may run on that are to be fenced
 
@@ -200,7 +200,7 @@ type rsc struct {
 	partialTo, partialFrom *node // migration under way
 	restart                bool  // it has to be restarted where it is
 	restartWhy             string
-	hist                   []*record
+	hist                   past
 	tickets                []*rscTicket
 	migrating              bool
 	number                 int // instance number in a clone, or replica number

@@ -52,10 +52,7 @@ func (w *world) checkOn(r *rsc, n *node) {
 // sinceStop lists the history of an instance on a node after its last stop.
 func sinceStop(r *rsc, n *node) []*record {
 	var out []*record
-	for _, k := range r.hist {
-		if k.node != n {
-			continue
-		}
+	for _, k := range r.hist.on(n) {
 		if k.task == taskStop && k.status == cib.OpDone {
 			out = nil
 			continue
@@ -156,14 +153,7 @@ func (w *world) actForget(r *rsc) {
 }
 
 // knownOn tells whether there is history of this very instance on a node.
-func (r *rsc) knownOn(n *node) bool {
-	for _, k := range r.hist {
-		if k.node == n {
-			return true
-		}
-	}
-	return false
-}
+func (r *rsc) knownOn(n *node) bool { return len(r.hist.on(n)) > 0 }
 
 // forget deletes the history of an instance on a node.
 func (w *world) forget(r *rsc, n *node, why string) {
@@ -183,15 +173,10 @@ func (w *world) forget(r *rsc, n *node, why string) {
 }
 
 func (w *world) forgetRemoved(r *rsc) {
-	seen := map[*node]bool{}
-	for _, k := range r.hist {
-		if seen[k.node] || !k.node.online || k.node.unclean {
+	for _, n := range r.hist.nodes {
+		if !n.online || n.unclean || !r.managed && r.isRunningOn(n) {
 			continue
 		}
-		seen[k.node] = true
-		if !r.managed && r.isRunningOn(k.node) {
-			continue
-		}
-		w.forget(r, k.node, "it is no longer configured")
+		w.forget(r, n, "it is no longer configured")
 	}
 }

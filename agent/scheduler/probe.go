@@ -90,7 +90,7 @@ func placedOn(r *rsc, n *node) bool {
 }
 
 func (w *world) probePrimitive(r *rsc, n *node) bool {
-	if r.known[n] || r.removed || r.isRunningOn(n) {
+	if r.known.has(n) || r.removed || r.isRunningOn(n) {
 		return false
 	}
 	if r.container != nil && r.guest == nil && !n.bundle {

@@ -34,7 +34,7 @@ func (w *world) addPromotionScores(r *rsc) {
 			if k.scores[n.idx] == absent || !n.usable() {
 				continue
 			}
-			if l := firstLeaf(k); !l.known[n] && !l.isRunningOn(n) && !n.bundle {
+			if l := firstLeaf(k); !l.known.has(n) && !l.isRunningOn(n) && !n.bundle {
 				continue
 			}
 			if s := w.promotionScore(k, n); s > 0 {
@@ -77,13 +77,13 @@ func (w *world) promotionKnown(l *rsc, n *node) bool {
 			}
 		}
 	}
-	return l.known[n] || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique || knownNowhere(l)
+	return l.known.has(n) || l.isRunningOn(n) || n.bundle || l.inClone().clone.unique || knownNowhere(l)
 }
 
 // knownNowhere tells whether nothing at all is known of a clone yet: then what somebody set on purpose counts.
 func knownNowhere(l *rsc) bool {
 	for _, k := range l.inClone().kids {
-		if x := leafOf(k, l.base); x != nil && len(x.known) > 0 {
+		if x := leafOf(k, l.base); x != nil && x.known != nil {
 			return false
 		}
 	}

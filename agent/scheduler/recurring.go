@@ -76,12 +76,7 @@ func inHistory(r *rsc, n *node, task string, ms int64) *record {
 // sinceStart lists the history of an instance on a node since it came to life there: since its last start or, where
 // that is not recorded any more, its last change of role.
 func sinceStart(r *rsc, n *node) []*record {
-	var list []*record
-	for _, k := range r.hist {
-		if k.node == n {
-			list = append(list, k)
-		}
-	}
+	list := r.hist.on(n)
 	start, stop, implied, changed := -1, -1, -1, -1
 	for i, k := range list {
 		switch {
@@ -191,8 +186,8 @@ func (w *world) actStoppedMonitor(r *rsc, op *cib.Op, ms int64) {
 
 // inHistoryAnyStop returns the history of a recurring operation that stops do not end.
 func inHistoryAnyStop(r *rsc, n *node, task string, ms int64) *record {
-	for _, k := range r.hist {
-		if k.node == n && k.task == task && k.interval == ms && k.status != cib.OpCancelled {
+	for _, k := range r.hist.on(n) {
+		if k.task == task && k.interval == ms && k.status != cib.OpCancelled {
 			return k
 		}
 	}
@@ -202,8 +197,8 @@ func inHistoryAnyStop(r *rsc, n *node, task string, ms int64) *record {
 // cancelAll ends every monitor of an instance in maintenance.
 func (w *world) cancelAll(r *rsc) {
 	for _, n := range r.running {
-		for _, k := range r.hist {
-			if k.node == n && k.interval > 0 && inHistory(r, n, k.task, k.interval) == k {
+		for _, k := range r.hist.on(n) {
+			if k.interval > 0 && inHistory(r, n, k.task, k.interval) == k {
 				w.cancel(r, n, k.task, k.interval, "it is in maintenance", false)
 			}
 		}
@@ -216,8 +211,8 @@ func (w *world) cancelGone(r *rsc) {
 		if !n.online || n.unclean && !n.remote() {
 			continue
 		}
-		for _, k := range r.hist {
-			if k.node != n || k.interval == 0 || inHistory(r, n, k.task, k.interval) != k {
+		for _, k := range r.hist.on(n) {
+			if k.interval == 0 || inHistory(r, n, k.task, k.interval) != k {
 				continue
 			}
 			op := r.anyOp(k.task, k.interval)

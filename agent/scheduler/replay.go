@@ -64,11 +64,11 @@ func (s *replayed) step(k *record) {
 // known notes that the node need not be probed any more.
 func (s *replayed) known(k *record) {
 	s.seen = true
-	s.r.known[s.n] = true
+	s.r.known.add(s.n)
 	if c := s.r.inClone(); c != nil && !c.clone.unique {
 		for _, kid := range c.kids {
 			if l := leafOf(kid, s.r.base); l != nil {
-				l.known[s.n] = true
+				l.known.add(s.n)
 			}
 		}
 	}

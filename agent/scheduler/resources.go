@@ -274,7 +274,6 @@ func (w *world) unpackPrimitive(r *rsc) {
 		}
 		w.unpackReconnect(r)
 	}
-	r.known = map[*node]bool{}
 	r.pendNode = map[*node]bool{}
 	r.failedOn = map[*node]bool{}
 }

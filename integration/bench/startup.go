@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -24,9 +23,7 @@ func (b *bench) startup(ctx context.Context) error {
 				return fmt.Errorf("paceline %s: %w: %s", strings.Join(words, " "), err, out)
 			}
 			took = append(took, time.Since(begin))
-			if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-				used = append(used, time.Duration(u.Utime.Nano()+u.Stime.Nano()))
-			}
+			used = append(used, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 		}
 		b.printf("| `%s` | %s | %s |\n", strings.Join(words, " "), took.row(), ms(used.at(0.5)))
 	}
