@@ -67,6 +67,10 @@ bench: build ## measure failover, recovery, election, moves and idle load in the
 	@$(GO) build -o bin/ ./integration/bench
 	@bin/bench -bin bin
 
+.PHONY: properties
+properties: ## run the tests that draw their cases with cases that no run had before, N times (N=50) as many
+	$(GO) test -count=1 -timeout 120m $$($(GO) list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}} {{end}}{{end}}' ./...) -rapid.seed=0 -rapid.checks=$$((100 * $(N)))
+
 .PHONY: differential
 differential: ## compare plans for N random clusters (N=50) with those of crm_simulate, which must be installed
 	PACELINE_DIFFERENTIAL=$(N) $(GO) test -count=1 -timeout 30m -v -run '^TestDifferential$$' ./agent/scheduler

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 var testNodes = []string{"n1", "n2", "n3", "n4"}

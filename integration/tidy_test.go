@@ -74,3 +74,26 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+// A test that draws other cases each time fails for whoever is unlucky, and not for who made the mistake.
+func TestDrawsRepeat(t *testing.T) {
+	draws, fixed := map[string]bool{}, map[string]bool{}
+	for _, f := range sources(t, token.NewFileSet(), true) {
+		for _, i := range f.ast.Imports {
+			switch i.Path.Value {
+			case `"pgregory.net/rapid"`:
+				draws[f.pkg] = true
+			case `"paceline/integration/drawn"`:
+				fixed[f.pkg] = true
+			}
+		}
+	}
+	if len(draws) < 5 {
+		t.Fatalf("only %v draw their cases: this test looks in the wrong place", draws)
+	}
+	for pkg := range draws {
+		if !fixed[pkg] && pkg != "integration/drawn" {
+			t.Errorf("the tests of %s draw their cases, and no file of it imports paceline/integration/drawn, which makes them the same each time", pkg)
+		}
+	}
+}

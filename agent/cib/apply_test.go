@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 func ptr(s string) *string { return &s }

@@ -14,6 +14,8 @@ import (
 	"paceline/resources"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 // step is one thing that happens to a node in the property test.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 // fault is something that befalls a cluster.

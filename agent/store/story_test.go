@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 // act is one thing that happens to a cluster of three voters.

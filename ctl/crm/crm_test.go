@@ -9,6 +9,8 @@ import (
 	"github.com/beevik/etree"
 	"pgregory.net/rapid"
 
+	_ "paceline/integration/drawn"
+
 	"paceline/agent/cib"
 )
 

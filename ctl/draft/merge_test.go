@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "paceline/integration/drawn"
+
 	"paceline/agent/cib"
 	"paceline/ctl/crm"
 )

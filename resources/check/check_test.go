@@ -61,7 +61,7 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("got %q", why)
 	}
 	c.run("monitor", long, 0, "kind", "http", "target", s.URL, "status", "503")
-	if why := c.run("start", 200*time.Millisecond, 1, params...); !strings.HasPrefix(why, "waited for "+s.URL+"/health to answer in vain: ") {
+	if why := c.run("start", 2*time.Second, 1, params...); !strings.HasPrefix(why, "waited for "+s.URL+"/health to answer in vain: ") {
 		t.Errorf("got %q", why)
 	}
 	c.run("stop", long, 0, params...)

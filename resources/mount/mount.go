@@ -266,6 +266,9 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 		if s.force == "no" && len(us) > 0 {
 			return resources.Errorf(resources.GenericError, "%s is in use by %s (force_unmount=no lets it be)", e.point, name(us))
 		}
+		if len(us) > 0 { // on a starved machine the next look may not end in time; then this one counts
+			native.Doing(ctx, "unmounting %s, which is in use by %s", e.point, name(us))
+		}
 		if kill.IsZero() {
 			kill = killTime(ctx)
 		}

@@ -138,13 +138,15 @@ func TestBusy(t *testing.T) {
 		{"ignores TERM, not to be killed", `trap '' TERM; cd "$D"`, "safe", "its working directory", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := folder(t)
 			r := New(Config{})
 			req := request("device", "tmpfs", "directory", dir, "force_unmount", c.force)
 			run(t, r, req, "start", 0)
 			cmd := busy(t, dir, c.script)
 			bystander := busy(t, dir, "cd /") // must live
-			req.Timeout = 600 * time.Millisecond
+			// A stop that fails uses up its time; half of it is for those that ignore SIGTERM.
+			req.Timeout = 4 * time.Second
 			if c.fails {
 				res := run(t, r, req, "stop", 1)
 				if !strings.Contains(res.Reason, "in use by ") || !strings.Contains(res.Reason, c.how) {

@@ -2,6 +2,7 @@ package ocf
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,7 +182,10 @@ func TestSendArp(t *testing.T) {
 	nstest.NeedRoot(t)
 	r, a := real(t, "SendArp")
 	veth(t, "ocf1", "10.78.0.1/24")
-	ops(t, r, a, map[string]string{"ip": "10.78.0.1", "nic": "ocf1"}, "monitor=7 start=0 monitor=0 stop=0 monitor=7")
+	// Its pid file outlives a run that was ended half way, and the number in it may be somebody else's by now.
+	ip := fmt.Sprintf("10.78.0.%d", 1+os.Getpid()%250)
+	_ = os.Remove("/run/resource-agents/send_arp-" + ip)
+	ops(t, r, a, map[string]string{"ip": ip, "nic": "ocf1"}, "monitor=7 start=0 monitor=0 stop=0 monitor=7")
 }
 
 func TestPortblock(t *testing.T) {

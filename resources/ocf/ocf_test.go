@@ -190,18 +190,18 @@ sleep 551004
 `})
 	ready := filepath.Join(t.TempDir(), "ready")
 	req := request("hang", "start", "ready", ready)
-	req.Timeout = 700 * time.Millisecond
+	req.Timeout = 3 * time.Second // enough for a starved machine to come to "ready"
 	began := time.Now()
 	res := run(t, r, req)
 	took := time.Since(began)
-	if !res.TimedOut || res.Code != resources.GenericError || !strings.HasPrefix(res.Reason, "start timed out after 700ms while running \"") ||
+	if !res.TimedOut || res.Code != resources.GenericError || !strings.HasPrefix(res.Reason, "start timed out after 3s while running \"") ||
 		!strings.HasSuffix(res.Reason, "its last words: waiting for the moon") {
 		t.Errorf("got %+v", res)
 	}
 	if _, err := os.Stat(ready); err != nil {
 		t.Fatal("the agent did not come far enough for this test to mean anything")
 	}
-	if took > 4*time.Second {
+	if took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	ps, err := procfs.List()
@@ -239,7 +239,7 @@ func TestCgroup(t *testing.T) {
 	}
 	ready := filepath.Join(t.TempDir(), "ready")
 	req := request("hide", "start", "ready", ready)
-	req.Timeout = 500 * time.Millisecond
+	req.Timeout = 3 * time.Second // enough for a starved machine to come to "ready"
 	if res := run(t, r, req); !res.TimedOut || !exists(ready) {
 		t.Fatalf("got %+v", res)
 	}
@@ -303,7 +303,7 @@ func TestEarlierDaemonsOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := New(Config{Root: r.root, Scratch: r.scratch, RunDir: filepath.Dir(r.notes.dir)})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	res := next.Run(ctx, request("slow", "monitor", "log", log))
 	if !res.TimedOut || !strings.Contains(res.Reason, "the start that an earlier daemon began did not end and was killed while running") {
@@ -333,7 +333,7 @@ func TestNoteWithoutProcess(t *testing.T) {
 	}
 	r.notes.begin("r1", "start", mark)
 	req := request("note", "monitor")
-	req.Timeout = 100 * time.Millisecond
+	req.Timeout = time.Second
 	if res := run(t, r, req); !res.TimedOut || !strings.Contains(res.Reason,
 		"the start that an earlier daemon began did not end and was killed while running \"/bin/sleep 551008") {
 		t.Errorf("got %+v", res)

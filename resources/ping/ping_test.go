@@ -24,7 +24,7 @@ func TestPing(t *testing.T) {
 	r := New(attribute.Config{StateDir: dir, Tools: dir})
 	run := func(op string, code resources.ExitCode, params ...string) resources.Result {
 		t.Helper()
-		req := resources.Request{Resource: "p", Operation: op, Timeout: resources.DefaultTimeout, Params: map[string]string{"attempts": "1", "timeout": "50ms"}}
+		req := resources.Request{Resource: "p", Operation: op, Timeout: resources.DefaultTimeout, Params: map[string]string{"attempts": "1", "timeout": "2s"}}
 		for i := 0; i < len(params); i += 2 {
 			req.Params[params[i]] = params[i+1]
 		}

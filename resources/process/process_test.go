@@ -170,7 +170,7 @@ func TestStopEndsAll(t *testing.T) {
 			s := begin(t, r, req)
 			began := time.Now()
 			run(t, r, req, "stop", 0)
-			if took := time.Since(began); c.killed && took < 300*time.Millisecond || took > 7*time.Second {
+			if took := time.Since(began); c.killed && took < 300*time.Millisecond || took > 30*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if ps, err := s.tree().Members(); err != nil || len(ps) > 0 {
@@ -230,7 +230,7 @@ func TestReadiness(t *testing.T) {
 	run(t, r, req, "stop", 0)
 
 	l.Close()
-	req.Timeout = 100 * time.Millisecond
+	req.Timeout = 2 * time.Second // it is used up
 	res := run(t, r, req, "start", 1)
 	if !res.TimedOut || !strings.HasSuffix(res.Reason, "is not ready: nothing takes connections at "+l.Addr().String()) {
 		t.Errorf("got %+v", res)
