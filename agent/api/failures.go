@@ -93,8 +93,8 @@ func failed(op *cib.OpRecord) (failure, bool) {
 	}
 	interval, _ := strconv.ParseInt(op.IntervalMS, 10, 64) // no interval: a one-off operation
 	probe := op.Operation == "monitor" && interval == 0
-	if probe && status <= cib.OpDone && (rc == 0 || rc == 7 || rc == 8) {
-		return f, false // a probe tells what is; nothing of it is a failure
+	if probe && status <= cib.OpDone && (rc == 0 || rc == 7 || rc == 8) && !strings.HasSuffix(op.ID, "_last_failure_0") {
+		return f, false // a probe tells what is; nothing of it is a failure, unless an event had told of one
 	}
 	target := targetRC(op)
 	switch {

@@ -188,6 +188,9 @@ func (e *Executor) recover() error {
 	}
 	for _, a := range s.Active {
 		r := e.resource(a.Resource)
+		if a.Role != RoleUnsure {
+			e.onEvents(r, a.Action, transition.Numbers{}, a.Role)
+		}
 		if !r.watched() {
 			e.probesLeft++
 			e.enqueue(r, &job{kind: jobProbe, action: probeOf(a), role: a.Role})
@@ -302,6 +305,9 @@ func (e *Executor) Inventory() []Item {
 			}
 			for _, key := range r.keys() {
 				m := r.monitors[key]
+				if key.intervalMS == 0 {
+					continue
+				}
 				item.Recurring = append(item.Recurring, RecurringItem{Operation: key.operation, IntervalMS: key.intervalMS,
 					RC: m.rc, Status: m.status, Digest: m.action.Digest})
 			}

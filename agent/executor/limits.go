@@ -36,6 +36,8 @@ const (
 	runnerGrace = 5 * time.Second
 	// eventGapMin is the least time between two monitors that events asked for: a storm of events costs at most 20 a second.
 	eventGapMin = 50 * time.Millisecond
+	// never is when a monitor runs that only events cause, as timers know it.
+	never = 100 * 365 * 24 * time.Hour
 	// watchRetryMin and watchRetryMax bound the pause before a Watcher that ended is started again.
 	watchRetryMin = time.Second
 	watchRetryMax = 30 * time.Second

@@ -48,6 +48,12 @@ func (e *Executor) run(r *resource, j *job) {
 		e.tendWatch(r)
 		e.mu.Unlock()
 	}
+	if op == resources.MigrateTo { // what leaves is no failure
+		e.mu.Lock()
+		e.dropMonitor(r, monitorKey{operation: resources.Monitor})
+		e.tendWatch(r)
+		e.mu.Unlock()
+	}
 	runner, err := e.cfg.Registry.Find(agentOf(j.action))
 	if err != nil {
 		res := e.blank(j)
@@ -137,6 +143,11 @@ func (e *Executor) operate(r *resource, j *job, runner resources.Runner, note st
 		res.ExitReason = joinReason(res.ExitReason, note)
 	}
 	e.settle(j, res, began)
+	if role, ok := activeAs(j.action, res); ok {
+		e.mu.Lock()
+		e.onEvents(r, j.action, j.numbers, role)
+		e.mu.Unlock()
+	}
 	if j.kind == jobOrdered && j.action.IntervalMS > 0 && res.Status != cib.OpCancelled {
 		e.recur(r, j, res)
 	}

@@ -27,7 +27,7 @@ type job struct {
 	numbers transition.Numbers
 	monitor *monitor // of jobRecurring
 	role    Role     // of jobProbe: what is expected
-	why     string   // of jobAlone
+	why     string   // of jobAlone; of jobRecurring the event that caused it, or empty
 	call    int64
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -47,6 +47,7 @@ type resource struct {
 	starved  bool // waits for a slot
 	monitors map[monitorKey]*monitor
 	watch    context.CancelFunc // ends its Watcher; nil if there is none
+	watchOf  map[string]string  // the parameters that it watches
 	last     *transition.Result
 }
 
@@ -168,7 +169,8 @@ func (e *Executor) pump(r *resource) {
 		*slots++
 	}
 	if j.kind == jobRecurring {
-		j.monitor.due, j.monitor.again, j.monitor.began = false, false, time.Now()
+		j.why = j.monitor.event
+		j.monitor.due, j.monitor.again, j.monitor.event, j.monitor.began = false, false, "", time.Now()
 	} else {
 		r.queue = r.queue[1:]
 	}

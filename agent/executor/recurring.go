@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,12 +19,14 @@ type monitorKey struct {
 	intervalMS int64
 }
 
-// monitor is a recurring monitor. Its runs never overlap: each is a job of its resource.
+// monitor is a recurring monitor, or, with an interval of 0, one that only events cause. Its runs never overlap: each is a job of
+// its resource.
 type monitor struct {
 	key      monitorKey
 	action   *transition.Action
 	numbers  transition.Numbers
-	reported bool // rc and status are what the coordinator was last told
+	event    string // why it is due, if that is an event
+	reported bool   // rc and status are what the coordinator was last told
 	rc       int
 	status   int
 	due      bool // wants to run
@@ -59,12 +62,14 @@ func (r *resource) due() *monitor {
 // watched says whether a recurring monitor looks after the resource being active.
 func (r *resource) watched() bool {
 	for _, m := range r.monitors {
-		if m.action.TargetRC != int(resources.NotRunning) {
+		if m.watches() && m.action.IntervalMS > 0 {
 			return true
 		}
 	}
 	return false
 }
+
+func (m *monitor) watches() bool { return m.action.TargetRC != int(resources.NotRunning) }
 
 // monitor adds a recurring monitor, in place of the one of the same key; e.mu is held.
 func (e *Executor) monitor(r *resource, a *transition.Action, n transition.Numbers) *monitor {
@@ -72,7 +77,11 @@ func (e *Executor) monitor(r *resource, a *transition.Action, n transition.Numbe
 	e.dropMonitor(r, key)
 	m := &monitor{key: key, action: a, numbers: n}
 	r.monitors[key] = m
-	m.timer = time.AfterFunc(time.Duration(a.IntervalMS)*time.Millisecond, func() {
+	wait := time.Duration(a.IntervalMS) * time.Millisecond
+	if wait == 0 {
+		wait = never
+	}
+	m.timer = time.AfterFunc(wait, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if m.gone {
@@ -88,12 +97,50 @@ func (e *Executor) monitor(r *resource, a *transition.Action, n transition.Numbe
 	return m
 }
 
+// activeAs says whether an operation that ended so leaves its resource active, and as what.
+func activeAs(a *transition.Action, res transition.Result) (Role, bool) {
+	if res.Status != cib.OpDone || !running(resources.ExitCode(res.RC)) {
+		return "", false
+	}
+	switch a.Operation {
+	case resources.Start, resources.MigrateFrom, resources.Demote:
+		return RoleStarted, true
+	case resources.Promote:
+		return RolePromoted, true
+	case resources.Monitor:
+		if code := resources.ExitCode(res.RC); code == resources.RunningPromoted || code == resources.DegradedPromoted {
+			return RolePromoted, a.IntervalMS == 0
+		}
+		return RoleStarted, a.IntervalMS == 0
+	}
+	return "", false
+}
+
+// onEvents makes the monitor of a resource that is active and may have no recurring one: it runs when an event says that something
+// has changed; e.mu is held. a is what made the resource what it is. Where the agent sees no events there is none.
+func (e *Executor) onEvents(r *resource, a *transition.Action, n transition.Numbers, role Role) {
+	runner, err := e.cfg.Registry.Find(agentOf(a))
+	if err != nil || e.closing {
+		return
+	}
+	if _, ok := runner.(resources.Watcher); !ok {
+		return
+	}
+	m := e.monitor(r, probeOf(Active{Action: a, Role: role}), n)
+	m.reported, m.rc, m.status = true, m.action.TargetRC, cib.OpDone
+	e.tendWatch(r)
+}
+
 // gap is how long the monitor must not run yet because it just has; not positive if it may.
 func (m *monitor) gap() time.Duration {
 	if m.began.IsZero() {
 		return 0
 	}
-	return min(eventGapMin, time.Duration(m.action.IntervalMS)*time.Millisecond) - time.Since(m.began)
+	gap := eventGapMin
+	if m.action.IntervalMS > 0 {
+		gap = min(gap, time.Duration(m.action.IntervalMS)*time.Millisecond)
+	}
+	return gap - time.Since(m.began)
 }
 
 // dropMonitor ends a recurring monitor, and its run in flight; e.mu is held.
@@ -156,6 +203,10 @@ func (e *Executor) runRecurring(r *resource, j *job) {
 		}
 	}
 	res := e.outcome(j, out, began)
+	res.Event = j.why
+	if res.ExitReason == "" && (res.Status != cib.OpDone || res.RC != res.TargetRC) {
+		res.ExitReason = res.Event // the monitor only knows that it is gone, the event how
+	}
 	e.mu.Lock()
 	told := !skip && !j.preempted && !m.gone && j.ctx.Err() == nil
 	report := told && (!m.reported || m.rc != res.RC || m.status != res.Status)
@@ -168,11 +219,18 @@ func (e *Executor) runRecurring(r *resource, j *job) {
 		res.CallID = e.j.nextCall()
 		e.settle(j, res, began)
 		if res.Status != cib.OpDone || res.RC != res.TargetRC {
-			e.log.Info("a recurring monitor sees a failure", "node", e.cfg.Node, "res", res.Resource, "rc", res.RC, "cause", res.ExitReason)
+			e.log.Info("a monitor sees a failure", "node", e.cfg.Node, "res", res.Resource, "rc", res.RC, "cause", res.ExitReason, "event", res.Event)
 		}
 	}
 	e.mu.Lock()
+	if j.preempted && m.event == "" {
+		m.event = j.why
+	}
 	e.rearm(m, j.preempted)
+	if skip && j.why != "" && !m.gone {
+		m.event = j.why
+		m.timer.Reset(watchRetryMin)
+	}
 	if m.first && (told || j.preempted) {
 		m.first = false
 		e.wasProbed()
@@ -196,6 +254,8 @@ func (e *Executor) rearm(m *monitor, now bool) {
 		return
 	case m.again:
 		wait = m.gap()
+	case interval == 0:
+		wait = never
 	case m.first: // of many that New runs at once
 		wait = e.phase(interval) - time.Since(m.began)
 	}
@@ -206,8 +266,13 @@ func (e *Executor) rearm(m *monitor, now bool) {
 func (e *Executor) event(r *resource, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	recurring := r.watched()
 	for _, k := range r.keys() {
 		m := r.monitors[k]
+		if recurring && k.intervalMS == 0 {
+			continue
+		}
+		m.event = resources.CleanText(why, resources.ReasonMax, false)
 		if p := r.running; p != nil && p.monitor == m {
 			m.again = true
 			continue
@@ -222,23 +287,20 @@ func (e *Executor) event(r *resource, why string) {
 	e.pump(r)
 }
 
-// tendWatch starts or ends the Watcher of a resource: there is one while a recurring monitor wants it active. e.mu is held.
+// tendWatch starts or ends the Watcher of a resource: there is one, for the parameters that it has now, while a monitor wants it
+// active. e.mu is held.
 func (e *Executor) tendWatch(r *resource) {
-	var m *monitor
+	var m *monitor // a recurring one rather than that of events: it has the newest parameters
 	for _, k := range r.keys() {
-		if r.monitors[k].action.TargetRC != int(resources.NotRunning) {
+		if r.monitors[k].watches() {
 			m = r.monitors[k]
-			break
 		}
 	}
-	if m == nil || e.closing {
-		if r.watch != nil {
-			r.watch()
-			r.watch = nil
-		}
-		return
+	if r.watch != nil && (m == nil || e.closing || !maps.Equal(r.watchOf, m.action.Params)) {
+		r.watch()
+		r.watch = nil
 	}
-	if r.watch != nil {
+	if m == nil || e.closing || r.watch != nil {
 		return
 	}
 	runner, err := e.cfg.Registry.Find(agentOf(m.action))
@@ -251,7 +313,7 @@ func (e *Executor) tendWatch(r *resource) {
 	}
 	req := e.request(&job{action: m.action})
 	ctx, cancel := context.WithCancel(e.ctx)
-	r.watch = cancel
+	r.watch, r.watchOf = cancel, m.action.Params
 	e.wg.Go(func() { e.watch(ctx, r, w, req) })
 }
 

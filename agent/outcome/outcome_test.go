@@ -169,3 +169,25 @@ func TestReloaded(t *testing.T) {
 		}
 	}
 }
+
+// TestEvents: what a node sees because of an event is a failure, where a probe that gives the same answer is none.
+func TestEvents(t *testing.T) {
+	for event, want := range map[string]struct{ id, count string }{"": {"web:0_last_0", ""}, "the unit is failed": {"web:0_last_failure_0", "1"}} {
+		c := read(t)
+		b := c.NodeState("b")
+		r := transition.Result{Node: "b", Resource: "web:0", Operation: resources.Monitor, RC: 7, Status: cib.OpDone, CallID: 3, Unasked: true, Event: event}
+		changes := Changes(c, b, r, at)
+		if id := changes[0].RecordOp.Record.ID; id != want.id {
+			t.Errorf("event %q: it is recorded as %s", event, id)
+		}
+		count := ""
+		for _, x := range changes {
+			if s := x.SetTransient; s != nil && s.Name == "fail-count-web:0#monitor_0" {
+				count = *s.Value
+			}
+		}
+		if count != want.count {
+			t.Errorf("event %q: the fail count is %q", event, count)
+		}
+	}
+}

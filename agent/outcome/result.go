@@ -166,9 +166,10 @@ func Succeeded(r transition.Result) bool {
 	return r.Status == cib.OpDone && r.RC == r.TargetRC || r.Status == cib.OpCancelled && r.Operation == "cancel"
 }
 
-// Probe reports whether the result answers the question if a resource is active: no failure of it is one of the resource.
+// Probe reports whether the result answers the question if a resource is active: no failure of it is one of the resource. What a node
+// saw because of an event is none: the resource was active.
 func Probe(r transition.Result) bool {
-	return r.Operation == resources.Monitor && r.IntervalMS == 0
+	return r.Operation == resources.Monitor && r.IntervalMS == 0 && r.Event == ""
 }
 
 // isTrue reads a boolean of the CIB; a bad one counts as false.

@@ -120,6 +120,8 @@ type Result struct {
 	TookMS      int64   `json:"took_ms"`
 	// Unasked marks what no order asked for: a change seen by a recurring monitor or an event.
 	Unasked bool `json:"unasked,omitempty"`
+	// Event is what made a node look outside of its monitors' intervals, in words: "unit web.service is failed".
+	Event string `json:"event,omitempty"`
 	// Digest is that of the order, and so is RestartDigest unless ForceRestart is set.
 	Agent         cib.Agent `json:"agent,omitzero"`
 	Digest        string    `json:"digest,omitempty"`
