@@ -45,6 +45,13 @@ splits: build ## cut the link between two nodes N times in a row (N=50): exactly
 faults: build ## tell the stories of faults in full: pauses of 1 to 60 s, long cuts, long flapping (some minutes)
 	PACELINE_FAULTS=whole PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 60m -v -run '^(TestFaultyDevices|TestLinkFaults|TestPauses|TestClonedNode|TestTwoNodesFromTheDark|TestWitnessesOfTwoClusters|TestCutOffNodeObeysPolicy|TestWatchdogOnly)$$' ./integration
 
+.PHONY: chaos
+MINUTES ?= 30
+SEED ?= 0
+chaos: build ## let drawn faults happen to real daemons for MINUTES=30 (SEED=n draws the same again; root); ends with a report in bin/chaos-report
+	@$(GO) build -o bin/ ./integration/chaos
+	@bin/chaos -bin bin -minutes $(MINUTES) -seed $(SEED)
+
 .PHONY: sim
 SEEDS ?= 10000
 sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again

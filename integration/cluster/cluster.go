@@ -26,6 +26,9 @@ type Options struct {
 	// Watchdog gives every node the lab's watchdog with that time-out in seconds; 0: none.
 	Watchdog int
 	Env      []string // for the daemons
+	Daemon   string   // the daemon's program, as nodes see it; "" = the one in Bin
+	// Prepare is called when the nodes have their disks and before they boot; nil: nothing is to be prepared.
+	Prepare func(*lab.Lab) error
 }
 
 // Cluster is a cluster of paceline's daemons on a lab's nodes.
@@ -71,6 +74,9 @@ func Boot(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	daemon := lab.Daemon()
 	daemon.Env = append(daemon.Env, o.Env...)
+	if o.Daemon != "" {
+		daemon.Args[0] = o.Daemon
+	}
 	daemon.Unit = packaging.Unit
 	o.Lab.Bin, o.Lab.Services = bin, append([]lab.Service{daemon}, o.Lab.Services...)
 	l, err := lab.New(o.Lab)
@@ -78,6 +84,11 @@ func Boot(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{Lab: l, opts: o, clients: map[string]clientOf{}}
+	if o.Prepare != nil {
+		if err := o.Prepare(l); err != nil {
+			return nil, errors.Join(err, l.Down())
+		}
+	}
 	if err := l.Up(ctx); err != nil {
 		return nil, errors.Join(err, l.Down())
 	}

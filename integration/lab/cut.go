@@ -31,6 +31,14 @@ func (l *Lab) Loss(percent int, dirs ...Direction) error {
 	})
 }
 
+// Narrow bounds what goes to a machine to so many kilobits a second, so that it comes late; 0 ends that. A power cut ends it as well.
+func (l *Lab) Narrow(name string, kbit int) error {
+	if l.byName[name] == nil {
+		return fmt.Errorf("narrow the link of %q: no such machine in this lab", name)
+	}
+	return l.net.narrow(name, kbit)
+}
+
 // Isolate cuts every link of the named machines, to each other too.
 func (l *Lab) Isolate(names ...string) error {
 	var dirs []Direction

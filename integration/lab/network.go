@@ -10,9 +10,11 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Direction is one direction of traffic between two machines. "*" stands for every machine.
@@ -138,6 +140,36 @@ func (n *network) unplug(name string) {
 		_ = n.nl.LinkDel(link)
 	}
 }
+
+// narrowQueue is how long a frame may wait for a narrow link before it is dropped.
+const narrowQueue = time.Second
+
+// narrow bounds what goes to a machine to so many kilobits a second; 0 ends that. What is more waits: a narrow link delays, and then
+// drops. (Not every kernel has the qdisc that delays as such.)
+func (n *network) narrow(name string, kbit int) error {
+	link, err := n.nl.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("%s has no cable: %w", name, err)
+	}
+	rate := uint64(max(kbit, 1)) * 1000 / 8 // bytes a second
+	qdisc := &netlink.Tbf{
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		Rate:       rate, Buffer: netlink.Xmittime(rate, narrowBurst), Limit: narrowBurst + uint32(float64(rate)*narrowQueue.Seconds()),
+	}
+	if kbit == 0 {
+		if err := n.nl.QdiscDel(qdisc); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("widen the link of %s: %w", name, err)
+		}
+		return nil
+	}
+	if err := n.nl.QdiscReplace(qdisc); err != nil {
+		return fmt.Errorf("narrow the link of %s: %w", name, err)
+	}
+	return nil
+}
+
+// narrowBurst is what passes a narrow link at once: one frame of the largest kind.
+const narrowBurst = 2000
 
 // set replaces what is cut and lost by what edit makes of it.
 func (n *network) set(edit func(cuts map[Direction]int)) error {

@@ -42,6 +42,7 @@ type fault struct {
 	refuse string
 	hang   bool
 	lie    bool
+	deny   string
 }
 
 // PowerEvent is a line of the power switch's own log: what really happened to a node's power, and when, on the clocks that
@@ -200,6 +201,9 @@ func (s *Switch) Do(ctx context.Context, req PowerRequest, from string) PowerRep
 	if err := s.act(n, req.Action, from); err != nil {
 		return PowerReply{Error: err.Error()}
 	}
+	if f.deny != "" {
+		return PowerReply{Error: f.deny}
+	}
 	status := "off"
 	if n.On() {
 		status = "on"
@@ -298,6 +302,9 @@ func (s *Switch) SetHang(plug string, on bool) { s.fault(plug, func(f *fault) { 
 
 // SetLie makes an outlet say "done" and do nothing.
 func (s *Switch) SetLie(plug string, on bool) { s.fault(plug, func(f *fault) { f.lie = on }) }
+
+// SetDeny makes an outlet do what it is asked and then say, with those words, that it did not; "" ends it.
+func (s *Switch) SetDeny(plug, words string) { s.fault(plug, func(f *fault) { f.deny = words }) }
 
 // SetUnreachable cuts a node's way to the switch: its requests are never answered.
 func (s *Switch) SetUnreachable(node string, on bool) {
