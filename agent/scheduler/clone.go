@@ -375,6 +375,34 @@ func (w *world) orderInstances() {
 	}
 }
 
+// orderPromotions has promotions wait for the stops and demotions of other instances also where the mark between them can not be
+// reached, because some other instance can not be stopped or demoted now: what fails to be demoted may still be promoted until
+// it is stopped.
+func (w *world) orderPromotions() {
+	for _, r := range w.all {
+		if r.kind != cib.KindClone || !r.clone.promotable {
+			continue
+		}
+		for _, task := range []string{taskStop, taskDemote} {
+			if mark := w.existing(r, ending(task), nil, 0); mark != nil && mark.done() {
+				continue
+			}
+			var firsts, thens []*action
+			for _, k := range r.kids {
+				firsts = append(firsts, slices.DeleteFunc(endsOfInstance(k, task), func(a *action) bool { return !a.done() })...)
+				thens = append(thens, slices.DeleteFunc(k.acting(taskPromote), func(a *action) bool { return !a.done() })...)
+			}
+			for _, a := range firsts {
+				for _, b := range thens {
+					if a.rsc != b.rsc { // what is restarted is promoted after its own stop anyway
+						w.order(a, b, 0)
+					}
+				}
+			}
+		}
+	}
+}
+
 func (w *world) orderInTurn(kids []*rsc, task string) {
 	var before []*action
 	for _, k := range kids {

@@ -95,6 +95,7 @@ func Plan(c *cib.CIB, now time.Time) *Result {
 	w.actNotifications()
 	w.orderRestartsAfterProbes()
 	w.orderInstances()
+	w.orderPromotions()
 	g := w.emit()
 	res := &Result{Graph: g, Initial: initial, Placements: w.active(true), Problems: w.problems, Recheck: w.recheck}
 	w.explain(res)

@@ -122,15 +122,17 @@ func (w *world) promoteInstances(r *rsc) {
 	}
 }
 
-// outOfReach counts the instances that are promoted on nodes that are alive and take no orders now. They can not be demoted,
-// so nothing may be promoted in their place; a node that does not come back is fenced, and holds nothing any more.
+// outOfReach counts the instances that are promoted, or whose demotion failed, on nodes that are alive and take no orders now.
+// They can not be demoted, so nothing may be promoted in their place; a node that does not come back is fenced, and holds
+// nothing any more.
 func outOfReach(r *rsc) int {
 	count := 0
 	for _, k := range r.kids {
 		held := false
 		k.leaves(func(l *rsc) {
 			for _, n := range l.running {
-				held = held || l.role == rolePromoted && n.online && n.pending && !n.unclean && l.assigned != n
+				promoted := l.role == rolePromoted || l.failedOn[n] && l.failedTask == taskDemote
+				held = held || promoted && n.online && n.pending && !n.unclean && l.assigned != n
 			}
 		})
 		if held {
