@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/outcome"
 )
 
 // refresh forgets everything that is known of a resource, or of all, on a node, or on all, failed or not: every agent is
@@ -26,7 +27,7 @@ func (s *Server) refresh(ctx context.Context, q *request) (any, error) {
 		}
 		for _, h := range ns.Resources {
 			if all || wanted[h.ID] || wanted[baseID(h.ID)] {
-				batch = append(batch, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: ns.ID, Resource: h.ID}})
+				batch = append(batch, outcome.Forget(ns, h.ID)...)
 				forgotten++
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/outcome"
 )
 
 // target is the resource that a request names, with what lies around it.
@@ -256,7 +257,7 @@ func forgetFailures(c *cib.CIB, node string, wanted map[string]bool) (batch []ci
 			if !failed[[2]string{ns.Uname, h.ID}] {
 				continue
 			}
-			batch = append(batch, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: ns.ID, Resource: h.ID}})
+			batch = append(batch, outcome.Forget(ns, h.ID)...)
 			names = append(names, h.ID+" on "+ns.Uname)
 		}
 		for _, name := range transientNames(ns) {

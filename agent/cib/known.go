@@ -250,6 +250,10 @@ func oneOf(list []string) string {
 	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1] + " is"
 }
 
+// KnownCallAttribute begins the name of a transient attribute of a node: which call of a resource was the newest recorded when
+// its history was forgotten. A node repeats results until they are acknowledged; up to that one they are known.
+const KnownCallAttribute = "#known-call-"
+
 // PresumedDeadAttribute is the transient attribute of a node that says how many milliseconds after its last session it is
 // dead in truth, by its own watchdog. The node announces it; without it nobody may presume so.
 const PresumedDeadAttribute = "#presumed-dead-ms"

@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"paceline/agent/cib"
@@ -22,10 +21,11 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 	if c.later(r, func(now time.Time) { c.reported(now, r) }) {
 		return
 	}
-	if c.known(st, r) || outdated(st, r) || r.CallID > 0 && r.CallID <= c.recorded[resultOf{r.Node, r.Resource}] {
+	if known(st, r) {
 		c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
 		return
 	}
+	c.session(r.Node).landed(r)
 	var action *transition.Action
 	if c.machine != nil && !r.Unasked {
 		action, _ = c.machine.InFlight(r.Numbers)
@@ -66,7 +66,7 @@ func (c *Core) neverRan(st *cib.NodeState, r transition.Result, action *transiti
 	for _, h := range st.Resources {
 		for _, op := range h.Ops {
 			if h.ID == r.Resource && op.OpStatus == "-1" {
-				c.commit(cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: h.ID}}, done)
+				c.commit(cib.Change{Batch: outcome.Forget(st, h.ID)}, done)
 				return
 			}
 		}
@@ -83,44 +83,12 @@ func (c *Core) stateByName(node string) *cib.NodeState {
 	return nil
 }
 
-// known reports whether the result, or a newer one of the same operation, is recorded already: executors repeat what was
-// not acknowledged.
-func (c *Core) known(st *cib.NodeState, r transition.Result) bool {
-	interval := strconv.FormatInt(r.IntervalMS, 10)
-	for _, h := range st.Resources {
-		if h.ID != r.Resource {
-			continue
-		}
-		for _, op := range h.Ops {
-			id, err := strconv.ParseInt(op.CallID, 10, 64)
-			if err == nil && op.Operation == r.Operation && op.IntervalMS == interval && id >= r.CallID && r.CallID > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// outdated reports whether the result is from before an operation of the resource that is recorded, or committed as under
-// way: on a node one runs after the other, and they are reported in that order, so it was recorded before, and the node
-// repeats it because the acknowledgement was lost. To record it again would put it in the place of what is newer: a start in
-// flight would look like a stop that is done.
-func outdated(st *cib.NodeState, r transition.Result) bool {
-	for _, h := range st.Resources {
-		if h.ID != r.Resource {
-			continue
-		}
-		for _, op := range h.Ops {
-			newest := outcome.IntentAfter(op)
-			if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil && r.IntervalMS == 0 && op.IntervalMS == "0" {
-				newest = max(newest, id)
-			}
-			if r.CallID > 0 && r.CallID <= newest {
-				return true
-			}
-		}
-	}
-	return false
+// known reports whether the result is recorded already, or is from before one that is recorded, or before what is committed as
+// under way: on a node one operation of a resource runs after the other, and they are reported in that order, so it was
+// recorded before, and the node repeats it because the acknowledgement was lost. To record it again would put it in the
+// place of what is newer - a start in flight would look like a stop that is done - and count it twice.
+func known(st *cib.NodeState, r transition.Result) bool {
+	return r.CallID > 0 && r.CallID <= outcome.NewestCall(st, r.Resource)
 }
 
 // record commits a result and then moves the transition on, if the result is that of its action.
@@ -144,7 +112,6 @@ func (c *Core) record(now time.Time, r transition.Result, action *transition.Act
 		}
 		if r.CallID > 0 {
 			c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
-			c.recorded[resultOf{r.Node, r.Resource}] = r.CallID
 		}
 		text := describe(r)
 		switch {

@@ -41,7 +41,7 @@ func ClusterChanges(st *cib.NodeState, a *transition.Action, now time.Time) (cha
 	case "clear_failcount":
 		return append(clearFailures(st, a.Resource), clearRecord(st, inHistory(st, a.Resource))...), true
 	case "lrm_delete":
-		return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: inHistory(st, a.Resource)}}}, true
+		return remove(st, inHistory(st, a.Resource)), true
 	}
 	return nil, false
 }

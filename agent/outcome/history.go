@@ -85,31 +85,73 @@ func clearRecord(st *cib.NodeState, resource string) []cib.Change {
 			return nil
 		}
 		if other == nil {
-			return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: resource}}}
+			return Forget(st, resource)
 		}
-		return []cib.Change{{RecordOp: &cib.RecordOp{NodeID: st.ID, Resource: resource, Agent: h.Agent, Record: *other, Drop: []string{failure.ID}}}}
+		drop := cib.Change{RecordOp: &cib.RecordOp{NodeID: st.ID, Resource: resource, Agent: h.Agent, Record: *other, Drop: []string{failure.ID}}}
+		return append([]cib.Change{drop}, keepCall(st, resource, func(op *cib.OpRecord) bool { return op != failure })...)
 	}
 	return nil
 }
 
-// NewestCall is the number of the newest operation that is recorded of a resource on a node. A time-out that the
-// coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
+// NewestCall is the number of the newest operation that was recorded of a resource on a node, be it forgotten since. On a
+// node one runs after the other, and they are reported in that order: what a node reports up to it is known. A time-out that
+// the coordinator itself records carries it: it is replayed after what is known, and before what the node will do next.
 func NewestCall(st *cib.NodeState, resource string) int64 {
+	return newestCall(st, resource, func(*cib.OpRecord) bool { return true })
+}
+
+// newestCall is that of the records that are counted, and of those that were forgotten before.
+func newestCall(st *cib.NodeState, resource string, counts func(*cib.OpRecord) bool) int64 {
 	var newest int64
-	if st != nil {
-		for _, h := range st.Resources {
-			for _, op := range h.Ops {
-				if h.ID != resource {
-					continue
-				}
-				if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil {
-					newest = max(newest, id)
-				}
-				newest = max(newest, IntentAfter(op))
+	if st == nil {
+		return 0
+	}
+	for _, set := range st.Attributes {
+		for _, p := range set.Pairs {
+			if id, err := strconv.ParseInt(p.Value, 10, 64); err == nil && p.Name == cib.KnownCallAttribute+resource {
+				newest = max(newest, id)
 			}
 		}
 	}
+	for _, h := range st.Resources {
+		for _, op := range h.Ops {
+			if h.ID != resource || !counts(op) {
+				continue
+			}
+			if id, err := strconv.ParseInt(op.CallID, 10, 64); err == nil {
+				newest = max(newest, id)
+			}
+			newest = max(newest, IntentAfter(op))
+		}
+	}
 	return newest
+}
+
+// Forget makes the changes that forget what is known of a resource on a node, but not up to which call it was known: the
+// node may repeat a result whose acknowledgement it missed, to this coordinator or to the next, and it must not count again.
+func Forget(st *cib.NodeState, resource string) []cib.Change {
+	forget := cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: resource}}
+	return append([]cib.Change{forget}, keepCall(st, resource, func(*cib.OpRecord) bool { return false })...)
+}
+
+// remove makes the changes that forget a resource for good, which is none any more: nothing of it is kept, or what is kept would
+// grow for as long as resources come and go.
+func remove(st *cib.NodeState, resource string) []cib.Change {
+	out := []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: resource}}}
+	if newestCall(st, resource, func(*cib.OpRecord) bool { return false }) > 0 {
+		out = append(out, cib.Change{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: cib.KnownCallAttribute + resource}})
+	}
+	return out
+}
+
+// keepCall makes the change that keeps the newest call's number when only some of the records stay.
+func keepCall(st *cib.NodeState, resource string, stays func(*cib.OpRecord) bool) []cib.Change {
+	newest := NewestCall(st, resource)
+	if newest <= newestCall(st, resource, stays) {
+		return nil
+	}
+	value := strconv.FormatInt(newest, 10)
+	return []cib.Change{{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: cib.KnownCallAttribute + resource, Value: &value}}}
 }
 
 // IntentKey is the transition key of an operation that is committed before its order leaves. It takes the place of what is

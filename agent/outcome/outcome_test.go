@@ -86,7 +86,7 @@ func TestClearFailcount(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := next.NodeState("a")
-	if got := attributes(a); len(got) != 1 || got["fail-count-other#monitor_10000"] != "1" {
+	if got := attributes(a); len(got) != 2 || got["fail-count-other#monitor_10000"] != "1" || got[cib.KnownCallAttribute+"web:3"] != "9" {
 		t.Errorf("attributes: %v", got)
 	}
 	if ops := a.Resources[0].Ops; len(ops) != 1 || ops[0].ID != "web:3_last_0" || ops[0].CallID != "7" {

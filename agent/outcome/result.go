@@ -17,11 +17,13 @@ func Changes(c *cib.CIB, st *cib.NodeState, r transition.Result, now time.Time) 
 	rsc := r.Resource
 	switch r.Operation {
 	case "cancel":
-		return []cib.Change{{ForgetOps: &cib.ForgetOps{
-			NodeID: st.ID, Resource: rsc, Operation: resources.Monitor, IntervalMS: strconv.FormatInt(r.IntervalMS, 10),
-		}}}
+		interval := strconv.FormatInt(r.IntervalMS, 10)
+		forget := cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: rsc, Operation: resources.Monitor, IntervalMS: interval}}
+		return append([]cib.Change{forget}, keepCall(st, rsc, func(op *cib.OpRecord) bool {
+			return op.Operation != resources.Monitor || op.IntervalMS != interval
+		})...)
 	case "delete":
-		return []cib.Change{{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: rsc}}}
+		return remove(st, rsc)
 	case resources.Notify:
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
+	"paceline/agent/outcome"
 )
 
 // fault is one kind of trouble. It returns false if there is nothing that it could hit now.
@@ -349,7 +350,7 @@ func (w *world) cleanup() []cib.Change {
 		for _, h := range st.Resources {
 			for _, op := range h.Ops {
 				if strings.HasSuffix(op.ID, "_last_failure_0") {
-					out = append(out, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: st.ID, Resource: h.ID}})
+					out = append(out, outcome.Forget(st, h.ID)...)
 					break
 				}
 			}
