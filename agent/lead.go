@@ -87,7 +87,7 @@ func (n *node) lead(ctx context.Context, term uint64) {
 		n.d.notify.poke()
 	}()
 	r.Run(ctx, coordinator.Elected{
-		Term: term, Snapshot: n.snapshot(), View: view, Voters: n.voterIDs(), Fenced: fenced,
+		Term: term, Snapshot: n.snapshot(), View: view, Voters: n.voterIDs(), Answered: n.store.Answered(term), Fenced: fenced,
 	})
 }
 
@@ -117,20 +117,21 @@ func (n *node) snapshot() coordinator.Snapshot {
 }
 
 func (n *node) voterIDs() []string {
-	voters, _ := n.raftGroup()
+	voters, _, _ := n.raftGroup()
 	return voters
 }
 
-// raftGroup returns the IDs of the voters, and of those that are being made one.
-func (n *node) raftGroup() (voters, growing []string) {
-	for _, m := range n.store.Members() {
+// raftGroup returns the IDs of the voters, and of those that are being made one, and whether that is committed.
+func (n *node) raftGroup() (voters, growing []string, committed bool) {
+	members, committed := n.store.Group()
+	for _, m := range members {
 		if m.Votes {
 			voters = append(voters, m.ID)
 		} else {
 			growing = append(growing, m.ID)
 		}
 	}
-	return voters, growing
+	return voters, growing, committed
 }
 
 // outside is what the coordinator acts through.

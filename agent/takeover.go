@@ -30,8 +30,8 @@ func (n *node) leaderIs() coordinator.LeaderIs {
 	n.mu.Lock()
 	l := n.leader
 	n.mu.Unlock()
-	voters, growing := n.raftGroup()
-	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact(), Term: n.store.Term()}
+	voters, growing, committed := n.raftGroup()
+	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Committed: committed, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact(), Term: n.store.Term()}
 }
 
 // tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.
@@ -44,7 +44,7 @@ func (n *node) tellTakeover(ev coordinator.Event) {
 
 // takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
 func (n *node) takeoverLoop() {
-	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.rand())
+	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.profile.gossip.Detect(2), n.rand())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)

@@ -32,6 +32,7 @@ type Core struct {
 	snap           Snapshot // the newest committed state
 	view           membership.View
 	voters         map[string]bool
+	answered       map[string]bool // voters that answered at the election
 	changingVoters bool
 
 	sessions map[string]*session // by node name
@@ -63,9 +64,6 @@ type Core struct {
 	// recording has the resources, by node and name, whose results are being committed, and what came of them meanwhile:
 	// each result is judged by what was committed of those before it.
 	recording map[string][]func(now time.Time)
-	// recorded are the newest calls recorded in this term. What is forgotten in the history (a cleanup) is not recorded again
-	// because the node repeats it. With a reboot a node's numbers may begin again.
-	recorded map[resultOf]int64
 
 	effects []Effect
 	wakes   []time.Time
@@ -82,10 +80,11 @@ type session struct {
 	downSince   time.Time
 	why         string
 	retryAt     time.Time
+	// inFlight counts, by resource, operations of coordinators before whose results are not known yet; they are waited for until
+	// inFlightBy.
+	inFlight   map[string]int
+	inFlightBy time.Time
 }
-
-// resultOf is where results come from one after the other.
-type resultOf struct{ node, resource string }
 
 type fenced struct {
 	boot string
@@ -102,7 +101,6 @@ func NewCore(cfg Config) *Core {
 		fences:    map[string]*fence{},
 		busy:      map[string]bool{},
 		recording: map[string][]func(time.Time){},
-		recorded:  map[resultOf]int64{},
 		fencedAt:  map[string]fenced{},
 		letGo:     map[string]string{},
 		tied:      map[string]time.Time{},
@@ -144,7 +142,7 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 	}
 	if c.term != 0 {
 		c.reconcileNodes(now)
-		c.reconcileVoters()
+		c.reconcileVoters(now)
 		c.advance(now)
 		c.tendFences(now)
 	}
@@ -157,6 +155,10 @@ func (c *Core) elected(now time.Time, e Elected) {
 	c.adopt(e.Snapshot)
 	for _, id := range e.Voters {
 		c.voters[id] = true
+	}
+	c.answered = map[string]bool{}
+	for _, id := range e.Answered {
+		c.answered[id] = true
 	}
 	c.joinBy = now.Add(c.cfg.Timing.JoinWait)
 	c.comesUp = comesUp(c.snap.CIB, c.view)

@@ -26,6 +26,9 @@ type Elected struct {
 	Snapshot Snapshot
 	View     membership.View
 	Voters   []string // IDs
+	// Answered lists the IDs of voters that acknowledged something to this node as the leader of this term: they live, whatever
+	// gossip still says of them.
+	Answered []string
 	// Fenced lists peers whose fencing was confirmed while there was no coordinator (the takeover of two).
 	Fenced []cib.FenceEvent
 }
@@ -45,7 +48,7 @@ type SessionUp struct {
 	ID          string
 	Incarnation string
 	Boot        string
-	// Running are the resources that have an operation in flight on the node now.
+	// Running are the resources of the operations that run or wait on the node now, one for each; recurring ones are left out.
 	Running []string
 	// PresumedDead is how long after its last session the node is dead in truth, by its own watchdog; 0: nobody may count on
 	// that. Watchdog says how it stands, for people.

@@ -41,6 +41,9 @@ const (
 	// know of need 20 ms to 5 s.
 	courtesyMin = 500 * time.Millisecond
 	courtesyMax = 10 * time.Second
+	// inFlightMax bounds how long a plan waits for results of operations that a node has from a coordinator before: they end by
+	// their own time-outs, which are 20 s unless they are configured.
+	inFlightMax = 30 * time.Second
 	// calmAfter is how many plans in a row may follow one another without anything new from outside, before the next
 	// waits for calmPause: a cluster that plans in circles must not do so at full speed.
 	calmAfter = 30

@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"paceline/agent/membership"
 	"paceline/agent/outcome"
 	"paceline/agent/quorum"
+	"paceline/agent/transition"
 )
 
 // reconcileNodes brings the committed states of the nodes in line with what gossip and the sessions say, and asks for
@@ -109,7 +109,6 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 	cause := "joined"
 	if st != nil && st.Boot != "" && st.Boot != s.boot {
 		batch = append(batch, cib.Change{ClearNode: &cib.ClearNode{ID: m.ID}})
-		maps.DeleteFunc(c.recorded, func(k resultOf, _ int64) bool { return k.node == m.Name })
 		cause = "joined after a reboot"
 	}
 	batch = append(batch,
@@ -155,18 +154,30 @@ func (c *Core) nodeName(id string) string {
 	return ""
 }
 
-// tendFailed looks after a node that gossip reports dead. With fencing it is lost at once. Without, nobody will ever
+// tendFailed looks after a node that gossip reports dead. With fencing it is lost at once, unless it has just made this node
+// the coordinator: then gossip has yet to hear of it again, and has a lease's time for that. Without fencing, nobody will ever
 // confirm that it is dead; all there is, is that a node that is cut off stops what it runs by itself after its lease
 // (safety rule 6). So much time it gets, and as much again for the stops.
 func (c *Core) tendFailed(now time.Time, m membership.Member) {
 	const why = "it is not heard any more"
 	st := c.snap.CIB.NodeState(m.ID)
-	if FencingEnabled(c.snap.CIB) || st == nil || !isTrue(st.InCCM) || st.Expected == "down" {
+	if FencingEnabled(c.snap.CIB) && !c.outvoices(now, m) || st == nil || !isTrue(st.InCCM) || st.Expected == "down" {
 		c.tendGone(now, m.ID, m.Name, why)
 		return
 	}
 	c.dropSession(now, m.Name, why)
 	c.tendMissing(now, maxOf(m.Since, c.started), m.ID, m.Name, st, c.cfg.Timing.NodeLease, why)
+}
+
+// outvoices says that a node lives although gossip has not heard of it since before the election: it has answered the
+// coordinator in this term. That holds for the time of a lease; if gossip has not heard it by then, it is lost.
+func (c *Core) outvoices(now time.Time, m membership.Member) bool {
+	until := c.started.Add(c.cfg.Timing.NodeLease)
+	if !c.answered[m.ID] || m.Status == membership.Alive || m.Since.After(c.started) || !now.Before(until) {
+		return false
+	}
+	c.wakeAt(until)
+	return true
 }
 
 func maxOf(a, b time.Time) time.Time {
@@ -319,8 +330,35 @@ func (c *Core) sessionUp(now time.Time, e SessionUp) {
 	s.presumed, s.watchdog = e.PresumedDead, e.Watchdog
 	c.tied[e.Node] = now
 	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
+	s.inFlight, s.inFlightBy = map[string]int{}, now.Add(inFlightMax)
+	for _, r := range e.Running {
+		s.inFlight[r]++
+	}
 	c.afresh()
 	c.dropStalePending(e)
+}
+
+// landed takes in that an operation ended which a node had from a coordinator before.
+func (s *session) landed(r transition.Result) {
+	if r.IntervalMS != 0 || s.inFlight[r.Resource] == 0 {
+		return
+	}
+	if s.inFlight[r.Resource]--; s.inFlight[r.Resource] == 0 {
+		delete(s.inFlight, r.Resource)
+	}
+}
+
+// awaitsResults reports whether a node has operations in flight that this coordinator did not order. What is recorded of their
+// resources is about to change: a stop that was ordered before leaves the record of a start until it has ended.
+func (c *Core) awaitsResults(now time.Time) bool {
+	waits := false
+	for _, name := range sortedKeys(c.sessions) {
+		if s := c.sessions[name]; s.up && len(s.inFlight) > 0 && now.Before(s.inFlightBy) {
+			c.wakeAt(s.inFlightBy)
+			waits = true
+		}
+	}
+	return waits
 }
 
 // dropStalePending forgets intents that were committed and whose order never reached the node, or whose result is lost:
@@ -338,9 +376,7 @@ func (c *Core) dropStalePending(e SessionUp) {
 	for _, h := range st.Resources {
 		for _, op := range h.Ops {
 			if op.OpStatus == "-1" && !running[h.ID] {
-				from := resultOf{e.Node, h.ID}
-				c.recorded[from] = max(c.recorded[from], outcome.NewestCall(st, h.ID))
-				batch = append(batch, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: e.ID, Resource: h.ID}})
+				batch = append(batch, outcome.Forget(st, h.ID)...)
 				break
 			}
 		}
@@ -376,7 +412,7 @@ func (c *Core) loseOrders(node, why string) {
 }
 
 // reconcileVoters asks for the next change of the voter set.
-func (c *Core) reconcileVoters() {
+func (c *Core) reconcileVoters(now time.Time) {
 	if c.changingVoters || c.snap.CIB == nil || !c.ready {
 		return
 	}
@@ -386,11 +422,15 @@ func (c *Core) reconcileVoters() {
 	for _, m := range c.view.Members {
 		st := c.snap.CIB.NodeState(m.ID)
 		cand := quorum.Candidate{ID: m.ID, Name: m.Name, Voter: c.voters[m.ID], Witness: m.Role == membership.RoleWitness}
+		cand.Heard = m.Status == membership.Alive
 		cand.Alive = m.Status == membership.Alive && (cand.Witness || c.isUp(m.Name) && online(st) || m.ID == c.cfg.SelfID)
 		// One that was fenced and is heard again votes already, and may be the very one whose vote this node leads by.
 		cand.Gone = m.Status != membership.Alive && (st != nil && st.Expected == "down" || st == nil && m.Status == membership.Left)
 		if m.Status == membership.Alive && st != nil && st.Expected == "down" && !online(st) && st.Fenced == "" {
 			cand.Gone = true // let go in good order, still saying goodbye
+		}
+		if c.outvoices(now, m) {
+			cand.Gone = false
 		}
 		if st != nil {
 			cand.Since = st.Since

@@ -38,7 +38,7 @@ func (c *Core) advance(now time.Time) {
 		c.wakeAt(c.recheck)
 		return
 	}
-	if len(c.commits) > 0 || !c.sessionsSettled() {
+	if len(c.commits) > 0 || !c.sessionsSettled() || c.awaitsResults(now) {
 		return // what is on its way will decide about the plan
 	}
 	if now.Before(c.calmTill) {

@@ -19,6 +19,7 @@ import (
 type Takeover struct {
 	self, selfID string
 	incarnation  string
+	detect       time.Duration // by then a loss is known to either side
 	rng          *rand.Rand
 
 	view     membership.View
@@ -27,9 +28,11 @@ type Takeover struct {
 	ledTerm  uint64 // the term in which it led
 	term     uint64
 	voters   []string
+	settled  bool // that these are the voters is committed
 	growing  []string
 	together bool // this incarnation was in live quorum with the present voters
 	contact  uint64
+	met      time.Time // when that was last seen to grow
 	snap     *cib.CIB
 
 	fence   *fence
@@ -49,6 +52,9 @@ type LeaderIs struct {
 	CIB     *cib.CIB
 	Contact uint64
 	Term    uint64 // the newest that the node knows of
+	// Committed says that the node knows the voter set to be committed. A leader that removes one of three acts by the set of
+	// two before the other of the two knows of it.
+	Committed bool
 }
 
 // TakenOver answers a TakeOver.
@@ -68,9 +74,10 @@ type TakeOver struct {
 
 func (TakeOver) effect() {}
 
-// NewTakeover returns a machine that has seen nothing, for this incarnation of the daemon.
-func NewTakeover(self, selfID, incarnation string, rng *rand.Rand) *Takeover {
-	return &Takeover{self: self, selfID: selfID, incarnation: incarnation, rng: rng}
+// NewTakeover returns a machine that has seen nothing, for this incarnation of the daemon. detect is the time by which gossip
+// knows of a loss.
+func NewTakeover(self, selfID, incarnation string, detect time.Duration, rng *rand.Rand) *Takeover {
+	return &Takeover{self: self, selfID: selfID, incarnation: incarnation, detect: detect, rng: rng}
 }
 
 // Verdict returns the quorum's state as this node sees it.
@@ -136,8 +143,11 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 		if !sameSet(t.voters, e.Voters) {
 			t.together = false // with whom it was together is not with whom it votes now
 		}
+		if e.Contact != t.contact {
+			t.met = now
+		}
 		t.leader, t.voters, t.growing, t.snap, t.contact = e.ID, e.Voters, e.Growing, e.CIB, e.Contact
-		t.term = e.Term
+		t.term, t.settled = e.Term, e.Committed
 		if e.ID != "" {
 			t.led, t.ledTerm = e.ID, e.Term
 		}
@@ -165,7 +175,7 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 
 func (t *Takeover) decide(now time.Time) {
 	if t.leader != "" {
-		if t.allHeard() && t.joined() {
+		if t.allHeard() && t.joined() && t.settled {
 			t.together = true
 		}
 		switch f := t.fence; {
@@ -245,7 +255,7 @@ func (t *Takeover) start(now time.Time, f *fence) {
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, View: t.view.Seq,
 		Timeout: FencingTimeout(t.snap), Devices: Devices(t.snap), Levels: Levels(t.snap, f.target),
-		Live: []string{t.self}, Self: t.self, PriorityDelay: t.delay(f.target), Rand: t.rng,
+		Live: []string{t.self}, Self: t.self, PriorityDelay: t.delay(now, f.target), Rand: t.rng,
 	})
 	t.step(now, nil)
 }
@@ -256,15 +266,16 @@ func (t *Takeover) ledLast() bool { return t.led == t.selfID && t.ledTerm == t.t
 
 // delay returns how long the fencing is held back beyond what the devices say. Where what is configured does not tell the two
 // sides apart - no delay, or the same for both, or nearly - the side that did not coordinate waits until the other side's
-// fencing is over: both must never die from one cut link. The price is paid only when it is the coordinator of two that
-// died. Where delays are drawn by lot (pcmk_delay_max) it is left to the lot.
-func (t *Takeover) delay(target string) time.Duration {
+// fencing is over, which may begin only when gossip has noticed the loss there too: both must never die from one cut link.
+// The price is paid only when it is the coordinator of two that died. Where delays are drawn by lot (pcmk_delay_max) it is
+// left to the lot.
+func (t *Takeover) delay(now time.Time, target string) time.Duration {
 	d := PriorityDelay(t.snap, t.self, target)
 	if t.ledLast() || delayDrawn(t.snap) {
 		return d
 	}
 	apart := fixedDelay(t.snap, t.self, target) - fixedDelay(t.snap, target, t.self)
-	if wait := courtesy(t.snap); apart < wait && -apart < wait {
+	if wait := courtesy(t.snap) + max(t.met.Add(t.detect).Sub(now), 0); apart < wait && -apart < wait {
 		return d + wait - apart
 	}
 	return d

@@ -26,7 +26,7 @@ type pair struct {
 }
 
 func newPair(t *testing.T, c *cib.CIB) *pair {
-	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", "1", rand.New(rand.NewPCG(1, 1)))}
+	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", "1", time.Second, rand.New(rand.NewPCG(1, 1)))}
 	next := *c
 	next.Configuration.Nodes = []*cib.Node{{ID: "id-a", Uname: "a"}, {ID: "id-b", Uname: "b"}}
 	next.Status.Nodes = []*cib.NodeState{{ID: "id-a", Uname: "a", InCCM: "true", CRMD: "online", Join: "member", Expected: "member", Incarnation: "1"}}
@@ -52,7 +52,7 @@ func (p *pair) step(ev Event) {
 }
 
 func (p *pair) leader(id string) {
-	p.step(LeaderIs{ID: id, Voters: []string{"id-a", "id-b"}, CIB: p.cib})
+	p.step(LeaderIs{ID: id, Voters: []string{"id-a", "id-b"}, Committed: true, CIB: p.cib})
 }
 
 func (p *pair) peer(s membership.Status) {
@@ -133,7 +133,7 @@ func TestAPairThatIsBecomingThreeHasNoTakeover(t *testing.T) {
 	p := newPair(t, device(&cib.CIB{}))
 	p.step(Viewed{View: p.view})
 	for _, leader := range []string{"id-b", ""} {
-		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, Growing: []string{"id-c"}, CIB: p.cib})
+		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, Growing: []string{"id-c"}, Committed: true, CIB: p.cib})
 	}
 	p.peer(membership.Failed)
 	if len(p.fences)+len(p.takes) != 0 {
@@ -141,6 +141,20 @@ func TestAPairThatIsBecomingThreeHasNoTakeover(t *testing.T) {
 	}
 	if v := p.m.Verdict(); !strings.Contains(v.Reason, "id-c was being made a voter") {
 		t.Fatal("nobody is told why:", v.Reason)
+	}
+}
+
+// A leader that removes the third acts by the set of two before the second knows of it: back from its fencing, that one and the
+// third are a majority of three.
+func TestAPairThatIsNotCommittedHasNoTakeover(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.step(Viewed{View: p.view})
+	for _, leader := range []string{"id-a", ""} {
+		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, CIB: p.cib})
+	}
+	p.peer(membership.Failed)
+	if len(p.fences)+len(p.takes) != 0 {
+		t.Fatalf("fenced %+v, took over %+v", p.fences, p.takes)
 	}
 }
 
@@ -170,7 +184,7 @@ func TestATakeoverCarriesTheContactAtItsFencing(t *testing.T) {
 	p := newPair(t, device(&cib.CIB{}))
 	p.step(Viewed{View: p.view})
 	tell := func(leader string, contact uint64) {
-		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, CIB: p.cib, Contact: contact})
+		p.step(LeaderIs{ID: leader, Voters: []string{"id-a", "id-b"}, Committed: true, CIB: p.cib, Contact: contact})
 	}
 	tell("id-b", 5)
 	tell("", 7)
@@ -232,6 +246,16 @@ func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
 	if d := follows.fences[0].Order.Delay; d < courtesyMin {
 		t.Error("the other waits only", d)
 	}
+	// It notices the loss at once, and the coordinator only after the whole time of detection.
+	early := newPair(t, device(&cib.CIB{}))
+	early.step(Viewed{View: early.view})
+	early.step(LeaderIs{ID: "id-b", Voters: []string{"id-a", "id-b"}, Committed: true, CIB: early.cib, Contact: 1})
+	early.now = early.now.Add(400 * time.Millisecond)
+	early.leader("")
+	early.peer(membership.Failed)
+	if d := early.fences[0].Order.Delay; d != time.Second+courtesyMin {
+		t.Error("the side that noticed early waits", d)
+	}
 	for base, want := range map[string]time.Duration{
 		"2s":           courtesyMin,                        // the same for both: it decides nothing
 		"a:3s;b:1s":    0,                                  // the other side waits long enough
@@ -281,8 +305,8 @@ func TestWhoLedBeforeTheNewestTermWaits(t *testing.T) {
 	for term, waits := range map[uint64]bool{5: false, 6: true} {
 		p := newPair(t, device(&cib.CIB{}))
 		p.step(Viewed{View: p.view})
-		p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-b"}, CIB: p.cib, Term: 5})
-		p.step(LeaderIs{Voters: []string{"id-a", "id-b"}, CIB: p.cib, Term: term})
+		p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-b"}, Committed: true, CIB: p.cib, Term: 5})
+		p.step(LeaderIs{Voters: []string{"id-a", "id-b"}, Committed: true, CIB: p.cib, Term: term})
 		p.peer(membership.Failed)
 		if len(p.fences) != 1 || (p.fences[0].Order.Delay > 0) != waits {
 			t.Fatalf("newest term %d: %+v", term, p.fences)
@@ -299,13 +323,13 @@ func TestTheFencingOfAnEarlierPeerIsForgotten(t *testing.T) {
 	next.Configuration.Nodes = append(next.Configuration.Nodes, &cib.Node{ID: "id-c", Uname: "c"})
 	v := membership.View{Seq: p.view.Seq + 1, Members: []membership.Member{member("a", "1", "1"), member("b", "1", "1"), member("c", "1", "1")}}
 	p.step(Viewed{View: v})
-	p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-c"}, CIB: &next})
+	p.step(LeaderIs{ID: "id-a", Voters: []string{"id-a", "id-c"}, Committed: true, CIB: &next})
 	gone := v
 	gone.Seq++
 	gone.Members = append([]membership.Member(nil), v.Members...)
 	gone.Members[2].Status = membership.Failed
 	p.step(Viewed{View: gone})
-	p.step(LeaderIs{Voters: []string{"id-a", "id-c"}, CIB: &next})
+	p.step(LeaderIs{Voters: []string{"id-a", "id-c"}, Committed: true, CIB: &next})
 	p.step(FenceReported{Result: fencing.Result{Fence: first.Fence, Step: first.Step, Node: "a", Detail: "refused"}})
 	p.now = p.now.Add(2 * time.Minute)
 	p.step(Tick{})

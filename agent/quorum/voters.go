@@ -9,6 +9,7 @@ const VotersMax = 7
 type Candidate struct {
 	ID    string
 	Name  string
+	Heard bool // gossip says that it is alive
 	Alive bool // heard, with a daemon that speaks our version
 	// Gone says that it is certain not to act as a voter any more: it left in good order, or its fencing is confirmed.
 	Gone    bool
@@ -26,11 +27,24 @@ type Step struct {
 // None reports that nothing is to be done.
 func (s Step) None() bool { return s == Step{} }
 
+// heardWithout counts the other voters that are heard, self included.
+func heardWithout(id, self string, nodes []Candidate) int {
+	count := 0
+	for _, n := range nodes {
+		if n.Voter && n.ID != id && (n.Heard || n.Alive || n.ID == self) {
+			count++
+		}
+	}
+	return count
+}
+
 // Next returns the next change of the voter set that brings it towards what is wanted: up to VotersMax voters, an odd
 // number where there are three or more (an even one more survives nothing more), witnesses before others (and none beside a
 // single node), the
 // longest-stable first; voters that are Gone leave at once, so that a cluster shrinks with each confirmed death. A
-// voter that is merely silent stays (safety rule 4). self is the leader and never removed here.
+// voter that is merely silent stays (safety rule 4). self is the leader and never removed here. None is removed where a
+// majority of those that would be left is not heard: self leads by a majority, so one that is taken for gone is part of it,
+// and without its vote nobody could be elected.
 func Next(self string, nodes []Candidate) Step {
 	nodes = append([]Candidate(nil), nodes...)
 	sort.Slice(nodes, func(i, j int) bool {
@@ -49,9 +63,11 @@ func Next(self string, nodes []Candidate) Step {
 	for _, n := range nodes {
 		if n.Voter {
 			voters++
-			if n.Gone && !n.Alive && n.ID != self {
-				return Step{Remove: n.ID}
-			}
+		}
+	}
+	for _, n := range nodes {
+		if n.Voter && n.Gone && !n.Alive && n.ID != self && heardWithout(n.ID, self, nodes) >= Majority(voters-1) {
+			return Step{Remove: n.ID}
 		}
 		if n.Alive || n.Voter {
 			usable++

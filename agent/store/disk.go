@@ -130,6 +130,23 @@ func getLog(tx *bbolt.Tx, index uint64, l *raft.Log) error {
 // StoreLog is part of raft.LogStore.
 func (d *disk) StoreLog(l *raft.Log) error { return d.StoreLogs([]*raft.Log{l}) }
 
+// configuresAfter tells whether an entry after the index, and after what is known to be committed, changes the raft group.
+func (d *disk) configuresAfter(index uint64) (bool, error) {
+	d.mu.Lock()
+	at := d.tail
+	d.mu.Unlock()
+	for i := at.last; i > max(index, at.commit) && i >= at.first; i-- {
+		var l raft.Log
+		if err := d.GetLog(i, &l); err != nil {
+			return false, err
+		}
+		if l.Type == raft.LogConfiguration {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // StoreLogs is part of raft.LogStore: all of the entries are on the disk when it returns, or none.
 func (d *disk) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {

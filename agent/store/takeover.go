@@ -68,6 +68,17 @@ func (s *Store) Takeover(ctx context.Context, peerID string, contact uint64) err
 	}
 }
 
+// Answered returns the IDs of the others that have acknowledged something to this node as the leader of that term; a ghost is
+// none of them.
+func (s *Store) Answered(term uint64) []string {
+	r, err := s.enter()
+	if err != nil {
+		return nil
+	}
+	defer r.leave()
+	return r.net.answeredIn(term)
+}
+
 // Contact counts what this node has exchanged with others as leader or follower, since its store started.
 func (s *Store) Contact() uint64 {
 	r, err := s.enter()
@@ -121,6 +132,11 @@ func (s *Store) beginTakeover(r *run, peer raft.ServerID, contact uint64) (*take
 	}
 	if !r.net.wasTogether(peer) {
 		return nil, ErrNotTogether
+	}
+	// A leader that removed a third has the pair in effect before its peer knows of it. The peer and the third, back from their
+	// fencings, are a majority of the set before then.
+	if _, committed := r.group(); !committed {
+		return nil, fmt.Errorf("that there are two voters is not committed: %w", ErrNotPair)
 	}
 	// Barred before the mark is written: from the look at the contact on, nothing of the peer's counts any more.
 	if !r.net.bar(peer, contact) {

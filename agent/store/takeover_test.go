@@ -144,6 +144,38 @@ func TestTakeoverIsRefusedWhileAThirdIsOnItsWay(t *testing.T) {
 	})
 }
 
+// A leader that removes the third of three has the set of two in effect before the second knows of it. Both others were fenced, and
+// come back as two of three.
+func TestTakeoverIsRefusedWhileTheRemovalOfAThirdIsNotCommitted(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b", "c")
+		b, c := l.nodes["b"], l.nodes["c"]
+		a.commit("batch-limit", "1")
+		b.awaitOption("batch-limit", "1")
+		c.awaitOption("batch-limit", "1")
+		b.kill()
+		c.kill()
+		ctx, cancel := within(3 * time.Second)
+		defer cancel()
+		if err := a.Remove(ctx, "c"); err == nil {
+			t.Fatal("one of three removed another alone")
+		}
+		if m, committed := a.Group(); len(m) != 2 || committed {
+			t.Fatalf("the set in effect is %+v, committed: %v", m, committed)
+		}
+		if err := a.takeover("b"); !errors.Is(err, ErrNotPair) {
+			t.Fatalf("it took over what the others may have: %v", err)
+		}
+		b.start(false)
+		c.start(false)
+		l.awaitLeader("b", "c").commit("batch-limit", "2")
+		a.awaitOption("batch-limit", "2")
+		if m, committed := a.Group(); len(m) != 3 || !committed {
+			t.Fatalf("the set is %+v, committed: %v", m, committed)
+		}
+	})
+}
+
 // An admission that fails leaves a pair behind that can still lose one of the two.
 func TestAFailedAdmissionIsTakenBack(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -23,11 +24,12 @@ type transport struct {
 	ghost   raft.ServerID // "" when there is none
 	haunted chan struct{} // closed while there is a ghost, so that calls to it end at once
 	matched map[raft.ServerID]uint64
-	moved   chan struct{}          // closed and replaced when matched changes
-	touched map[raft.ServerID]bool // peers with which an append was exchanged as leader and follower
-	contact uint64                 // appends exchanged, in both directions
-	barred  raft.ServerID          // its messages are refused: a takeover from it is about to begin
-	refused bool                   // a message of the ghost came in
+	moved   chan struct{}            // closed and replaced when matched changes
+	touched map[raft.ServerID]bool   // peers with which an append was exchanged as leader and follower
+	contact uint64                   // appends exchanged, in both directions
+	terms   map[raft.ServerID]uint64 // the newest term in which the peer acknowledged something to this node as its leader
+	barred  raft.ServerID            // its messages are refused: a takeover from it is about to begin
+	refused bool                     // a message of the ghost came in
 }
 
 // rules are what the transport asks before votes pass.
@@ -56,7 +58,7 @@ func newTransport(net *raft.NetworkTransport, l *layer, r rules) *transport {
 		NetworkTransport: net, layer: l, rules: r,
 		incoming: make(chan raft.RPC), work: make(chan func()), done: make(chan struct{}),
 		haunted: make(chan struct{}), moved: make(chan struct{}),
-		matched: map[raft.ServerID]uint64{}, touched: map[raft.ServerID]bool{},
+		matched: map[raft.ServerID]uint64{}, touched: map[raft.ServerID]bool{}, terms: map[raft.ServerID]uint64{},
 	}
 	t.wg.Go(t.pump)
 	return t
@@ -123,10 +125,25 @@ func (t *transport) progress(id raft.ServerID) (uint64, <-chan struct{}) {
 	return t.matched[id], t.moved
 }
 
-func (t *transport) noteMatch(id raft.ServerID, index uint64, heartbeat bool) {
+// answeredIn returns the peers that acknowledged something to this node as the leader of that term.
+func (t *transport) answeredIn(term uint64) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for id, newest := range t.terms {
+		if newest == term {
+			out = append(out, string(id))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (t *transport) noteMatch(id raft.ServerID, term, index uint64, heartbeat bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.touched[id] = true
+	t.terms[id] = max(t.terms[id], term)
 	t.contact++
 	if !heartbeat && t.matched[id] != index {
 		t.matched[id] = index
@@ -199,7 +216,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 		*r = raft.AppendEntriesResponse{RPCHeader: sent.RPCHeader, Term: sent.Term, LastLog: end, Success: true}
 	})
 	if err == nil && resp.Success && !t.isGhost(id) {
-		t.noteMatch(id, end, heartbeat)
+		t.noteMatch(id, sent.Term, end, heartbeat)
 	}
 	return err
 }
@@ -240,7 +257,7 @@ func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, r
 	// Not through call: the reader must not be read after this returns.
 	err := t.NetworkTransport.InstallSnapshot(id, addr, req, resp, data)
 	if err == nil && resp.Success {
-		t.noteMatch(id, req.LastLogIndex, false)
+		t.noteMatch(id, req.Term, req.LastLogIndex, false)
 	}
 	return err
 }

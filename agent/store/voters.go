@@ -27,11 +27,27 @@ func (s *Store) Members() []Voter {
 }
 
 func (r *run) members() []Voter {
-	var list []Voter
-	for _, m := range r.raft.Load().GetConfiguration().Configuration().Servers {
-		list = append(list, Voter{ID: string(m.ID), Addr: string(m.Address), Votes: m.Suffrage == raft.Voter})
-	}
+	list, _ := r.group()
 	return list
+}
+
+// Group returns what Members does, and whether it is committed as far as this node knows. A leader has a change in effect
+// before anybody else knows of it.
+func (s *Store) Group() (members []Voter, committed bool) {
+	r, _ := s.present()
+	if r == nil {
+		return nil, false
+	}
+	return r.group()
+}
+
+func (r *run) group() (members []Voter, committed bool) {
+	node := r.raft.Load()
+	for _, m := range node.GetConfiguration().Configuration().Servers {
+		members = append(members, Voter{ID: string(m.ID), Addr: string(m.Address), Votes: m.Suffrage == raft.Voter})
+	}
+	changing, err := r.disk.configuresAfter(node.CommitIndex()) // raft does not tell the index of its latest configuration
+	return members, err == nil && !changing
 }
 
 func member(list []Voter, id string) (Voter, bool) {
