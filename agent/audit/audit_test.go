@@ -36,6 +36,32 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 	}
 }
 
+// One of two dies from one split; where the two have met since, or no speed was known of the device, the next cut is another matter.
+func TestOneWinner(t *testing.T) {
+	plain := Fact{Kind: Configure, Config: &Config{Nodes: 2, Fencing: true}}
+	cut := func(by, target string) Fact { return Fact{Kind: FenceActs, Node: by, Target: target} }
+	for name, c := range map[string]struct {
+		between []Fact
+		broken  bool
+	}{
+		"both":             {nil, true},
+		"met since":        {[]Fact{{Kind: Met, Node: "a", Target: "b"}}, false},
+		"slower than ever": {[]Fact{{Kind: FenceSlow, Node: "a", Target: "b"}}, false},
+		"slow, then met":   {[]Fact{{Kind: FenceSlow}, {Kind: Met}, cut("a", "b")}, true},
+	} {
+		a := New()
+		var found *Finding
+		for _, f := range append(append([]Fact{{Kind: Troubled}, plain, cut("a", "b")}, c.between...), cut("b", "a")) {
+			if x := a.See(f); x != nil {
+				found = x
+			}
+		}
+		if (found != nil) != c.broken || c.broken && found.Rule != "S7 one winner of a split" {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
 // What was fenced, or is back, may be recovered.
 func TestRecoveryAfterFencing(t *testing.T) {
 	a := New()

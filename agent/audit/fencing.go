@@ -70,7 +70,7 @@ func noLateFencing() check {
 }
 
 func oneWinner() check {
-	pair := false
+	pair, slow := false, false
 	lost := map[string]string{} // who was cut -> by whom, since the two last met
 	return func(f *Fact, v *verdict) {
 		switch f.Kind {
@@ -78,8 +78,11 @@ func oneWinner() check {
 			pair = f.Config.Nodes == 2
 		case Met:
 			clear(lost)
+			slow = false
+		case FenceSlow: // who waits for the other side's device waits by what is known of its speed
+			slow = true
 		case FenceActs:
-			if pair {
+			if pair && !slow {
 				v.must(lost[f.Node] != f.Target, "%s is cut by %s, which it had cut itself: both lost", f.Target, f.Node)
 				lost[f.Target] = f.Node
 			}

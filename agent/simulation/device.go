@@ -29,6 +29,7 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 		return
 	case d.mode == "slow":
 		took = w.between(time.Second, 20*time.Second)
+		w.fact(audit.Fact{Kind: audit.FenceSlow, Node: by.name, Target: o.Target})
 	}
 	boot := by.boot
 	if w.opt.Broken.FenceBeforeStart {

@@ -38,7 +38,7 @@ type service struct {
 	promoted bool
 }
 
-type operation struct{ what string }
+type operation struct{ job job }
 
 type job struct {
 	order   transition.Order
@@ -117,7 +117,24 @@ func policyOf(s *session) string {
 	return "stop"
 }
 
-func (e *executor) running() []string { return sorted(e.runs) }
+// running are the resources of the operations that run or wait, except monitors that nobody waits for.
+func (e *executor) running() []string {
+	var out []string
+	add := func(name string, j job) {
+		if a := j.order.Action; a.IntervalMS == 0 && !(j.unasked && a.Operation == resources.Monitor) {
+			out = append(out, name)
+		}
+	}
+	for _, name := range sorted(e.runs) {
+		add(name, e.runs[name].job)
+	}
+	for _, name := range sorted(e.queue) {
+		for _, j := range e.queue[name] {
+			add(name, j)
+		}
+	}
+	return out
+}
 
 func (e *executor) sessionEnds(s *session) {
 	if e.session == s {
@@ -254,7 +271,7 @@ func (e *executor) begin(name string, j job) {
 		return
 	}
 	fences := a.Agent.Class == "stonith"
-	op := &operation{what: a.Operation}
+	op := &operation{j}
 	e.runs[name], e.begun[name] = op, a
 	boot, inc := n.boot, n.inc
 	took, rc, status := w.ends(a)

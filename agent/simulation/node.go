@@ -122,12 +122,13 @@ func (n *node) start() {
 		n.log.term, n.log.vote = max(n.log.term, 1)-1, ""
 	}
 	n.log.restart()
-	n.takeover = coordinator.NewTakeover(n.name, n.id, n.incarnation(), n.rand())
+	n.takeover = coordinator.NewTakeover(n.name, n.id, n.incarnation(), detectMax, n.rand())
 	n.takeoverWake++
 	n.view = membership.View{Seq: n.view.Seq + 1, Members: []membership.Member{n.member(n, membership.Alive)}}
 	n.wanted = map[string]bool{n.name: true}
 	n.executor.daemonStarts()
 	n.electionTimer()
+	n.finishTakeover()
 	w.hearing()
 	if w.opt.Broken.AloneMayTakeOver {
 		n.dreamOfCompany()
@@ -150,7 +151,7 @@ func (n *node) dreamOfCompany() {
 		dream.Members = append(dream.Members, n.member(m, membership.Alive))
 	}
 	n.tellTakeover(coordinator.Viewed{View: dream})
-	n.tellTakeover(coordinator.LeaderIs{ID: n.id, Voters: voters, CIB: known})
+	n.tellTakeover(coordinator.LeaderIs{ID: n.id, Voters: voters, Committed: true, CIB: known})
 }
 
 func (n *node) rand() *rand.Rand { return rand.New(rand.NewPCG(n.w.rng.Uint64(), 1)) }
@@ -272,7 +273,7 @@ func (n *node) takeLook() {
 	if n.takeover == nil {
 		return
 	}
-	is := coordinator.LeaderIs{ID: n.log.leader, Voters: n.log.latest(), CIB: n.snapshot().CIB, Contact: n.log.contact, Term: n.log.term}
+	is := coordinator.LeaderIs{ID: n.log.leader, Voters: n.log.latest(), Committed: n.log.settled(), CIB: n.snapshot().CIB, Contact: n.log.contact, Term: n.log.term}
 	if g := n.log.growing(); g != "" && !n.w.opt.Broken.GrowthUnknown {
 		is.Growing = []string{g}
 	}
@@ -322,7 +323,7 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 	voters := l.latest()
 	pair := (l.growing() == "" || n.w.opt.Broken.GrowthUnknown) && len(voters) == 2 && slices.Contains(voters, n.id) && slices.Contains(voters, e.PeerID)
 	met := l.touched[e.PeerID] || n.w.opt.Broken.AloneMayTakeOver
-	if !pair || !met || l.contact != e.Contact {
+	if !pair || !met || !l.settled() || l.contact != e.Contact {
 		n.w.say("%s may not take over from %s", n.name, e.PeerID)
 		n.fenced = nil
 		n.tellTakeover(coordinator.TakenOver{Err: errRefused})
@@ -335,21 +336,17 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 	n.finishTakeover()
 }
 
-// finishTakeover goes on until the ghost is no voter any more.
+// finishTakeover goes on until the ghost is no voter any more. One that a crash interrupted is given up where it was not one of
+// exactly two, or the peer is there again (store.finishTakeover).
 func (n *node) finishTakeover() {
 	l := &n.log
 	if l.ghost == "" {
 		return
 	}
 	voters := l.latest()
-	if l.resumed {
-		if peer := n.w.byID(l.ghost); peer.up && n.w.reaches(n, peer) && n.w.reaches(peer, n) {
-			n.w.say("%s: its former peer is there again", n.name)
-			l.ghost = ""
-			return
-		}
-	}
-	if !slices.Contains(voters, l.ghost) {
+	again := l.resumed
+	l.resumed = false
+	if gone := !slices.Contains(voters, l.ghost); gone && !again {
 		if l.changing || l.role == leader && !l.ready {
 			n.later(heartbeat, n.finishTakeover)
 			return
@@ -358,6 +355,14 @@ func (n *node) finishTakeover() {
 		n.tellTakeover(coordinator.TakenOver{})
 		n.takeLook()
 		return
+	} else if again {
+		peer := n.w.byID(l.ghost)
+		there := peer.up && n.w.reaches(n, peer) && n.w.reaches(peer, n)
+		if gone || there || len(voters) != 2 || l.growing() != "" {
+			n.w.say("%s: the takeover from %s is over", n.name, l.ghost)
+			l.ghost = ""
+			return
+		}
 	}
 	if l.role == leader && !l.changing {
 		l.changing = true
@@ -379,7 +384,7 @@ func (n *node) startCore() {
 	n.sessions, n.dialling = map[string]*session{}, map[string]bool{}
 	fenced := n.fenced
 	n.fenced = nil
-	n.tellCore(coordinator.Elected{Term: n.coreTerm, Snapshot: n.snapshot(), View: n.view, Voters: n.log.latest(), Fenced: fenced})
+	n.tellCore(coordinator.Elected{Term: n.coreTerm, Snapshot: n.snapshot(), View: n.view, Voters: n.log.latest(), Answered: sorted(n.log.answered), Fenced: fenced})
 }
 
 func (n *node) endCore() {

@@ -45,6 +45,7 @@ type raftLog struct {
 	match     map[string]int
 	heardFrom map[string]time.Duration // leader: the last answer of each voter
 	touched   map[string]bool
+	answered  map[string]bool // leader: who has acknowledged something in this term
 	contact   uint64
 	commit    int
 	timer     uint64 // number of the newest election timer
@@ -66,6 +67,16 @@ func (l *raftLog) latest() []string {
 		}
 	}
 	return l.voters
+}
+
+// settled says that the newest voter set is committed, as far as the node knows.
+func (l *raftLog) settled() bool {
+	for i, e := range slices.Backward(l.log) {
+		if e.voters != nil {
+			return i < l.commit
+		}
+	}
+	return true
 }
 
 // growing returns who is on its way to be a voter.
@@ -223,7 +234,7 @@ func (n *node) counted() {
 	for _, to := range n.w.nodes {
 		l.next[to.id], l.heardFrom[to.id] = len(l.log), n.w.now
 	}
-	l.ready, l.changing = false, false
+	l.ready, l.changing, l.answered = false, false, map[string]bool{}
 	n.ledBy(leader, n.id)
 	n.propose(&entry{term: l.term})
 	n.beat(l.term)
@@ -334,6 +345,7 @@ func (n *node) appendAsked(from *node, term uint64, prev int, prevTerm uint64, e
 	n.rpc(from, "appended", func(to *node) {
 		if to.log.role == leader && to.log.term == term {
 			to.answered(n.id)
+			to.log.answered[n.id] = true
 			to.log.match[n.id] = max(to.log.match[n.id], upto)
 			to.log.next[n.id] = max(to.log.next[n.id], upto)
 			to.advance()
@@ -467,7 +479,7 @@ func (n *node) changeVoters(ef coordinator.ChangeVoters) {
 			}
 		})
 	}
-	if l.changing || l.role != leader || l.growing() != "" {
+	if l.changing || l.role != leader || l.growing() != "" || l.ghost != "" {
 		fail()
 		return
 	}

@@ -19,6 +19,8 @@ var (
 	first = flag.Uint64("seed", 0, "the first of them; with -seeds 1 -v its run is printed")
 )
 
+var all = flag.Bool("all", false, "go on after a seed that breaks a rule, and tell only which it was")
+
 var chosen = flag.String("only", "", "numbers of the faults that happen, with commas between: those of a shrunk run")
 
 // only are the faults of a shrunk run; nil for all.
@@ -123,12 +125,14 @@ func TestSeeds(t *testing.T) {
 		for k, n := range o.Faults {
 			sum.Faults[k] += n
 		}
-		if o.Violation != nil {
+		if o.Violation != nil && *all {
+			t.Errorf("seed %d: %v", o.Seed, o.Violation)
+		} else if o.Violation != nil {
 			fail(t, o)
 		} else if *seeds == 1 {
 			t.Log(strings.Join(o.Trace, "\n"))
 		}
-		return o.Violation != nil
+		return o.Violation != nil && !*all
 	})
 	t.Logf("%d seeds: %v of modelled time in %v; %d events, %d commits, %d elections, %d takeovers, %d fencings, %d starts", runs,
 		virtual.Round(time.Second), time.Since(began).Round(time.Second), sum.Events, sum.Commits, sum.Elections, sum.Takeovers, sum.Fencings, sum.Activated)
