@@ -166,9 +166,11 @@ func TestTakeoverIsRefusedWhileTheRemovalOfAThirdIsNotCommitted(t *testing.T) {
 		if err := a.takeover("b"); !errors.Is(err, ErrNotPair) {
 			t.Fatalf("it took over what the others may have: %v", err)
 		}
+		l.isolate("a")
 		b.start(false)
 		c.start(false)
 		l.awaitLeader("b", "c").commit("batch-limit", "2")
+		l.join("a")
 		a.awaitOption("batch-limit", "2")
 		if m, committed := a.Group(); len(m) != 3 || !committed {
 			t.Fatalf("the set is %+v, committed: %v", m, committed)
