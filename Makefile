@@ -52,6 +52,11 @@ chaos: build ## let drawn faults happen to real daemons for MINUTES=30 (SEED=n d
 	@$(GO) build -o bin/ ./integration/chaos
 	@bin/chaos -bin bin -minutes $(MINUTES) -seed $(SEED)
 
+.PHONY: soak
+soak: build ## run five nodes with 200 resources for MINUTES=60 and judge whether memory and file handles stay flat (root); plot in bin/soak-report
+	@$(GO) build -o bin/ ./integration/soak
+	@bin/soak -bin bin -minutes $(or $(filter-out 30,$(MINUTES)),60)
+
 .PHONY: sim
 SEEDS ?= 10000
 sim: ## simulate clusters under faults from SEEDS=10000 seeds; a failure names the command that runs its seed again

@@ -313,6 +313,13 @@ func (s *stall) reset() {
 	s.max = 0
 }
 
+// raise takes in that something else was late by as much.
+func (s *stall) raise(late time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max = max(s.max, late)
+}
+
 func (s *stall) worst() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,16 +105,29 @@ func (r *run) awaitExit(ctx context.Context, node string, most time.Duration) er
 	return nil
 }
 
-// reload ends a daemon that leaves its resources running, starts the one that is installed, and waits until the node is back.
+// reload ends a daemon that leaves its resources running, starts the one that is installed, and waits until the node is back. One
+// that is away for longer than a node takes to be missed is fenced, as it should be: then it boots.
 func (r *run) reload(ctx context.Context, node string) {
+	began := monotonic()
 	r.hangUp(ctx, node)
-	r.startDaemon(ctx, node)
 	ctx, cancel := context.WithTimeout(ctx, restMax/3)
 	defer cancel()
-	if _, err := r.c.Await(ctx, node+" to be back", func(s *api.Status) bool { return cluster.Online(s, node) }); err != nil {
-		r.say("  %v", err)
+	for ctx.Err() == nil {
+		_ = r.boot(ctx, node)
+		r.startDaemon(ctx, node)
+		brief, done := context.WithTimeout(ctx, tendEvery)
+		_, err := r.c.Await(brief, node+" to be back", func(s *api.Status) bool { return cluster.Online(s, node) })
+		done()
+		if err == nil {
+			r.stall.raise(monotonic() - began - reloadMax)
+			return
+		}
 	}
+	r.say("  %s is not back after %v", node, restMax/3)
 }
+
+// reloadMax is how long a daemon may be away for a reload without anybody having a reason to miss it.
+const reloadMax = 400 * time.Millisecond
 
 func (r *run) hangUp(ctx context.Context, node string) {
 	n := r.c.Node(node)
