@@ -1,8 +1,9 @@
 // Command bench measures paceline in the lab: how long a power cut takes to be answered for and of what that time is made,
-// how soon a killed service runs again, how soon daemons elect a coordinator, what a move by hand costs, what an idle node uses, what a command costs. It
+// how soon a killed service runs again, how soon a lost member of a group is known and runs again, what a thousand
+// monitors cost, how soon daemons elect a coordinator, what a move by hand costs, what an idle node uses, what a command costs. It
 // prints tables and writes them as Markdown.
 //
-// Usage: bench -bin DIR [-runs 20] [-only failover,service,election,move,idle,startup,status] [-out FILE]. It needs root, or an
+// Usage: bench -bin DIR [-runs 20] [-only failover,service,election,move,idle,startup,status,events,monitors] [-out FILE]. It needs root, or an
 // unprivileged user namespace. Nothing else should run on the machine meanwhile.
 package main
 
@@ -46,6 +47,8 @@ var measurements = []struct {
 	{"idle", (*bench).idle},
 	{"startup", (*bench).startup},
 	{"status", (*bench).status},
+	{"events", (*bench).events},
+	{"monitors", (*bench).monitors},
 }
 
 func main() {
@@ -53,7 +56,7 @@ func main() {
 	lab.Enter()
 	bin := flag.String("bin", "bin", "directory with pacelined, paceline and fence_lab")
 	runs := flag.Int("runs", 20, "how often each is measured")
-	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle, startup, status")
+	only := flag.String("only", "", "measure only these, separated by commas: failover, service, election, move, idle, startup, status, events, monitors")
 	keep := flag.Bool("keep", false, "leave logs and journals behind")
 	out := flag.String("out", "docs/performance.md", "file for the Markdown")
 	flag.Parse()

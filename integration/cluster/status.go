@@ -64,6 +64,9 @@ func Find(list []api.Resource, id string) *api.Resource {
 	return nil
 }
 
+// describeMax bounds what Describe tells of resources.
+const describeMax = 4000
+
 // Describe writes a status in a line, for errors.
 func Describe(s *api.Status) string {
 	if s == nil {
@@ -78,7 +81,7 @@ func Describe(s *api.Status) string {
 	var walk func([]api.Resource)
 	walk = func(list []api.Resource) {
 		for _, r := range list {
-			if len(r.Children) == 0 {
+			if len(r.Children) == 0 && b.Len() < describeMax {
 				fmt.Fprintf(&b, " %s %s on %v %s%s", r.ID, r.Role, r.Nodes, r.Pending, r.Blocked)
 			}
 			walk(r.Children)

@@ -12,6 +12,8 @@ const (
 	lastWords = 300 * time.Millisecond
 	// freeGrace is how long the kernel may take to let go of a device after its last unmount; it does so in the background.
 	freeGrace = 2 * time.Second
+	// readRetries bounds the readings of a mount table that changes while it is read.
+	readRetries = 10
 	// namedMax bounds the processes that a reason names.
 	namedMax = 3
 	// linksMax bounds how many files of one process are looked at: more than any sane limit of open files.

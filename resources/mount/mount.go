@@ -27,6 +27,7 @@ type Config struct {
 type Runner struct {
 	*native.Agent
 	log    *slog.Logger
+	table  view
 	events events
 }
 
@@ -36,6 +37,7 @@ func New(c Config) *Runner {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{log: c.Logger}
+	r.events.table = &r.table
 	r.Agent = &native.Agent{
 		Meta: meta,
 		Operations: map[string]native.Operation{
@@ -65,12 +67,12 @@ func real(dir string) string {
 }
 
 // mounted returns what is on the folder now.
-func (s settings) mounted() (all []entry, here []entry, err error) {
-	all, err = table("self")
+func (s settings) mounted(v *view) (all []entry, here []entry, err error) {
+	now, err := v.now()
 	if err != nil {
 		return nil, nil, err
 	}
-	return all, at(all, real(s.directory)), nil
+	return now.all, now.at[real(s.directory)], nil
 }
 
 // wrong says why the uppermost mount is not the one that was asked for, or "".
@@ -126,7 +128,7 @@ func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Res
 	if res.Code != resources.OK {
 		return res
 	}
-	all, here, err := s.mounted()
+	all, here, err := s.mounted(&r.table)
 	if err != nil {
 		return resources.Errorf(resources.GenericError, "%v", err)
 	}
@@ -137,8 +139,13 @@ func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Res
 	if why := s.wrong(all, e); why != "" {
 		return resources.Errorf(resources.GenericError, "%s", why)
 	}
-	if m, super := e.readOnly(); (m || super) && s.options.flags&unix.MS_RDONLY == 0 && req.Interval > 0 {
-		return resources.Errorf(resources.GenericError, "%s has become read-only: the kernel met an error on %s", e.point, e.source)
+	if s.options.flags&unix.MS_RDONLY == 0 && req.Interval > 0 {
+		switch refused, err := e.nowReadOnly(); {
+		case err != nil:
+			return resources.Errorf(resources.GenericError, "%v", err)
+		case refused:
+			return resources.Errorf(resources.GenericError, "%s has become read-only: the kernel met an error on %s", e.point, e.source)
+		}
 	}
 	return resources.Result{}
 }
@@ -148,7 +155,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	if res.Code != resources.OK {
 		return res
 	}
-	all, here, err := s.mounted()
+	all, here, err := s.mounted(&r.table)
 	if err != nil {
 		return resources.Errorf(resources.GenericError, "%v", err)
 	}
@@ -221,7 +228,7 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 	}
 	device := "" // of the file system that we unmount
 	for {
-		all, here, err := s.mounted()
+		all, here, err := s.mounted(&r.table)
 		if err != nil {
 			return resources.Errorf(resources.GenericError, "%v", err)
 		}

@@ -371,3 +371,39 @@ func BenchmarkMonitor(b *testing.B) {
 	}
 	run(b, r, req, "stop", 0)
 }
+
+// The table is read anew when it has changed, however that came to be, and only then.
+func TestView(t *testing.T) {
+	dir := folder(t)
+	must(t, os.MkdirAll(dir, 0o755))
+	var v view
+	look := func() *snapshot {
+		t.Helper()
+		s, err := v.now()
+		must(t, err)
+		return s
+	}
+	first := look()
+	if len(first.all) == 0 || len(first.at[dir]) != 0 {
+		t.Fatalf("the table is %+v", first)
+	}
+	if look() != first {
+		t.Error("it was read again without a change")
+	}
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+	if on := look().at[dir]; len(on) != 1 || on[0].fstype != "tmpfs" {
+		t.Errorf("after the mount: %+v", on)
+	}
+	must(t, unix.Mount("none", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	on := look().at[dir]
+	if m, super := on[0].readOnly(); !m || !super {
+		t.Errorf("after the remount: %+v", on)
+	}
+	if ro, err := on[0].nowReadOnly(); err != nil || !ro {
+		t.Errorf("writing is not refused: %v", err)
+	}
+	must(t, unix.Unmount(dir, 0))
+	if on := look().at[dir]; len(on) != 0 {
+		t.Errorf("after the unmount: %+v", on)
+	}
+}

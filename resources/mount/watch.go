@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"paceline/resources"
@@ -14,14 +15,24 @@ import (
 // events is the one wait for changes of the mount table that all watched mounts share: a thread in poll(2), as long as
 // somebody listens.
 type events struct {
+	table *view
+
 	mu        sync.Mutex
 	next      int
-	listeners map[int]chan struct{} // capacity 1: a change that waits covers the next
-	wake      *os.File              // closing it ends the thread
+	listeners map[int]*listener
+	wake      *os.File // closing it ends the thread
 }
 
-// listen returns a channel that gets a value after every change, until the returned function is called.
-func (e *events) listen() (<-chan struct{}, func(), error) {
+// listener waits for changes of what is mounted on one folder.
+type listener struct {
+	point string
+	seen  []entry
+	tell  chan struct{} // capacity 1: a change that waits covers the next
+}
+
+// listen returns a channel that gets a value after every change of what is on a folder, and after every change of the table while nothing
+// is: in between it may have been mounted and lost anew. It lasts until the returned function is called.
+func (e *events) listen(point string) (<-chan struct{}, func(), error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.listeners) == 0 {
@@ -35,14 +46,14 @@ func (e *events) listen() (<-chan struct{}, func(), error) {
 			unix.Close(table)
 			return nil, nil, fmt.Errorf("watch mount table: %w", err)
 		}
-		e.listeners = map[int]chan struct{}{}
+		e.listeners = map[int]*listener{}
 		e.wake = os.NewFile(uintptr(p[1]), "wake")
 		go e.poll(table, p[0])
 	}
 	e.next++
-	id, ch := e.next, make(chan struct{}, 1)
-	e.listeners[id] = ch
-	return ch, func() {
+	id, l := e.next, &listener{point: point, tell: make(chan struct{}, 1)}
+	e.listeners[id] = l
+	return l.tell, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		delete(e.listeners, id)
@@ -52,7 +63,7 @@ func (e *events) listen() (<-chan struct{}, func(), error) {
 	}, nil
 }
 
-// poll tells the listeners about every change until the pipe's other end is closed.
+// poll tells the listeners about changes until the pipe's other end is closed.
 func (e *events) poll(table, wake int) {
 	defer unix.Close(table)
 	defer unix.Close(wake)
@@ -67,10 +78,19 @@ func (e *events) poll(table, wake int) {
 		if fds[0].Revents&(unix.POLLPRI|unix.POLLERR) == 0 {
 			continue
 		}
+		now, err := e.table.now()
 		e.mu.Lock()
-		for _, ch := range e.listeners {
+		for _, l := range e.listeners {
+			var here []entry
+			if err == nil {
+				here = now.at[l.point]
+			}
+			if len(here) > 0 && slices.Equal(here, l.seen) {
+				continue
+			}
+			l.seen = here
 			select {
-			case ch <- struct{}{}:
+			case l.tell <- struct{}{}:
 			default:
 			}
 		}
@@ -85,15 +105,14 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 	if res.Code != resources.OK {
 		return fmt.Errorf("watch mount: %s", res.Reason)
 	}
-	tableChanged, undo, err := r.events.listen()
+	tableChanged, undo, err := r.events.listen(real(s.directory))
 	if err != nil {
 		return err
 	}
 	defer undo()
-	// The first look is after the subscription, so that nothing falls between. The same loss is told again after every change of
-	// the table: in between it may have been mounted and lost anew.
+	// The first look is after the subscription, so that nothing falls between.
 	for {
-		if why := s.state(); why != "" {
+		if why := s.state(&r.table); why != "" {
 			changed(why)
 		}
 		select {
@@ -105,8 +124,8 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 }
 
 // state says what is wrong with the mount, or "".
-func (s settings) state() string {
-	all, here, err := s.mounted()
+func (s settings) state(v *view) string {
+	all, here, err := s.mounted(v)
 	switch {
 	case err != nil:
 		return err.Error()

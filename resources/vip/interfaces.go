@@ -52,6 +52,28 @@ func where(ip netip.Addr) ([]netlink.Addr, error) {
 	return out, nil
 }
 
+// local asks the kernel for one address: by its route, which costs the same however many addresses there are. It returns the interface that
+// has it, or nil where that does not say: then the list of all must.
+func local(ip netip.Addr) netlink.Link {
+	routes, err := netlink.RouteGetWithOptions(ip.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
+	if err != nil || len(routes) != 1 {
+		return nil
+	}
+	// The route of an address is made by the kernel, and goes with it; others that lead here are somebody's own.
+	r := routes[0]
+	if r.Type != unix.RTN_LOCAL || r.Protocol != unix.RTPROT_KERNEL || r.Dst == nil {
+		return nil
+	}
+	if ones, bits := r.Dst.Mask.Size(); ones != bits || !r.Dst.IP.Equal(ip.AsSlice()) {
+		return nil
+	}
+	l, err := netlink.LinkByIndex(r.LinkIndex)
+	if err != nil {
+		return nil
+	}
+	return l
+}
+
 // choose finds the interface on whose subnet an address lies, and that subnet's length.
 func choose(ip netip.Addr) (netlink.Link, int, error) {
 	all, err := addresses(nil, family(ip))

@@ -160,6 +160,9 @@ func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Res
 	if res.Code != resources.OK {
 		return res
 	}
+	if l := local(s.ip); l != nil && (s.nic == "" || l.Attrs().Name == s.nic) && down(l) == "" {
+		return resources.Result{}
+	}
 	have, err := where(s.ip)
 	if err != nil {
 		return failure(err)

@@ -376,3 +376,46 @@ func BenchmarkMonitor(b *testing.B) {
 	}
 	run(b, r, req, "stop", 0)
 }
+
+// A monitor finds its address among many by asking the kernel for it alone; a route that only looks like an address does not deceive it.
+func TestManyAddresses(t *testing.T) {
+	w := lay(t)
+	r := newRunner(t)
+	for _, ip := range []string{"10.88.0.9", "fd88::9"} {
+		req := request("ip", ip)
+		run(t, r, req, "start", 0)
+		a := netip.MustParseAddr(ip)
+		run(t, r, req, "monitor", 0)
+		for end := time.Now().Add(10 * time.Second); local(a) == nil && time.Now().Before(end); { // the kernel makes IPv6's routes in the background
+			runtime.Gosched()
+		}
+		if l := local(a); l == nil || l.Attrs().Name != "vip0" {
+			t.Errorf("%s: asked for alone it is on %v", ip, l)
+		}
+		run(t, r, request("ip", ip, "nic", "lo"), "monitor", 1)
+		run(t, r, req, "stop", 0)
+		if l := local(a); l != nil {
+			t.Errorf("%s: it is still on %s", ip, l.Attrs().Name)
+		}
+		route := &netlink.Route{LinkIndex: w.near.Attrs().Index, Dst: netlink.NewIPNet(a.AsSlice()), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Protocol: unix.RTPROT_STATIC, Scope: netlink.SCOPE_HOST}
+		must(t, netlink.RouteAdd(route))
+		run(t, r, req, "monitor", 7)
+		must(t, netlink.RouteDel(route))
+	}
+}
+
+// What a monitor costs where its node has a thousand addresses.
+func BenchmarkMonitorOfMany(b *testing.B) {
+	w := lay(b)
+	for i := range 1000 {
+		must(b, netlink.AddrAdd(w.near, addr(b, netip.AddrFrom4([4]byte{10, 99, byte(i / 250), byte(1 + i%250)}).String()+"/16")))
+	}
+	r := newRunner(b)
+	req := request("ip", "10.99.3.7")
+	req.Operation = "monitor"
+	for b.Loop() {
+		if res := r.Run(b.Context(), req); res.Code != 0 {
+			b.Fatal(res)
+		}
+	}
+}
