@@ -193,10 +193,15 @@ func (n *node) campaign() {
 	would()
 }
 
+// knows says that a candidate is a voter, or on its way to be one, as far as the node knows: raft votes for nobody else.
+func (l *raftLog) knows(candidate string) bool {
+	return slices.Contains(l.latest(), candidate) || l.growing() == candidate
+}
+
 // wouldVote also refuses one that the node does not know as a voter, as the library does.
 func (n *node) wouldVote(from *node, term uint64, index int, last uint64) bool {
 	l := &n.log
-	if l.ghost == from.id || !slices.Contains(l.latest(), from.id) || l.leader != "" && l.leader != from.id || term < l.term {
+	if l.ghost == from.id || !l.knows(from.id) || l.leader != "" && l.leader != from.id || term < l.term {
 		return false
 	}
 	myIndex, myLast := l.last()
@@ -288,7 +293,7 @@ func (n *node) hearTerm(term uint64) {
 
 func (n *node) voteAsked(from *node, term uint64, index int, last uint64) {
 	l := &n.log
-	if l.ghost == from.id || !slices.Contains(l.latest(), from.id) || l.leader != "" && l.leader != from.id {
+	if l.ghost == from.id || !l.knows(from.id) || l.leader != "" && l.leader != from.id {
 		return
 	}
 	n.hearTerm(term)

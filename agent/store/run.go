@@ -265,6 +265,31 @@ func (r *run) mayStand() error {
 	return nil
 }
 
+// vouched is part of rules. raft refuses its vote to who is no voter by its own log. One that this node knows to be on its way
+// may have become a voter by the word of the others; if this node missed that, and its log is the shorter one, the two could
+// never elect each other, though they are a majority. By raft's rules a vote depends on terms and logs alone: the header's ID
+// serves for that refusal only.
+func (r *run) vouched(candidate raft.ServerID) raft.ServerID {
+	node := r.raft.Load()
+	if node == nil {
+		return ""
+	}
+	var voter raft.ServerID
+	onItsWay := false
+	for _, m := range node.GetConfiguration().Configuration().Servers {
+		switch {
+		case m.ID == candidate:
+			onItsWay = m.Suffrage != raft.Voter
+		case m.Suffrage == raft.Voter:
+			voter = m.ID
+		}
+	}
+	if !onItsWay {
+		return ""
+	}
+	return voter
+}
+
 // mayVote is part of rules. A node that was never admitted does not vote: it may be one that lost its log.
 func (r *run) mayVote(candidate position) error {
 	node := r.raft.Load()

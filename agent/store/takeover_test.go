@@ -178,6 +178,28 @@ func TestTakeoverIsRefusedWhileTheRemovalOfAThirdIsNotCommitted(t *testing.T) {
 	})
 }
 
+// The second of a pair missed that the third has its vote, and the log of the third is the longer one. The two are a majority of
+// three, and elect each other.
+func TestAVoterThatMissedAnAdmissionElectsTheNewOne(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		b, c := l.nodes["b"], l.node("c")
+		c.start(false)
+		ctx, cancel := within(10 * time.Second)
+		defer cancel()
+		mustNot(t, a.AddNonvoter(ctx, "c", c.addr))
+		a.commit("batch-limit", "1")
+		b.awaitOption("batch-limit", "1")
+		l.isolate("b")
+		mustNot(t, a.AddVoter(ctx, "c", c.addr))
+		a.commit("batch-limit", "2") // by a and c alone
+		a.kill()
+		l.join("b")
+		l.awaitLeader("b", "c").commit("batch-limit", "3")
+		b.awaitOption("batch-limit", "3")
+	})
+}
+
 // An admission that fails leaves a pair behind that can still lose one of the two.
 func TestAFailedAdmissionIsTakenBack(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {

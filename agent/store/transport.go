@@ -40,6 +40,8 @@ type rules interface {
 	mayVote(candidate position) error
 	// term is the current term.
 	term() uint64
+	// vouched returns a voter in whose name a candidate may ask that this node knows without a vote; "" for any other.
+	vouched(candidate raft.ServerID) raft.ServerID
 }
 
 var (
@@ -317,8 +319,14 @@ func (t *transport) admit(rpc raft.RPC) error {
 	}
 	switch m := rpc.Command.(type) {
 	case *raft.RequestVoteRequest:
+		if id := t.rules.vouched(from); id != "" {
+			m.RPCHeader.ID = []byte(id)
+		}
 		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
 	case *raft.RequestPreVoteRequest:
+		if id := t.rules.vouched(from); id != "" {
+			m.RPCHeader.ID = []byte(id)
+		}
 		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
 	case *raft.TimeoutNowRequest:
 		return t.rules.mayStand()
