@@ -147,6 +147,20 @@ func TestFactsAreJudged(t *testing.T) {
 	}
 }
 
+// Lines are taken in once each, in whatever order they stand in the file.
+func TestLines(t *testing.T) {
+	var l lines
+	var got []int64
+	for _, seq := range []int64{1, 3, 2, 3, 1, 5, 4, 5} {
+		if l.add(seq) {
+			got = append(got, seq)
+		}
+	}
+	if !slices.Equal(got, []int64{1, 3, 2, 5, 4}) || l.newest != 5 {
+		t.Errorf("taken in: %v, newest %d", got, l.newest)
+	}
+}
+
 func TestRecoveries(t *testing.T) {
 	journals := map[string][]executor.Entry{"b": {session(1, "b1", "b"), fence(700, executor.KindFenceBegin, "a", false), fence(720, executor.KindFenceEnd, "a", true),
 		line(730, executor.KindBegin, "start", "ip", 1), ended(760, "start", "ip", 1, 0, cib.OpDone)}}

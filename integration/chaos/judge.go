@@ -65,24 +65,48 @@ func (r *run) answered(args []string, took time.Duration) {
 	}
 }
 
+// lines are those of a node's journal that were taken in, by their numbers. The file's order is not quite that of the numbers: a line
+// may stand behind one that got its number later.
+type lines struct {
+	taken  map[int64]bool
+	newest int64
+}
+
+// add tells whether a line is new.
+func (l *lines) add(seq int64) bool {
+	if l.taken == nil {
+		l.taken = map[int64]bool{}
+	}
+	if l.taken[seq] {
+		return false
+	}
+	l.taken[seq] = true
+	l.newest = max(l.newest, seq)
+	return true
+}
+
 // collect takes in what the journals have that was not seen. It is called before a node's disk is emptied, and at rest.
 func (r *run) collect() error {
 	for _, n := range r.c.Nodes() {
 		dir := n.Disk("/var/lib/paceline")
+		seen := r.seen[n.Name]
+		if seen == nil {
+			seen = &lines{}
+			r.seen[n.Name] = seen
+		}
 		entries, err := executor.ReadJournal(filepath.Join(dir, executor.JournalName))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if len(entries) > 0 && entries[0].Seq > r.seen[n.Name]+1 { // rotated since
+		if len(entries) > 0 && entries[0].Seq > seen.newest+1 { // rotated since
 			entries, err = executor.ReadJournals(dir)
 		}
 		if err != nil {
 			return fmt.Errorf("journal of %s: %w", n.Name, err)
 		}
 		for _, e := range entries {
-			if e.Seq > r.seen[n.Name] && e.Kind != executor.KindCheckpoint {
+			if e.Kind != executor.KindCheckpoint && seen.add(e.Seq) {
 				r.fresh[n.Name] = append(r.fresh[n.Name], e)
-				r.seen[n.Name] = e.Seq
 			}
 		}
 	}
@@ -91,7 +115,7 @@ func (r *run) collect() error {
 
 // forget is to be called when a node's disk was emptied: its lines begin again.
 func (r *run) forget(node string) {
-	r.seen[node] = 0
+	delete(r.seen, node)
 	r.known(audit.Fact{At: monotonic(), Kind: audit.Wiped, Node: node})
 }
 

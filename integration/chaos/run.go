@@ -49,7 +49,7 @@ type run struct {
 	config   *audit.Config // as it is when nobody has taken the hands off anything
 
 	// Of the goroutine that judges:
-	seen   map[string]int64 // node -> number of the last journal line taken in
+	seen   map[string]*lines
 	fresh  map[string][]executor.Entry
 	readTo map[string]int64 // file -> how far it was read
 
@@ -73,7 +73,7 @@ type run struct {
 }
 
 func newRun(o options, out, proof io.Writer) *run {
-	return &run{options: o, out: out, proof: proof, auditor: audit.New(), teller: newTeller(), seen: map[string]int64{}, fresh: map[string][]executor.Entry{},
+	return &run{options: o, out: out, proof: proof, auditor: audit.New(), teller: newTeller(), seen: map[string]*lines{}, fresh: map[string][]executor.Entry{},
 		readTo: map[string]int64{}, halted: map[string]bool{}, counts: map[string]int{}, faults: map[Kind]int{}, skipped: map[Kind]string{}}
 }
 
