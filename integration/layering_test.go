@@ -125,6 +125,10 @@ var cores = []core{
 	{"fencing/manual", "", "a person's word needs no device"},
 	{"integration/chaos", "plan.go", "the same seed draws the same faults"},
 	{"integration/chaos", "facts.go", "the same journals tell the same facts"},
+	{"fencing/sbd", "watch.go", "every order of steps can be tried"},
+	{"fencing/sbd", "delivery.go", "every order of steps can be tried"},
+	{"fencing/sbd", "times.go", "the arithmetic is the same wherever it is checked"},
+	{"fencing/sbd", "format.go", "the same bytes mean the same on every node"},
 	{"ctl/crm", "", "the same text gives the same configuration"},
 	{"ctl/draft", "", "the same words on the same configuration make the same session"},
 }
