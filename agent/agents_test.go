@@ -15,7 +15,7 @@ import (
 // A node names its agents and hands their meta-data on; what it lacks is not found, whatever the class.
 func TestTheCatalogOfAgents(t *testing.T) {
 	registry := builtin.Registry(builtin.Config{StateDir: t.TempDir(), OCFRoot: t.TempDir()})
-	registry.RegisterClass("stonith", newFencer(nil, t.TempDir(), slog.New(slog.DiscardHandler)))
+	registry.RegisterClass("stonith", newFencer(nil, nil, t.TempDir(), slog.New(slog.DiscardHandler)))
 	b := backend{&Daemon{node: &node{registry: registry, log: slog.New(slog.DiscardHandler)}}}
 	list, err := b.Agents(context.Background())
 	if err != nil || !slices.Contains(list, "ocf:paceline:vip") || !slices.IsSorted(list) {

@@ -90,6 +90,13 @@ type File struct {
 	Bootstrap bool `json:"bootstrap,omitempty"`
 	// Watchdog resets this machine when the daemon no longer proves that it works; nil: there is none.
 	Watchdog *WatchdogFile `json:"watchdog,omitempty"`
+	// SBD are the shared disks over which nodes send each other poison pills; nil: there are none. They need a watchdog.
+	SBD *SBDFile `json:"sbd,omitempty"`
+}
+
+// SBDFile are the shared disks of this machine.
+type SBDFile struct {
+	Devices []string `json:"devices"` // paths that are the same disk after every boot: /dev/disk/by-id/...
 }
 
 // WatchdogFile is the watchdog of this machine.
@@ -128,6 +135,9 @@ func (f *File) Validate() error {
 		return fmt.Errorf("address %s: the others can not reach this node there; name one of its own addresses", f.Address)
 	}
 	if err := f.Watchdog.validate(f.Profile); err != nil {
+		return err
+	}
+	if err := f.SBD.validate(f.Watchdog); err != nil {
 		return err
 	}
 	for what, p := range map[string]int{"gossip_port": f.GossipPort, "peer_port": f.PeerPort} {

@@ -13,6 +13,7 @@ import (
 	"paceline/fencing"
 	"paceline/fencing/builtin"
 	"paceline/fencing/exec"
+	"paceline/fencing/sbd"
 	"paceline/resources"
 	"paceline/resources/secret"
 )
@@ -26,9 +27,9 @@ type fencer struct {
 	log    *slog.Logger
 }
 
-func newFencer(driver fencing.Driver, marks string, log *slog.Logger) *fencer {
+func newFencer(driver fencing.Driver, pills *sbd.Station, marks string, log *slog.Logger) *fencer {
 	if driver == nil {
-		driver = builtin.New(exec.New(exec.Config{Logger: log}))
+		driver = builtin.New(exec.New(exec.Config{Logger: log}), pills)
 	}
 	return &fencer{driver: driver, marks: marks, log: log}
 }

@@ -106,6 +106,9 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 	if err := f.watchedBy(req.Watchdog, req.WatchdogTimeout); err != nil {
 		return api.InitReply{}, api.Errorf(api.CodeUsage, "cluster init", "%v", err)
 	}
+	if err := f.pillsOver(ctx, req.SBD); err != nil {
+		return api.InitReply{}, api.Errorf(api.CodeUsage, "cluster init", "%v", err)
+	}
 	n, err := d.adopt(f, peer.NewKey(), nil)
 	if err != nil {
 		return api.InitReply{}, api.Errorf(api.CodeFailed, "cluster init", "%v", err)
@@ -165,6 +168,9 @@ func (d *Daemon) join(ctx context.Context, req api.JoinRequest) (api.JoinReply, 
 		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
 	}
 	if err := f.watchedBy(req.Watchdog, req.WatchdogTimeout); err != nil {
+		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
+	}
+	if err := f.pillsOver(ctx, req.SBD); err != nil {
 		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
 	}
 	role := membership.RoleVoter

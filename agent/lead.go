@@ -209,7 +209,7 @@ func (o *outside) Dial(ctx context.Context, name, addr string, term uint64) (coo
 		return nil, coordinator.SessionUp{}, err
 	}
 	up := coordinator.SessionUp{
-		Node: w.Node, ID: w.ID, Incarnation: w.Incarnation, Boot: w.Boot, PresumedDead: w.PresumedDead, Watchdog: w.Watchdog,
+		Node: w.Node, ID: w.ID, Incarnation: w.Incarnation, Boot: w.Boot, PresumedDead: w.PresumedDead, Watchdog: w.Watchdog, PillWait: w.PillWait,
 	}
 	for _, r := range w.Running {
 		up.Running = append(up.Running, r.Resource)

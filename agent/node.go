@@ -24,6 +24,7 @@ import (
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 	"paceline/agent/store"
+	"paceline/fencing/sbd"
 	"paceline/fencing/watchdog"
 	"paceline/resources"
 	"paceline/resources/builtin"
@@ -42,6 +43,7 @@ type node struct {
 	members  *membership.Membership
 	exec     *executor.Executor
 	watchdog *watchdog.Feeder // nil: there is none
+	station  *sbd.Station     // of the shared disks; nil: there are none
 	registry *resources.Registry
 	fencer   *fencer
 	tokens   *tokens
@@ -108,7 +110,10 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 		return nil, fmt.Errorf("open the cluster's state: %w", err)
 	}
 	n.founded()
-	n.fencer = newFencer(d.opt.Devices, filepath.Join(d.opt.RunDir, "fencing"), n.log)
+	if n.station, err = n.pills(); err != nil {
+		return nil, err
+	}
+	n.fencer = newFencer(d.opt.Devices, n.station, filepath.Join(d.opt.RunDir, "fencing"), n.log)
 	registry := d.opt.Registry
 	if registry == nil {
 		registry = builtin.Registry(builtin.Config{
@@ -124,6 +129,9 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("start the executor: %w", err)
+	}
+	if n.station != nil {
+		n.station.Start()
 	}
 	role := membership.RoleVoter
 	if f.Witness {

@@ -67,13 +67,20 @@ func (n *node) guarded(c executor.Config) executor.Config {
 		return c
 	}
 	times := w.times(n.profile.lease)
+	proofs := []watchdog.Proof{{Name: "executor", Of: func() error { return n.exec.Progress() }}}
+	if n.station != nil {
+		proofs = append(proofs, watchdog.Proof{Name: "shared disks", Of: n.guardedByPills})
+	}
 	n.watchdog = watchdog.NewFeeder(watchdog.Config{
 		Open: func() (watchdog.Timer, error) {
 			return watchdog.Open(w.Device, times.Timeout, time.Duration(w.Pretimeout)*time.Second)
 		},
 		Times: times, Logger: n.log, Now: sinceBoot,
-		Proofs: []watchdog.Proof{{Name: "executor", Of: func() error { return n.exec.Progress() }}},
+		Proofs: proofs,
 	})
+	if n.station != nil {
+		c.PillWait = n.reached
+	}
 	end := func(why string) {
 		if err := n.watchdog.Condemn(why); err != nil {
 			n.log.Error("this node could not end itself at once", "cause", why, "err", err)
@@ -90,6 +97,9 @@ func (n *node) unguard() {
 		return
 	}
 	idle := len(n.exec.Inventory()) == 0
+	if n.station != nil {
+		n.station.Close(idle)
+	}
 	if n.watchdog.State().Armed && !n.watchdog.Close(idle) {
 		n.log.Warn("the watchdog counts on, because resources were left running: the daemon must be back in time", "timeout", n.watchdog.Times().Timeout)
 	}

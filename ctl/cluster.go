@@ -13,7 +13,7 @@ func runInit(in *invocation) error {
 	r, err := in.api.Init(in.ctx, api.InitRequest{
 		Cluster: in.c.String("name"), Node: in.c.String("node"), Address: in.c.String("address"),
 		Profile: in.c.String("profile"), GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
-		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"),
+		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"), SBD: in.c.StringSlice("sbd"),
 	})
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func runJoin(in *invocation) error {
 	r, err := in.api.Join(in.ctx, api.JoinRequest{
 		Token: token, Node: in.c.String("node"), Address: in.c.String("address"), Witness: in.c.Bool("witness"),
 		GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
-		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"),
+		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"), SBD: in.c.StringSlice("sbd"),
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ var levels = []level{
 	{"configure", "read and change the configuration", onShadows(slices.Concat(configureCommands, objectCommands()))},
 	{"resource", "start, stop and move resources", resourceCommands},
 	{"node", "take nodes in and out of service", nodeCommands},
+	{"fence", "see to it that fencing works", fenceCommands},
 	{"ra", "look at resource agents", raCommands},
 	{"cib", "work on copies of the configuration", cibCommands},
 	{"maintenance", "leave a resource or the whole cluster alone", maintenanceCommands},

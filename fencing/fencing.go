@@ -29,6 +29,10 @@ const (
 	List = "list"
 )
 
+// BootParameter is the parameter in which the coordinator names the run of the target's machine that is meant, to devices that
+// reach a machine only in a run in which it listens to them.
+const BootParameter = "boot"
+
 // ErrPowerOff is a driver's answer to Status when the device says that the target's power is off.
 var ErrPowerOff = errors.New("the power is off")
 

@@ -125,6 +125,15 @@ func (p patient) fencing() Check {
 			c.add(SeverityError, "watchdog-gap", "", "docs/fencing.md says what fencing by watchdogs needs", "%s", gap)
 		}
 	}
+	if f.Pills != nil {
+		severity := SeverityWarning
+		if f.Pills.Only {
+			severity = SeverityError
+		}
+		for _, gap := range f.Pills.gaps() {
+			c.add(severity, "pill-gap", "", "paceline fence sbd list shows the shared disks; docs/fencing.md says what they need", "%s", gap)
+		}
+	}
 	if len(f.Devices) == 0 && f.Watchdog != nil {
 		c.Text = fmt.Sprintf("by watchdogs alone; recovery waits up to %v", f.Watchdog.longest())
 		return c

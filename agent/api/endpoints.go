@@ -66,6 +66,7 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), right: rightLocal, answer: (*Server).join},
 	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), right: rightLocal, answer: (*Server).token},
 	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), right: rightLocal, answer: (*Server).leave},
+	{method: "POST", path: "/v1/disks", where: here, limit: FenceMax, what: says("work on shared disks"), right: rightLocal, answer: (*Server).disks},
 	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), right: rightLocal, answer: (*Server).forceQuorum},
 }
 

@@ -90,6 +90,9 @@ func protection(st *Status) Protected {
 	case !st.Fencing.Enabled:
 		add("fencing is switched off")
 	case len(st.Fencing.Devices) > 0:
+		if p := st.Fencing.Pills; p != nil && p.Only && st.Fencing.Watchdog == nil {
+			no = append(no, p.gaps()...)
+		}
 	case st.Fencing.Watchdog == nil:
 		add("no fencing device is configured")
 	default:

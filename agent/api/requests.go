@@ -174,6 +174,8 @@ type InitRequest struct {
 	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
 	Watchdog        string `json:"watchdog,omitempty"`
 	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`
+	// SBD are the shared disks for poison pills, as this machine names them.
+	SBD []string `json:"sbd,omitempty"`
 }
 
 // InitReply describes the new cluster.
@@ -197,6 +199,8 @@ type JoinRequest struct {
 	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
 	Watchdog        string `json:"watchdog,omitempty"`
 	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`
+	// SBD are the shared disks for poison pills, as this machine names them.
+	SBD []string `json:"sbd,omitempty"`
 }
 
 // JoinReply describes the membership.

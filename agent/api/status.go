@@ -156,6 +156,17 @@ type Fencing struct {
 	Blocked []string `json:"blocked"`
 	// Watchdog says how nodes are presumed dead by their own watchdogs; null where they are not.
 	Watchdog *WatchdogFencing `json:"watchdog,omitempty"`
+	// Pills says which nodes poison pills reach over shared disks; null where no device sends them.
+	Pills *PillFencing `json:"pills,omitempty"`
+}
+
+// PillFencing is fencing by poison pills over shared disks.
+type PillFencing struct {
+	Reached     []string `json:"reached"`
+	Unreached   []string `json:"unreached"` // nodes that do not read the disks
+	MessageWait Duration `json:"message_wait,omitempty"`
+	Useless     string   `json:"useless,omitempty"` // why no pill counts at all
+	Only        bool     `json:"only,omitempty"`    // there is no other device
 }
 
 // WatchdogFencing is fencing without a device: a lost node was surely reset by its own watchdog after a time.

@@ -254,6 +254,10 @@ func oneOf(list []string) string {
 // its history was forgotten. A node repeats results until they are acknowledged; up to that one they are known.
 const KnownCallAttribute = "#known-call-"
 
+// PillAttribute is the transient attribute of a node to which poison pills reach over shared disks: its boot, a space, and the
+// message wait in milliseconds. The node announces it; without it no pill counts.
+const PillAttribute = "#sbd"
+
 // PresumedDeadAttribute is the transient attribute of a node that says how many milliseconds after its last session it is
 // dead in truth, by its own watchdog. The node announces it; without it nobody may presume so.
 const PresumedDeadAttribute = "#presumed-dead-ms"

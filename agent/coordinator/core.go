@@ -77,6 +77,7 @@ type session struct {
 	boot        string
 	presumed    time.Duration // SessionUp.PresumedDead
 	watchdog    string
+	pillWait    time.Duration // SessionUp.PillWait
 	downSince   time.Time
 	why         string
 	retryAt     time.Time

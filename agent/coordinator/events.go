@@ -54,6 +54,8 @@ type SessionUp struct {
 	// that. Watchdog says how it stands, for people.
 	PresumedDead time.Duration
 	Watchdog     string
+	// PillWait is the message wait after which a poison pill counts as taken by the node in this boot; 0: none reaches it.
+	PillWait time.Duration
 }
 
 // SessionDown says that a session ended, or could not be opened.

@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ type fence struct {
 	detail         string // why the last attempt failed
 	blocked        string // why no attempt can succeed by itself
 	cancelled      string
-	presumedFrom   time.Time // the watchdog's count, if that is a way to fence: a tie to the target since then makes it void
+	presumedFrom   time.Time // since when time is counted, if the target's own watchdog is a way to fence: a tie to the target since then makes it void
 }
 
 // waiter is an action of a transition that waits for the fencing.
@@ -174,7 +173,7 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 		d.OK, d.Detail = false, "confirmed, but the node was given work meanwhile: what runs there now may be newer than the cut"
 		ev.Detail = d.Detail
 	}
-	if d.OK && slices.Contains(strings.Split(d.Device, "+"), WatchdogDevice) && c.tied[f.target].After(f.presumedFrom) {
+	if d.OK && c.tied[f.target].After(f.presumedFrom) && counted(c.snap.CIB, d.Device) {
 		d.OK, d.Detail = false, "the node had a session again, so its watchdog counted anew"
 		ev.Detail = d.Detail
 	}

@@ -75,9 +75,8 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 		return c.tendSilent(now, m, s, st)
 	}
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
-		if presumed := presumedChange(s); attribute(st, cib.PresumedDeadAttribute) != deref(presumed.Value) {
-			presumed.NodeID = m.ID
-			c.nodeCommit(m.ID, m.Name+": its watchdog "+orElse(s.watchdog, "is gone"), []cib.Change{{SetTransient: &presumed}})
+		if batch := announcements(s, m.ID, st); len(batch) > 0 {
+			c.nodeCommit(m.ID, m.Name+": its watchdog "+orElse(s.watchdog, "is gone"), batch)
 		}
 		return true
 	}
@@ -118,11 +117,7 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 		}},
 		cib.Change{SetTransient: &cib.SetTransient{NodeID: m.ID, Name: "shutdown"}},
 	)
-	presumed := presumedChange(s)
-	presumed.NodeID = m.ID
-	if presumed.Value != nil || st != nil && attribute(st, cib.PresumedDeadAttribute) != "" {
-		batch = append(batch, cib.Change{SetTransient: &presumed})
-	}
+	batch = append(batch, announcements(s, m.ID, st)...)
 	delete(c.fencedAt, m.Name)
 	c.nodeCommit(m.ID, m.Name+" "+cause, batch)
 }
@@ -327,7 +322,7 @@ func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool 
 func (c *Core) sessionUp(now time.Time, e SessionUp) {
 	s := c.session(e.Node)
 	s.opening, s.up, s.why = false, true, ""
-	s.presumed, s.watchdog = e.PresumedDead, e.Watchdog
+	s.presumed, s.watchdog, s.pillWait = e.PresumedDead, e.Watchdog, e.PillWait
 	c.tied[e.Node] = now
 	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
 	s.inFlight, s.inFlightBy = map[string]int{}, now.Add(inFlightMax)

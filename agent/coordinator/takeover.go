@@ -254,7 +254,7 @@ func (t *Takeover) start(now time.Time, f *fence) {
 	t.say("warn", "the other voter is lost: it is fenced before this node goes on alone", "node", f.target, "action", f.action)
 	f.machine = fencing.NewMachine(fencing.Request{
 		Number: f.number, Target: f.target, Action: f.action, Origin: f.origin, View: t.view.Seq,
-		Timeout: FencingTimeout(t.snap), Devices: Devices(t.snap), Levels: Levels(t.snap, f.target),
+		Timeout: FencingTimeout(t.snap), Devices: aimed(Devices(t.snap), t.snap.NodeState(f.target)), Levels: Levels(t.snap, f.target),
 		Live: []string{t.self}, Self: t.self, PriorityDelay: t.delay(now, f.target), Rand: t.rng,
 	})
 	t.step(now, nil)

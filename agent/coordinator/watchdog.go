@@ -66,19 +66,23 @@ func presumedDead(c *cib.CIB, st *cib.NodeState, voters int) (time.Duration, str
 // has surely reset it when the target was without a session for long enough. The time counts from the last tie that this
 // coordinator had with it, or from its election: the coordinator before may have had one until then.
 func (c *Core) devices(now time.Time, f *fence) []fencing.Device {
-	list := Devices(c.snap.CIB)
+	st := c.stateByName(f.target)
+	list := aimed(Devices(c.snap.CIB), st)
 	f.presumedFrom = time.Time{}
 	if f.action == fencing.On {
 		return list
 	}
-	wait, _ := presumedDead(c.snap.CIB, c.stateByName(f.target), len(c.voters))
-	if wait == 0 {
+	wait, _ := presumedDead(c.snap.CIB, st, len(c.voters))
+	if wait == 0 && !pills(list) {
 		return list
 	}
-	if c.isUp(f.target) {
+	if c.isUp(f.target) { // tied to a coordinator it would live on without its shared disks
 		c.dropSession(now, f.target, "the node is to end by its watchdog")
 	}
 	f.presumedFrom = maxOf(c.started, c.tied[f.target])
+	if wait == 0 {
+		return list
+	}
 	left := max(wait-now.Sub(f.presumedFrom), 0)
 	action := strconv.FormatInt(watchdogActionTime.Milliseconds(), 10) + "ms"
 	return append(list, fencing.Device{
@@ -91,14 +95,31 @@ func (c *Core) devices(now time.Time, f *fence) []fencing.Device {
 	})
 }
 
-// presumedChange is the commit of what a node announced.
-func presumedChange(s *session) cib.SetTransient {
-	ch := cib.SetTransient{Name: cib.PresumedDeadAttribute}
+// announcements are the commits of what a node announced and the status does not say yet.
+func announcements(s *session, id string, st *cib.NodeState) []cib.Change {
+	said := map[string]string{cib.PresumedDeadAttribute: "", cib.PillAttribute: ""}
 	if s.presumed > 0 {
-		v := strconv.FormatInt(s.presumed.Milliseconds(), 10)
-		ch.Value = &v
+		said[cib.PresumedDeadAttribute] = strconv.FormatInt(s.presumed.Milliseconds(), 10)
 	}
-	return ch
+	if s.pillWait > 0 {
+		said[cib.PillAttribute] = s.boot + " " + strconv.FormatInt(s.pillWait.Milliseconds(), 10)
+	}
+	var out []cib.Change
+	for _, name := range sortedKeys(said) {
+		have := ""
+		if st != nil {
+			have = attribute(st, name)
+		}
+		if said[name] == have {
+			continue
+		}
+		ch := cib.SetTransient{NodeID: id, Name: name}
+		if v := said[name]; v != "" {
+			ch.Value = &v
+		}
+		out = append(out, cib.Change{SetTransient: &ch})
+	}
+	return out
 }
 
 // attribute returns a transient attribute of a node.
@@ -106,13 +127,6 @@ func attribute(st *cib.NodeState, name string) string {
 	attrs := map[string]string{}
 	merge(attrs, st.Attributes)
 	return attrs[name]
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 func orElse(s, other string) string {

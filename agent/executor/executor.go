@@ -38,6 +38,9 @@ type Config struct {
 	StopFailed func(reason string)
 	// Watchdog resets this machine once it is not fed any more; nil if there is none.
 	Watchdog Watchdog
+	// PillWait is the message wait after which a poison pill for this node counts as taken, 0 while none reaches it; nil if none
+	// ever does.
+	PillWait func() time.Duration
 	// Rand draws the phase of recurring monitors; nil means a source seeded by node and incarnation.
 	Rand *rand.Rand
 	// Parallel bounds operations at once; 0 means ParallelDefault.
@@ -79,6 +82,7 @@ type Executor struct {
 	probesLeft int
 	stopAlone  context.CancelFunc // ends acting alone; nil while the node does not
 	guarded    bool               // the watchdog is armed
+	announced  time.Duration      // Welcome.PillWait of the session
 	cutOffWas  string             // why it acted alone since the last Welcome
 }
 

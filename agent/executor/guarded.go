@@ -109,3 +109,29 @@ func (e *Executor) Progress() error {
 	e.stepLease(leaseTick{})
 	return nil
 }
+
+// pillWait is what the others may count on; e.mu is held.
+func (e *Executor) pillWait() time.Duration {
+	if e.cfg.PillWait == nil || !e.guarded {
+		return 0
+	}
+	return e.cfg.PillWait()
+}
+
+// Announce is called when PillWait has changed: the session ends if it began with another word, and the next one says what is.
+func (e *Executor) Announce() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.session != nil && e.announced != e.pillWait() {
+		e.session.end("whether a poison pill reaches this node has changed, and the next session says so to the coordinator")
+	}
+}
+
+// Tied says whether a coordinator looks after this node: the lease that the last one gave it is not over.
+func (e *Executor) Tied() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stepLease(leaseTick{})
+	ok, _ := e.lease.mayAct(e.now())
+	return ok
+}

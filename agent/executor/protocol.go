@@ -95,6 +95,9 @@ type Welcome struct {
 	// PresumedDead is how long after the end of its last session this node is dead in truth, if its watchdog is armed and it is
 	// bound to end itself; 0 if nobody may count on that.
 	PresumedDead time.Duration `json:"presumed_dead,omitempty"`
+	// PillWait is the message wait after which a poison pill on the shared disks counts as taken by this node in this boot; 0 if
+	// none reaches it.
+	PillWait time.Duration `json:"pill_wait,omitempty"`
 	// Watchdog says how the node's watchdog stands, for people; empty if it has none.
 	Watchdog string `json:"watchdog,omitempty"`
 }

@@ -123,6 +123,8 @@ func (e *Executor) admit(s *nodeSession) (*Welcome, *Refused) {
 	e.stepLease(leaseHello{lease: h.NodeLease, policy: h.Policy})
 	before.Running = e.inFlight()
 	before.Watchdog, before.PresumedDead = watchdog, e.presumedDead()
+	e.announced = e.pillWait()
+	before.PillWait = e.announced
 	e.mu.Unlock()
 	before.Inventory = e.Inventory()
 	e.log.Info("a session is open", "node", e.cfg.Node, "term", h.Term, "coordinator", h.Coordinator)

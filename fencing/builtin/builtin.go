@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"paceline/fencing"
+	"paceline/fencing/sbd"
 )
 
 // Watchdog is the agent whose device is the target's own watchdog. Nothing is asked of anybody: the order's delay is the time
@@ -16,14 +17,21 @@ const Watchdog = "watchdog"
 // Driver hands each order to the driver of its agent.
 type Driver struct {
 	agents fencing.Driver // of the fence-agents family
+	pills  *sbd.Station
 }
 
-// New returns a driver; agents runs those that are programs.
-func New(agents fencing.Driver) *Driver { return &Driver{agents: agents} }
+// New returns a driver; agents runs those that are programs, pills are this node's shared disks, nil where it has none.
+func New(agents fencing.Driver, pills *sbd.Station) *Driver {
+	return &Driver{agents: agents, pills: pills}
+}
 
 // Do runs one action of a device.
 func (d *Driver) Do(ctx context.Context, dev fencing.Device, action, target string) error {
-	if dev.Agent != Watchdog {
+	switch dev.Agent {
+	case Pill:
+		return pill(ctx, d.pills, dev, action, target)
+	case Watchdog:
+	default:
 		return d.agents.Do(ctx, dev, action, target)
 	}
 	switch action {
@@ -35,13 +43,16 @@ func (d *Driver) Do(ctx context.Context, dev fencing.Device, action, target stri
 
 // MetaData returns an agent's meta-data.
 func (d *Driver) MetaData(ctx context.Context, agent string) ([]byte, error) {
+	if agent == Pill {
+		return []byte(pillMetaData), nil
+	}
 	return d.agents.MetaData(ctx, agent)
 }
 
 // Agents names the agents that can be configured here, if they are known.
 func (d *Driver) Agents() []string {
 	if l, ok := d.agents.(interface{ Agents() []string }); ok {
-		return l.Agents()
+		return append(l.Agents(), Pill)
 	}
-	return nil
+	return []string{Pill}
 }

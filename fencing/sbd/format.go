@@ -63,6 +63,11 @@ const (
 	Closed             // its daemon ended in good order, and nothing ran
 )
 
+var states = map[byte]string{Free: "free", Armed: "armed", Dying: "dying", Closed: "closed"}
+
+// StateName returns what people call a state of an owner.
+func StateName(state byte) string { return states[state] }
+
 // Owner says whose a slot is and what its node has read. Only that node writes it.
 type Owner struct {
 	Seq   uint64

@@ -76,6 +76,22 @@ func Fits(headers []Header) error {
 	return nil
 }
 
+// Check says why devices do not make up a set for a node with these times.
+func Check(ctx context.Context, devices []Medium, t Times) error {
+	var headers []Header
+	for _, m := range devices {
+		h, err := bounded(ctx, func() (Header, error) { return readHeader(m) })
+		if err != nil {
+			return err
+		}
+		if err := t.Check(h); err != nil {
+			return fmt.Errorf("%s: %w", m.Name(), err)
+		}
+		headers = append(headers, h)
+	}
+	return Fits(headers)
+}
+
 // CreateOptions say what set is to be made.
 type CreateOptions struct {
 	Times Times

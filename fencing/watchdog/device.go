@@ -77,6 +77,14 @@ func (d *device) Reset(string) error {
 	return nil
 }
 
+// Off powers the machine off at once, without writing anything back.
+func (d *device) Off(string) error {
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		return fmt.Errorf("power the machine off: %w", err)
+	}
+	return nil
+}
+
 // Close disarms by the magic character: the kernel stops the count at the close that follows it.
 func (d *device) Close(disarm bool) error {
 	var err error

@@ -140,9 +140,22 @@ func (f *Feeder) Release() {
 	f.guard.Release(f.cfg.Now())
 }
 
+// Doom ends the feeding for good, and leaves the machine to the timer.
+func (f *Feeder) Doom(why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.guard.Condemn(why)
+	f.said = true
+}
+
 // Condemn ends the feeding for good and, where the timer can, the machine at once. Without an armed timer nothing but the
 // feeding ends: the error then says that this machine goes on.
-func (f *Feeder) Condemn(why string) error {
+func (f *Feeder) Condemn(why string) error { return f.finish(why, Timer.Reset) }
+
+// PowerOff is Condemn, but leaves the machine without power where the timer can do that.
+func (f *Feeder) PowerOff(why string) error { return f.finish(why, Timer.Off) }
+
+func (f *Feeder) finish(why string, end func(Timer, string) error) error {
 	f.mu.Lock()
 	f.guard.Condemn(why)
 	t := f.timer
@@ -151,7 +164,7 @@ func (f *Feeder) Condemn(why string) error {
 		return errors.New("end this node: its watchdog is not armed")
 	}
 	f.cfg.Logger.Error("this node ends itself", "cause", why)
-	return t.Reset(why)
+	return end(t, why)
 }
 
 // State is how the watchdog stands, for people.

@@ -15,6 +15,7 @@ import (
 //	feed                start the count anew
 //	disarm              count no more
 //	reset WHY           end the machine now
+//	off WHY             the same, and leave it without power
 //
 // The end of the connection changes nothing: a count that was not disarmed goes on.
 type standIn struct {
@@ -59,6 +60,10 @@ func (s *standIn) Timeout() time.Duration { return s.timeout }
 
 func (s *standIn) Reset(reason string) error {
 	return s.say("reset " + strings.Join(strings.Fields(reason), " "))
+}
+
+func (s *standIn) Off(reason string) error {
+	return s.say("off " + strings.Join(strings.Fields(reason), " "))
 }
 
 func (s *standIn) Close(disarm bool) error {

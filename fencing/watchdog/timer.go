@@ -14,6 +14,8 @@ type Timer interface {
 	Timeout() time.Duration
 	// Reset ends the machine now, if the timer has a way to do so; without one the count does.
 	Reset(reason string) error
+	// Off is Reset, but leaves the machine without power.
+	Off(reason string) error
 	// Close ends the use. Disarmed, it counts no more; else it goes on to count.
 	Close(disarm bool) error
 }

@@ -48,6 +48,7 @@ func (b *board) Feed() error {
 
 func (b *board) Timeout() time.Duration { return b.timeout }
 func (b *board) Reset(string) error     { return errors.New("this board has no such button") }
+func (b *board) Off(string) error       { return errors.New("nor that one") }
 
 func (b *board) Close(disarm bool) error {
 	b.mu.Lock()
@@ -292,6 +293,9 @@ func TestStandIn(t *testing.T) {
 	if err := timer.Reset("two\nlines"); err == nil || !strings.Contains(err.Error(), "no") {
 		t.Errorf("a refused reset: %v", err)
 	}
+	if err := timer.Off("for good"); err != nil {
+		t.Error(err)
+	}
 	if err := timer.Close(true); err != nil {
 		t.Error(err)
 	}
@@ -299,7 +303,7 @@ func TestStandIn(t *testing.T) {
 	for s := range got {
 		lines = append(lines, s)
 	}
-	if want := "arm 5000, feed, reset two lines, disarm"; strings.Join(lines, ", ") != want {
+	if want := "arm 5000, feed, reset two lines, off for good, disarm"; strings.Join(lines, ", ") != want {
 		t.Errorf("the stand-in heard %q, want %q", strings.Join(lines, ", "), want)
 	}
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Daemon   string   // the daemon's program, as nodes see it; "" = the one in Bin
 	// Prepare is called when the nodes have their disks and before they boot; nil: nothing is to be prepared.
 	Prepare func(*lab.Lab) error
+	// Disks is the number of disks that all nodes share, for poison pills; they need a watchdog. See LoseDisk.
+	Disks int
 }
 
 // Cluster is a cluster of paceline's daemons on a lab's nodes.
@@ -122,6 +124,9 @@ func (c *Cluster) Form(ctx context.Context) error {
 			if c.opts.Profile != "" {
 				args = append(args, "--profile", c.opts.Profile)
 			}
+			if err := c.makeDisks(ctx, n); err != nil {
+				return err
+			}
 			args = append(args, c.watchdog()...)
 			if _, err := c.Run(ctx, n.Name, args...); err != nil {
 				return err
@@ -153,7 +158,11 @@ func (c *Cluster) watchdog() []string {
 	if c.opts.Watchdog == 0 {
 		return nil
 	}
-	return []string{"--watchdog", "unix:" + lab.PowerSocket, "--watchdog-timeout", strconv.Itoa(c.opts.Watchdog)}
+	args := []string{"--watchdog", "unix:" + lab.PowerSocket, "--watchdog-timeout", strconv.Itoa(c.opts.Watchdog)}
+	for i := range c.opts.Disks {
+		args = append(args, "--sbd", diskName(i))
+	}
+	return args
 }
 
 // Run runs the command line on a node and returns what it printed.

@@ -11,7 +11,7 @@ import (
 
 // Every node has a watchdog, behind its socket to the power switch: it cuts the node's power when it was armed and is not fed in
 // time, as a timer on a board does. The lines are those of paceline's watchdog stand-in: arm MILLISECONDS, feed, disarm,
-// reset WHY. Only "disarm" ends the count, or the end of the power; the end of the connection does not. In the switch's
+// reset WHY, off WHY. Only "disarm" ends the count, or the end of the power; the end of the connection does not. In the switch's
 // log: "watchdog:armed", "watchdog:disarmed", and a cut by "watchdog" with the reason.
 func (s *Switch) serveWatchdog(conn net.Conn, lines *bufio.Reader, node, line string) {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
@@ -45,11 +45,11 @@ func (s *Switch) serveWatchdog(conn net.Conn, lines *bufio.Reader, node, line st
 		case "disarm":
 			s.disarm(node)
 			s.note(node, "watchdog:disarmed", node)
-		case "reset":
-			s.noteText(node, "watchdog:reset", node, rest)
+		case "reset", "off":
+			s.noteText(node, "watchdog:"+what, node, rest)
 			s.asked.Go(func() { s.expire(node) })
 		default:
-			answer = fmt.Sprintf("the watchdog knows arm, feed, disarm and reset, not %q", what)
+			answer = fmt.Sprintf("the watchdog knows arm, feed, disarm, reset and off, not %q", what)
 		}
 		if _, err := fmt.Fprintln(conn, answer); err != nil {
 			return
