@@ -20,10 +20,6 @@ func agentFile(root, name string) string {
 }
 
 func runAgentTest(in *invocation) error {
-	root := in.Getenv("OCF_ROOT")
-	if root == "" {
-		root = "/usr/lib/ocf"
-	}
 	params := map[string]string{}
 	for _, w := range in.args[1:] {
 		name, value, ok := strings.Cut(w, "=")
@@ -32,11 +28,25 @@ func runAgentTest(in *invocation) error {
 		}
 		params[name] = value
 	}
+	return in.testAgent(in.arg(0), params)
+}
+
+// ocfRoot is where OCF agents are installed.
+func (in *invocation) ocfRoot() string {
+	if root := in.Getenv("OCF_ROOT"); root != "" {
+		return root
+	}
+	return "/usr/lib/ocf"
+}
+
+// testAgent runs an agent in all the ways that a cluster does, and tells what is wrong with it.
+func (in *invocation) testAgent(name string, params map[string]string) error {
+	root := in.ocfRoot()
 	report, err := conformance.Check(in.ctx, conformance.Config{
-		Path: agentFile(root, in.arg(0)), Params: params, OCFRoot: root, Timeout: in.c.Duration("timeout"),
+		Path: agentFile(root, name), Params: params, OCFRoot: root, Timeout: in.c.Duration("timeout"),
 	})
 	if err != nil {
-		return api.Errorf(api.CodeRefused, "test "+in.arg(0), "%v", err)
+		return api.Errorf(api.CodeRefused, "test "+name, "%v", err)
 	}
 	if in.json() {
 		if err := in.writeJSON(struct {

@@ -272,6 +272,11 @@ func find(list []*cli.Command, path, word string) (*cli.Command, error) {
 	case 1:
 		return near[0], nil
 	case 0:
+		if f, ok := foreignWord(path, word); ok {
+			e := f.refuse(where + " " + word)
+			e.unknown = true
+			return nil, e
+		}
 		e := usagef("%s: there is no command %q", where, word)
 		e.unknown, e.hint = true, "`"+where+" help` lists the commands"
 		if meant := meantCommand(path, word); meant != "" {
@@ -303,6 +308,9 @@ func separate(c *cli.Command, path string, words []string) (flags, args []string
 		if row := rowOf(path); f == nil && row != nil && row.loose {
 			args = append(args, w)
 			continue
+		}
+		if answer, ok := foreignCommands[path+" "+w]; ok && f == nil {
+			return nil, nil, answer.refuse("paceline " + path + " " + w)
 		}
 		if f == nil {
 			e := usagef("paceline %s: there is no flag %s", path, strings.SplitN(w, "=", 2)[0])

@@ -52,6 +52,12 @@ var clusterCommands = []command{
 		examples: []string{"paceline cluster leave", "paceline cluster leave node3"},
 	},
 	{
+		path: "cluster remove", short: "remove a node that is not online from the cluster (the same as 'cluster leave NODE')", run: runLeave,
+		long: "A node that is online leaves by 'cluster leave' on it: its resources move away first.",
+		args: []arg{{name: "NODE", kind: argNode}}, flags: []flag{flagDryRun, flagYes, flagJSON},
+		examples: []string{"paceline cluster remove node3"},
+	},
+	{
 		path: "cluster force-quorum", short: "go on alone when the other voters are lost for good", run: runForceQuorum,
 		long: "The last resort. This node becomes the only voter, with what its disk holds. If any of the others still runs, services\n" +
 			"run twice and data is lost. A single lost peer of two needs less: 'node fence --confirmed'.",

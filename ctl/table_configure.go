@@ -163,6 +163,29 @@ var configureCommands = []command{
 		examples: []string{"paceline configure default-timeouts web --dry-run"},
 	},
 	{
+		path: "configure validate-all", short: "check the parameters of a primitive against what its agent takes", run: runValidateAll,
+		long: "'configure verify' for one primitive: names, required parameters, numbers and choices, time-outs. The agent is not run; 'rsctest' does.",
+		args: []arg{{name: "PRIMITIVE", kind: argResource}}, flags: []flag{flagJSON},
+		examples: []string{"paceline configure validate-all web"},
+	},
+	{
+		path: "configure rsctest", short: "run the agent of a primitive that is stopped, on this machine, and check how it behaves", run: runResourceTest,
+		long: "Starts, monitors and stops it with the parameters that it is configured with, outside of the cluster, as 'ra test' does.\n" +
+			"It must run nowhere: stop it first, and keep it stopped (resource stop). Other machines do it by the same command there.",
+		args:     []arg{{name: "PRIMITIVE", kind: argResource, repeat: true}},
+		flags:    []flag{{name: "timeout", kind: flagDuration, def: "0s", usage: "of each operation (`TIME`); 0: as the agent advises"}, {name: "verbose", usage: "list what is right, too"}, flagJSON},
+		examples: []string{"paceline configure rsctest web"},
+	},
+	{
+		path: "configure schema", short: "name the schema of the configuration's XML form", run: runSchema,
+		args: []arg{{name: "NAME", optional: true}}, examples: []string{"paceline configure schema"},
+	},
+	{
+		path: "configure upgrade", short: "bring the configuration to the newest schema, which it always has", run: runUpgrade,
+		long: "What comes in by 'configure import' and 'load' is brought to it there, so that nothing is left to do.",
+		args: []arg{{name: "force", kind: argChoice, values: []string{"force"}, optional: true}}, examples: []string{"paceline configure upgrade"},
+	},
+	{
 		path: "configure refresh", short: "drop the edits of the session", run: runRefreshSession,
 		long: "The session starts again from the cluster's configuration; a shadow copy does, too.",
 	},

@@ -25,8 +25,8 @@ func ticketCommand(verb, short, long string) command {
 // siteCommands are those of tickets by their name in older shells.
 var siteCommands = []command{
 	{
-		path: "site ticket", short: "grant, revoke, standby, activate, show or delete a ticket", run: runSiteTicket,
-		args: []arg{{name: "ACTION", kind: argChoice, values: []string{"grant", "revoke", "standby", "activate", "show", "delete"}},
+		path: "site ticket", short: "grant, revoke, standby, activate, show or delete a ticket, or say when it was granted", run: runSiteTicket,
+		args: []arg{{name: "ACTION", kind: argChoice, values: []string{"grant", "revoke", "standby", "activate", "show", "time", "delete"}},
 			{name: "TICKET", kind: argTicket, optional: true}},
 		flags: writes, examples: []string{"paceline site ticket grant siteA"},
 	},

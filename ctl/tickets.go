@@ -2,9 +2,8 @@ package ctl
 
 import (
 	"slices"
-	"time"
-
 	"strconv"
+	"time"
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
@@ -64,17 +63,14 @@ func (in *invocation) showTickets(ids []string) error {
 	list := ticketsOf(state.CIB)
 	for _, id := range ids {
 		if !slices.ContainsFunc(list, func(t ticketView) bool { return t.ID == id }) {
-			return api.Errorf(api.CodeNotFound, "show ticket "+id, "there is no ticket %q", id).WithHint("`paceline ticket show` lists them")
+			return noTicket("show ticket "+id, id)
 		}
 	}
 	if len(ids) > 0 {
 		list = filter(list, func(t ticketView) bool { return slices.Contains(ids, t.ID) })
 	}
 	if in.json() {
-		return in.writeJSON(struct {
-			Schema  int          `json:"schema"`
-			Tickets []ticketView `json:"tickets"`
-		}{api.Schema, list})
+		return in.writeJSON(ticketsReply{api.Schema, list})
 	}
 	if len(list) == 0 {
 		in.printf("no constraint names a ticket\n")
@@ -93,6 +89,39 @@ func (in *invocation) showTickets(ids []string) error {
 		in.printf("%s: %s\n", t.ID, text)
 	}
 	return nil
+}
+
+// ticketTime says when a ticket was granted last.
+func (in *invocation) ticketTime(id string) error {
+	if id == "" {
+		return usagef("paceline site ticket time: TICKET is missing")
+	}
+	state, err := in.api.CIB(in.ctx)
+	if err != nil {
+		return err
+	}
+	list := filter(ticketsOf(state.CIB), func(t ticketView) bool { return t.ID == id })
+	switch {
+	case len(list) == 0:
+		return noTicket("show the time of ticket "+id, id)
+	case in.json():
+		return in.writeJSON(ticketsReply{api.Schema, list})
+	case list[0].LastGranted.IsZero():
+		in.printf("%s: never granted\n", id)
+	default:
+		in.printf("%s: last granted %s\n", id, moment(list[0].LastGranted))
+	}
+	return nil
+}
+
+// ticketsReply is what the commands that show tickets answer with.
+type ticketsReply struct {
+	Schema  int          `json:"schema"`
+	Tickets []ticketView `json:"tickets"`
+}
+
+func noTicket(what, id string) error {
+	return api.Errorf(api.CodeNotFound, what, "there is no ticket %q", id).WithHint("`paceline ticket show` lists them")
 }
 
 func runTicket(verb string) func(*invocation) error {
@@ -115,9 +144,12 @@ func runSiteTicket(in *invocation) error {
 	if in.arg(0) == "show" {
 		return in.showTickets(in.args[1:])
 	}
+	if in.arg(0) == "time" {
+		return in.ticketTime(in.arg(1))
+	}
 	if !slices.Contains([]string{"grant", "revoke", "standby", "activate", "delete"}, in.arg(0)) {
 		e := usagef("paceline site ticket: %q is nothing that is done to a ticket", in.arg(0))
-		e.hint = "it is grant, revoke, standby, activate, show or delete"
+		e.hint = "it is grant, revoke, standby, activate, show, time or delete"
 		return e
 	}
 	if in.arg(1) == "" {

@@ -74,7 +74,7 @@ func topicNames() []shell.Candidate {
 var elsewhere = map[string]string{
 	"crm_mon": "status --watch", "mon": "status --watch", "cibadmin": "configure show", "crm_resource": "resource", "crm_attribute": "node attribute",
 	"stonith_admin": "node fence", "stonith": "node fence", "constraint": "configure location", "unstandby": "node online", "unmove": "resource clear",
-	"corosync": "cluster status", "enable": "resource start", "disable": "resource stop", "setup": "cluster init", "remove": "cluster leave",
+	"enable": "resource start", "disable": "resource stop", "setup": "cluster init",
 }
 
 // meantCommand guesses the command that somebody meant who typed an unknown word in a level: one of nearly the same name there, the

@@ -33,7 +33,11 @@ func runVerify(in *invocation) error {
 			fmt.Fprintln(in.Err, "note: "+n)
 		}
 	}
-	problems := check(conf, in.agents(conf))
+	return in.problemsFound(check(conf, in.agents(conf)))
+}
+
+// problemsFound prints what was found; errors end a command with status 1.
+func (in *invocation) problemsFound(problems []api.Problem) error {
 	if in.json() {
 		if err := in.writeJSON(map[string]any{"schema": api.Schema, "problems": problems}); err != nil {
 			return err
@@ -102,7 +106,7 @@ func check(c *cib.Configuration, agents catalogue) []api.Problem {
 		}
 		out = append(out, api.Problem{Name: "configuration", Severity: sev, Object: p.Object, Attribute: p.Attribute, What: p.Message, Hint: p.Hint})
 	}
-	k := &checker{c: c, index: cib.NewIndex(c), agents: agents, unique: map[string]string{}}
+	k := newChecker(c, agents)
 	for r := range c.Walk() {
 		if r.Kind == cib.KindPrimitive {
 			k.primitive(r)
@@ -118,6 +122,10 @@ type checker struct {
 	agents catalogue
 	unique map[string]string // agent, parameter and value -> resource
 	list   []api.Problem
+}
+
+func newChecker(c *cib.Configuration, agents catalogue) *checker {
+	return &checker{c: c, index: cib.NewIndex(c), agents: agents, unique: map[string]string{}}
 }
 
 func (k *checker) add(name, severity string, r *cib.Resource, attribute, what, hint string) {

@@ -236,8 +236,8 @@ func (s *Server) token(ctx context.Context, q *request) (any, error) {
 	return &reply, err
 }
 
-// leave guards against taking the last copy of something down: for this node its resources move away first, so the check
-// is that they have somewhere to go.
+// leave guards against taking the last copy of something down: for the node that was asked its resources move away first, so the
+// check is that they have somewhere to go. Another one is taken out only when it is gone.
 func (s *Server) leave(ctx context.Context, q *request) (any, error) {
 	var r LeaveRequest
 	if err := q.decode(&r); err != nil {
@@ -252,6 +252,14 @@ func (s *Server) leave(ctx context.Context, q *request) (any, error) {
 	}
 	if r.Node == "" {
 		r.Node = l.Node
+	}
+	if another := q.who.forwarded != "" || r.Node != l.Node; another {
+		for _, m := range l.Members {
+			if m.Name == r.Node && m.State == MemberAlive {
+				return nil, Errorf(CodeRefused, "remove node "+r.Node, "it is alive: a node leaves by itself, so that what it runs moves away first").
+					WithHint("on %s: paceline cluster leave", r.Node)
+			}
+		}
 	}
 	var guard error
 	if !r.Yes {
@@ -283,7 +291,8 @@ func (s *Server) forceQuorum(ctx context.Context, q *request) (any, error) {
 	case l.Cluster == "":
 		return nil, ErrUnconfigured
 	case l.Coordinator != "" && l.Quorum.Quorate:
-		return nil, Errorf(CodeRefused, q.what, "there is quorum, and %s coordinates", l.Coordinator)
+		return nil, Errorf(CodeRefused, q.what, "there is quorum, and %s coordinates", l.Coordinator).
+			WithHint("nothing is to be forced: `paceline cluster status` shows who votes")
 	case !ok:
 		return nil, Errorf(CodeRefused, q.what, "this daemon cannot do it")
 	}
