@@ -14,7 +14,7 @@ import (
 	"paceline/agent/transition"
 )
 
-func open(t *testing.T, dir string) *Recorder {
+func open(t testing.TB, dir string) *Recorder {
 	t.Helper()
 	r, err := Open(dir, "1.0", slog.New(slog.DiscardHandler))
 	if err != nil {
