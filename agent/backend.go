@@ -154,7 +154,9 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 		Node: n.file.Node, Cluster: n.file.Cluster, Version: b.d.opt.Version, Profile: n.file.Profile,
 		Coordinator: name, Term: n.leader.Term,
 	}
+	n.heard = n.heard || name != ""
 	verdict, view := n.verdict, n.view
+	l.Unheard = !n.heard
 	n.mu.Unlock()
 	v := verdict.verdict
 	l.Quorum = api.Quorum{Quorate: v.Quorate, Reason: v.Reason, Votes: v.Votes, Total: v.Total, Needed: v.Needed}
@@ -169,6 +171,9 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 		fences = p.Fences
 		l.Planned, l.Idle = p.Planned, p.Idle
 		l.Transition = transitionOf(p)
+		for _, u := range p.Unseen {
+			l.Missing = append(l.Missing, api.Missing{Node: u.Node, Lost: u.Lost})
+		}
 	}
 	for _, f := range fences {
 		l.Fencing = append(l.Fencing, api.FencePending{

@@ -63,6 +63,7 @@ type node struct {
 	view     membership.View
 	peers    map[string]string // where the peer ports of those that are alive are, by ID
 	leader   store.Leadership
+	heard    bool                // a coordinator was heard since this daemon started
 	runner   *coordinator.Runner // not nil while this node leads
 	verdict  verdictNow
 	leaving  bool                   // this node asked to be let go

@@ -33,7 +33,7 @@ type Machine struct {
 	pending        *pending  // the order under way
 	notBefore      time.Time // pause before the next try
 	nodes          []string  // nodes that did the mandatory tasks of the way
-	notes          []string  // what failed
+	notes          []note    // what failed
 	first          bool      // nothing was asked that a priority delay would hold back
 }
 
@@ -156,7 +156,7 @@ func (m *Machine) result(now time.Time, r Result) {
 func (m *Machine) failed(now time.Time, why string) {
 	p := m.pending
 	m.pending = nil
-	m.note(fmt.Sprintf("%s %s on %s: %s", p.order.Device.ID, p.order.Action, p.node, clean(why)))
+	m.note(note{what: fmt.Sprintf("%s %s", p.order.Device.ID, p.order.Action), node: p.node, why: clean(why)})
 	m.notBefore = now
 	if next := m.pick(); next == p.node {
 		m.notBefore = now.Add(retryPause)
@@ -280,7 +280,7 @@ func (m *Machine) ask(now time.Time, node string, hold, budget time.Duration) []
 // giveUp goes on after a task that cannot succeed: to the next task if it was optional, else to the next way.
 func (m *Machine) giveUp(now time.Time, why string) {
 	if why != "" {
-		m.note(why)
+		m.note(note{why: why})
 	}
 	if m.current().optional {
 		m.task++
@@ -316,27 +316,50 @@ func (m *Machine) finish(ok bool) []Effect {
 	return []Effect{d}
 }
 
-// note keeps what failed.
-func (m *Machine) note(text string) { m.notes = append(m.notes, text) }
+// note is one thing that failed, and on which node it was tried.
+type note struct{ what, node, why string }
 
-// tried tells what was tried and why it failed: the same failure once, the first and the last of many.
+// note keeps what failed.
+func (m *Machine) note(n note) { m.notes = append(m.notes, n) }
+
+// tried tells what was tried and why it failed: the same failure once, with all nodes that met it; the first and the last of many.
 func (m *Machine) tried() []string {
-	count := map[string]int{}
-	var notes []string
+	type failure struct{ what, why string }
+	var order []failure
+	count, nodes := map[failure]int{}, map[failure][]string{}
 	for _, n := range m.notes {
-		if count[n]++; count[n] == 1 {
-			notes = append(notes, n)
+		f := failure{n.what, n.why}
+		if count[f]++; count[f] == 1 {
+			order = append(order, f)
+		}
+		if n.node != "" && !slices.Contains(nodes[f], n.node) {
+			nodes[f] = append(nodes[f], n.node)
 		}
 	}
-	for i, n := range notes {
-		if count[n] > 1 {
-			notes[i] = fmt.Sprintf("%s (%d times)", n, count[n])
+	var notes []string
+	for _, f := range order {
+		text := f.why
+		if f.what != "" {
+			text = f.what + " on " + enumerate(nodes[f]) + ": " + f.why
 		}
+		if count[f] > len(nodes[f]) && count[f] > 1 {
+			text += fmt.Sprintf(" (%d times)", count[f])
+		}
+		notes = append(notes, text)
 	}
 	if dropped := len(notes) - notesMax; dropped > 0 {
 		notes = slices.Replace(notes, notesMax/2, notesMax/2+dropped, fmt.Sprintf("(%d more)", dropped))
 	}
 	return notes
+}
+
+// enumerate writes names as a sentence does: "a, b and c".
+func enumerate(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // clean makes a device's words fit into a sentence.

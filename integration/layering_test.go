@@ -44,7 +44,7 @@ var layers = []layer{
 		"the loop decides; how orders reach nodes and devices is handed to it. A person's word needs no device"},
 	{"agent/history", []string{"agent/cib", "agent/transition"}, "what is kept is data; who plans it again decides with what"},
 	{"agent/executor", []string{"agent/cib", "agent/transition", "fencing", "resources", "resources/secret"}, "an executor carries orders out and plans nothing"},
-	{"agent/api", []string{"agent/access", "agent/peer", "agent/cib", "agent/scheduler", "agent/transition", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
+	{"agent/api", []string{"agent/access", "agent/peer", "agent/cib", "agent/scheduler", "agent/transition", "agent/outcome", "agent/whatif", "agent/history"}, "the API says things about the cluster; what it serves is given to it"},
 	{"agent/ocftools", []string{"agent/api", "agent/cib", "resources"}, "the tools that agents call reach the cluster through the API as everybody does"},
 	{"agent/dashboard", []string{"agent/api"}, "the web page uses the API as everybody does"},
 	{"agent/audit", []string{"agent/cib", "resources"}, "rules judge facts, and know nothing of who brings them"},

@@ -112,6 +112,16 @@ type Live struct {
 	Fencing  []FencePending // under way or blocked, oldest first
 	Problems []Problem      // what the daemon finds wrong, beside what follows from the CIB
 	Stale    string         // not empty: why this node's knowledge may be old
+	// Unheard says that this daemon has heard no coordinator since it started: what its copy of the state says of resources is of an
+	// earlier time, and says nothing of now.
+	Unheard bool
+	Missing []Missing // members that were not heard since the cluster came up
+}
+
+// Missing is a member that is waited for.
+type Missing struct {
+	Node string
+	Lost time.Time // when it counts as lost, if it is not heard until then
 }
 
 // Member is a node as the membership and the coordinator see it now.

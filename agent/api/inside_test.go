@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,4 +173,38 @@ func TestTheCoordinatorsOwnPlanIsShown(t *testing.T) {
 	if s.planOf(t.Context(), Snapshot{Revision: 7, CIB: &cib.CIB{}}, now); made != 3 {
 		t.Error("a plan is shown that nobody has")
 	}
+}
+
+// A daemon that has heard nobody since it started does not show the services of its old log as if they ran.
+func TestUnheardStatusSaysNothingOfServices(t *testing.T) {
+	web := &cib.Resource{ID: "web", Kind: cib.KindPrimitive}
+	c := &cib.CIB{Configuration: cib.Configuration{Resources: []*cib.Resource{web, {ID: "g", Kind: cib.KindGroup, Children: []*cib.Resource{{ID: "ip", Kind: cib.KindPrimitive}}}}}}
+	c.Status.Nodes = []*cib.NodeState{{ID: "1", Uname: "node1", Resources: []*cib.ResourceHistory{{ID: "web", Ops: []*cib.OpRecord{{
+		ID: "web_last_failure_0", Operation: "start", IntervalMS: "0", RC: "1", OpStatus: "0", CallID: "3", TransitionKey: "1:1:0:u",
+	}}}}}}
+	p := Plan{Active: []Placement{{Resource: "web", Node: "node1", Role: "Started"}, {Resource: "ip", Node: "node1", Role: "Started"}}}
+	live := Live{Stale: "there is no coordinator", Unheard: true}
+	st := Summarize(Snapshot{CIB: c}, live, p, time.Unix(1900000000, 0))
+	if web, g := st.Resources[0], st.Resources[1]; web.Role != RoleUnknown || g.Role != RoleUnknown || len(web.Nodes)+len(g.Nodes) != 0 {
+		t.Errorf("web is shown as %s on %v, g as %s on %v", web.Role, web.Nodes, g.Role, g.Nodes)
+	}
+	if st.Counts.Active != 0 || len(st.Failures) != 0 {
+		t.Errorf("%d are counted as active, with failures %v", st.Counts.Active, st.Failures)
+	}
+	live.Unheard = false
+	if st := Summarize(Snapshot{CIB: c}, live, p, time.Unix(1900000000, 0)); st.Resources[0].Role != "Started" || len(st.Failures) != 1 {
+		t.Errorf("what is known is shown as %+v, with failures %v", st.Resources[0], st.Failures)
+	}
+}
+
+func TestMissingMembersAreProblems(t *testing.T) {
+	c := &cib.CIB{Configuration: cib.Configuration{Nodes: []*cib.Node{{ID: "3", Uname: "node3"}}}}
+	lost := time.Unix(1900000020, 0)
+	st := Summarize(Snapshot{CIB: c}, Live{Missing: []Missing{{"node3", lost}}}, Plan{}, time.Unix(1900000000, 0))
+	for _, p := range st.Problems {
+		if p.Name == "node-missing" && p.Object == "node3" && strings.Contains(p.What, lost.Local().Format(time.TimeOnly)) && strings.Contains(p.What, "is fenced") {
+			return
+		}
+	}
+	t.Errorf("nobody is told of node3: %+v", st.Problems)
 }

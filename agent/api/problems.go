@@ -35,6 +35,14 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 		}
 		add("leftover-constraint", SeverityWarning, l.ID, text, "paceline resource clear "+l.Resource)
 	}
+	for _, m := range live.Missing {
+		then := "is fenced then, and what ran on it starts elsewhere"
+		if !st.Fencing.Enabled {
+			then = "what ran on it starts elsewhere then"
+		}
+		add("node-missing", SeverityWarning, m.Node, fmt.Sprintf("%s was not heard since the cluster came up: at %s it counts as lost, and %s",
+			m.Node, m.Lost.Local().Format(time.TimeOnly), then), "switch it on, or see whether its network works; if it is off for good: paceline node fence --confirmed "+m.Node)
+	}
 	for _, n := range st.Nodes {
 		late := n.Online && !n.Session && st.Time.Sub(n.Since) > sessionGrace && n.Role != RoleWitness
 		if late && !st.Stale && live.Coordinator == live.Node {
@@ -98,18 +106,19 @@ func protection(st *Status) Protected {
 	default:
 		no = append(no, st.Fencing.Watchdog.gaps()...)
 	}
-	able, others := 0, 0
+	able := 0
+	var unclean []string
 	for _, n := range st.Nodes {
 		switch {
 		case n.Role == RoleWitness:
 		case n.State == NodeOnline:
 			able++
 		case n.State == NodeUnclean:
-			others++
+			unclean = append(unclean, n.Name)
 		}
 	}
-	if others > 0 && len(st.Fencing.Blocked) == 0 && st.Quorum.Quorate {
-		add("a failed node is being fenced")
+	if len(unclean) > 0 && len(st.Fencing.Blocked) == 0 && st.Quorum.Quorate {
+		add("what ran on %s is down until its fencing has succeeded: nobody knows yet whether it still runs", list(unclean))
 	}
 	if able < 2 {
 		add("%s can run resources: nothing can take over", map[int]string{0: "no node", 1: "only 1 node"}[able])

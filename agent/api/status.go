@@ -73,6 +73,9 @@ const (
 	RoleRemote  = "remote"
 )
 
+// RoleUnknown is the role of a resource of which this node cannot know where it runs: it has heard nobody since it started.
+const RoleUnknown = "Unknown"
+
 // Node is one node.
 type Node struct {
 	Name        string    `json:"name"`
@@ -95,7 +98,7 @@ type Resource struct {
 	ID      string   `json:"id"`
 	Kind    string   `json:"kind"`            // primitive group clone bundle
 	Agent   string   `json:"agent,omitempty"` // class:provider:type
-	Role    string   `json:"role"`            // of a primitive: Started Stopped Promoted Unpromoted; of a collection: the best of its children
+	Role    string   `json:"role"`            // of a primitive: Started Stopped Promoted Unpromoted, or Unknown; of a collection: the best of its children
 	Nodes   []string `json:"nodes"`           // where it is active
 	Managed bool     `json:"managed"`
 	// Disabled says that a person stopped it (target-role).

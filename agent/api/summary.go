@@ -69,6 +69,9 @@ func (s *Server) localStatus(ctx context.Context, stale string) (*Status, error)
 // is pure.
 func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
 	c := snap.CIB
+	if live.Unheard {
+		p.Active = nil
+	}
 	st := &Status{
 		Schema: Schema, Cluster: live.Cluster, Node: live.Node, Version: live.Version, Time: now,
 		Stale: live.Stale != "", StaleReason: live.Stale, Coordinator: live.Coordinator, Term: live.Term, Quorum: live.Quorum,
@@ -79,7 +82,7 @@ func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
 	st.Transition.Pending = nonNil(st.Transition.Pending)
 	st.Failures = []Failure{}
 	failedAt := map[[2]string]bool{}
-	for _, f := range failures(c) {
+	for _, f := range failuresShown(c, live) {
 		st.Failures = append(st.Failures, f.Failure)
 		failedAt[[2]string{f.Node, f.instance}] = true
 	}
@@ -94,6 +97,14 @@ func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
 	st.Problems = problems(c, live, p, st)
 	st.Protected = protection(st)
 	return st
+}
+
+// failuresShown are the failures that are known to be of now.
+func failuresShown(c *cib.CIB, live Live) []failure {
+	if live.Unheard {
+		return nil
+	}
+	return failures(c)
 }
 
 // nodes lists the configured nodes in their order, then living members that are not configured yet.

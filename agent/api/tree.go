@@ -55,7 +55,7 @@ func (t *tree) resource(r *cib.Resource, ancestors []*cib.Resource) Resource {
 		t.fill(&out, r.ID)
 		return out
 	}
-	out.Role = "Stopped"
+	out.Role = t.idle()
 	for _, child := range r.Children {
 		ch := t.resource(child, append([]*cib.Resource{r}, ancestors...))
 		out.Children = append(out.Children, ch)
@@ -73,9 +73,17 @@ func (t *tree) resource(r *cib.Resource, ancestors []*cib.Resource) Resource {
 	return out
 }
 
+// idle is the role of what is not known to be active anywhere.
+func (t *tree) idle() string {
+	if t.live.Unheard {
+		return RoleUnknown
+	}
+	return "Stopped"
+}
+
 // fill adds what runs where to a primitive.
 func (t *tree) fill(out *Resource, id string) {
-	out.Role = "Stopped"
+	out.Role = t.idle()
 	for _, p := range t.active[id] {
 		role := modernRole(p.Role)
 		in := Instance{Name: p.Resource, Node: p.Node, Role: role, Failed: t.failed[[2]string{p.Node, p.Resource}]}

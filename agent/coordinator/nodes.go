@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,10 +230,7 @@ func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *ci
 // what it was until then, and nothing is planned (sessionsSettled): plans without fencing recover from a pending node.
 func (c *Core) tendMissing(now, since time.Time, id, name string, st *cib.NodeState, limit time.Duration, why string) bool {
 	fencing := FencingEnabled(c.snap.CIB)
-	if !fencing { // nobody will confirm its death: it gets the time in which it stops by itself
-		limit = max(limit, 2*c.cfg.Timing.NodeLease)
-	}
-	if lost := since.Add(limit); now.Before(lost) {
+	if lost := since.Add(c.patience(limit)); now.Before(lost) {
 		c.wakeAt(lost)
 		if !fencing {
 			return !online(st)
@@ -252,6 +250,29 @@ func (c *Core) tendMissing(now, since time.Time, id, name string, st *cib.NodeSt
 	}
 	c.tendGone(now, id, name, why)
 	return true
+}
+
+// patience is how long a node is waited for: where nobody will confirm its death it gets the time in which it stops by itself.
+func (c *Core) patience(limit time.Duration) time.Duration {
+	if FencingEnabled(c.snap.CIB) {
+		return limit
+	}
+	return max(limit, 2*c.cfg.Timing.NodeLease)
+}
+
+// unseen lists the members that this membership never heard of, while they are waited for.
+func (c *Core) unseen() []Unseen {
+	if c.snap.CIB == nil || len(c.awaits) > 0 {
+		return nil
+	}
+	var out []Unseen
+	for _, n := range c.snap.CIB.Configuration.Nodes {
+		heard := slices.ContainsFunc(c.view.Members, func(m membership.Member) bool { return m.ID == n.ID })
+		if st := c.snap.CIB.NodeState(n.ID); !heard && (n.Type == "" || n.Type == cib.NodeMember) && st != nil && isTrue(st.InCCM) {
+			out = append(out, Unseen{Node: n.Uname, Lost: c.started.Add(c.patience(c.cfg.Timing.Unseen))})
+		}
+	}
+	return out
 }
 
 // tendUnseen looks after a configured node that this membership never heard of.

@@ -20,8 +20,15 @@ type Progress struct {
 	Waiting  []*transition.Action
 	Fences   []Fencing
 	Sessions map[string]bool
-	Awaits   []string          // nodes for which a cluster that comes up waits before it does anything (wait-for-all)
+	Awaits   []string // nodes for which a cluster that comes up waits before it does anything (wait-for-all)
+	Unseen   []Unseen
 	Plan     *scheduler.Result // the newest plan; may be nil
+}
+
+// Unseen is a member that was not heard since the cluster came up, and when it counts as lost if that stays so.
+type Unseen struct {
+	Node string
+	Lost time.Time
 }
 
 // Fencing is the state of one fencing, for status.
@@ -43,7 +50,7 @@ func (f *fence) report() Fencing {
 
 // Progress reports what is being done.
 func (c *Core) Progress() Progress {
-	p := Progress{Term: c.term, Sessions: map[string]bool{}, Plan: c.plan, Planned: c.planned, Awaits: c.awaits}
+	p := Progress{Term: c.term, Sessions: map[string]bool{}, Plan: c.plan, Planned: c.planned, Awaits: c.awaits, Unseen: c.unseen()}
 	for name, s := range c.sessions {
 		p.Sessions[name] = s.up
 	}

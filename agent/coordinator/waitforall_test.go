@@ -69,3 +69,30 @@ func TestWaitForAll(t *testing.T) {
 		t.Errorf("a person says that c is off: waits for %v, and did %v", got, w.log)
 	}
 }
+
+// People are told of whom a cluster that came up still waits for, and when that ends; not of who left in good order.
+func TestUnseenMembersAreTold(t *testing.T) {
+	w := newWorld(t, "a")
+	c := &cib.CIB{}
+	for _, n := range []string{"a", "b", "gone"} {
+		c.Configuration.Nodes = append(c.Configuration.Nodes, &cib.Node{ID: "id-" + n, Uname: n})
+		st := &cib.NodeState{ID: "id-" + n, Uname: n, InCCM: "true", CRMD: "online", Join: "member", Expected: "member", Boot: "old"}
+		if n == "gone" {
+			st.InCCM, st.CRMD, st.Join, st.Expected = "false", "offline", "down", "down"
+		}
+		c.Status.Nodes = append(c.Status.Nodes, st)
+	}
+	w.core = NewCore(w.core.cfg)
+	w.snap = Snapshot{Revision: 100, CIB: c}
+	w.view.Members = []membership.Member{member("a", "new", "2")}
+	w.step(Elected{Term: 9, Snapshot: w.snap, View: w.view, Voters: []string{"id-a", "id-b"}})
+	want := []Unseen{{Node: "b", Lost: w.core.started.Add(w.core.patience(w.core.cfg.Timing.Unseen))}}
+	if got := w.core.Progress().Unseen; !slices.Equal(got, want) {
+		t.Errorf("unseen are %v, want %v", got, want)
+	}
+	w.view.Members = append(w.view.Members, member("b", "new", "2"))
+	w.step(Viewed{View: w.view})
+	if got := w.core.Progress().Unseen; len(got) != 0 {
+		t.Errorf("unseen are %v, and all are there", got)
+	}
+}
