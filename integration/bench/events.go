@@ -35,12 +35,23 @@ monitor) [ -e /run/polled ] || exit 7;;
 esac
 `
 
-// member is what is taken away: a resource, and the command that takes it.
+// member is what is taken away: a resource, and how.
 type member struct {
 	name, resource string
-	remove         []string
+	remove         func(context.Context, *lab.Node) error
 	interval       time.Duration // of its monitor
 }
+
+// by takes something away by a command on the node.
+func by(args ...string) func(context.Context, *lab.Node) error {
+	return func(ctx context.Context, n *lab.Node) error {
+		_, err := n.Exec(ctx, args...)
+		return err
+	}
+}
+
+// killed takes the group's service away.
+func killed(_ context.Context, n *lab.Node) error { return killProcess(n, "sleep", "1000000") }
 
 // events measures how soon a member of a group that is lost is known to be, and runs again: by events, and by a monitor that polls.
 func (b *bench) events(ctx context.Context) error {
@@ -54,10 +65,10 @@ func (b *bench) events(ctx context.Context) error {
 
 func (b *bench) eventsOf(ctx context.Context) (err error) {
 	systemd := lab.SystemdUsable()
-	web := member{"unit: SIGKILL of its process", "web", []string{"systemctl", "kill", "--kill-who=main", "--signal=KILL", "web.service"}, 0}
+	web := member{"unit: SIGKILL of its process", "web", killed, 0}
 	agent := "systemd:web"
 	if systemd != nil {
-		web, agent = member{"process: SIGKILL", "web", []string{"pkill", "-KILL", "-f", "sleep 1000000"}, 0}, process
+		web, agent = member{"process: SIGKILL", "web", killed, 0}, process
 	}
 	c, err := b.cluster(ctx, 3, "lan", systemd == nil, map[string]string{"web.service": "[Service]\nType=exec\nExecStart=/bin/sleep 1000000\n"})
 	if err != nil {
@@ -78,8 +89,8 @@ func (b *bench) eventsOf(ctx context.Context) (err error) {
 	}
 	for _, m := range []member{
 		web,
-		{"address: `ip addr del`", "ip", []string{"ip", "addr", "del", vip + "/24", "dev", "eth0"}, 0},
-		{"mount: `umount`", "disk", []string{"umount", "/srv/shop"}, 0},
+		{"address: `ip addr del`", "ip", by("ip", "addr", "del", vip+"/24", "dev", "eth0"), 0},
+		{"mount: `umount`", "disk", by("umount", "/srv/shop"), 0},
 	} {
 		if err := b.lose(ctx, c, m, "event", runs); err != nil {
 			return err
@@ -121,11 +132,11 @@ func (b *bench) pollingOf(ctx context.Context, every time.Duration) (err error) 
 		}
 		return cluster.Where(s, "polled")
 	}
-	return b.lose(ctx, c, member{"polled service", "polled", []string{"rm", "/run/polled"}, every}, fmt.Sprintf("monitor every %v", every), runs)
+	return b.lose(ctx, c, member{"polled service", "polled", by("rm", "/run/polled"), every}, fmt.Sprintf("monitor every %v", every), runs)
 }
 
 // lose takes a member away as often as is measured, and prints its row.
-func (b *bench) lose(ctx context.Context, c *cluster.Cluster, m member, by string, runs func(*api.Status) string) error {
+func (b *bench) lose(ctx context.Context, c *cluster.Cluster, m member, how string, runs func(*api.Status) string) error {
 	var known, again sample
 	for range b.runs {
 		k, a, err := loseOnce(ctx, c, m, runs)
@@ -134,7 +145,7 @@ func (b *bench) lose(ctx context.Context, c *cluster.Cluster, m member, by strin
 		}
 		known, again = append(known, k), append(again, a)
 	}
-	b.printf("| %s | %s | %s | %s |\n", m.name, by, ms(known.at(0.5)), again.row())
+	b.printf("| %s | %s | %s | %s |\n", m.name, how, ms(known.at(0.5)), again.row())
 	return nil
 }
 
@@ -154,7 +165,7 @@ func loseOnce(ctx context.Context, c *cluster.Cluster, m member, runs func(*api.
 		}
 	}
 	begin := time.Now()
-	if _, err := c.Node(node).Exec(ctx, m.remove...); err != nil {
+	if err := m.remove(ctx, c.Node(node)); err != nil {
 		return 0, 0, err
 	}
 	err = c.AwaitJournal(ctx, node, m.resource+" to have failed and to run again", func(journal []executor.Entry) bool {
