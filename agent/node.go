@@ -28,6 +28,7 @@ import (
 	"paceline/fencing/watchdog"
 	"paceline/resources"
 	"paceline/resources/builtin"
+	"paceline/resources/ocf"
 )
 
 // node is this machine as a member of its cluster.
@@ -119,7 +120,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	if registry == nil {
 		registry = builtin.Registry(builtin.Config{
 			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(),
-			TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
+			Cgroup: ocf.OwnCgroup(), TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
 		})
 	}
 	registry.RegisterClass("stonith", n.fencer)

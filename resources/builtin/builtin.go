@@ -27,6 +27,7 @@ type Config struct {
 	OCFRoot  string       // empty: /usr/lib/ocf
 	Tools    string       // folder of the tools that OCF agents call (crm_attribute and the like); empty: none
 	Socket   string       // of the daemon, for these tools; empty: the usual one
+	Cgroup   string       // folder for the cgroups of OCF agents' operations; empty: they have none of their own
 	TraceDir string       // where the output of OCF agents is kept whose resource has trace_ra; empty: nowhere
 	Logger   *slog.Logger // nil: none
 
@@ -71,7 +72,7 @@ func Registry(c Config) *resources.Registry {
 	for _, n := range native {
 		g.Register(n.agent, n.make(c))
 	}
-	agents := ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Trace: c.TraceDir, Logger: c.Logger}
+	agents := ocf.Config{Root: c.OCFRoot, RunDir: c.StateDir, Tools: c.Tools, Socket: c.Socket, Cgroup: c.Cgroup, Trace: c.TraceDir, Logger: c.Logger}
 	units := systemd.New(systemd.Config{Logger: c.Logger})
 	init := ocf.NewScripts("", agents)
 	g.RegisterClass("ocf", ocf.New(agents))

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,36 @@ import (
 // has ended; later operations remove it then.
 type cgroups struct {
 	base    string // empty: none
+	life    int64  // tells cgroups of this daemon from those that an earlier one left behind
 	counter atomic.Uint64
+}
+
+// OwnCgroup returns the folder for the cgroups of operations: one below the cgroup of this process, so that what limits the daemon limits
+// its agents, and who ends the daemon's cgroup ends them. It is empty where there is no cgroup of version 2 that we may divide.
+func OwnCgroup() string {
+	if os.Geteuid() != 0 {
+		return ""
+	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	place := ""
+	for line := range strings.Lines(string(own)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			place = rest
+		}
+	}
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var st unix.Statfs_t
+		if unix.Statfs(root, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+			continue
+		}
+		if dir := filepath.Join(root, place); place != "" && unix.Access(dir, unix.W_OK) == nil {
+			return filepath.Join(dir, "paceline-operations")
+		}
+	}
+	return ""
 }
 
 func newCgroups(base string) (*cgroups, error) {
@@ -28,7 +58,7 @@ func newCgroups(base string) (*cgroups, error) {
 	if _, err := os.Stat(filepath.Join(base, "cgroup.procs")); err != nil {
 		return &cgroups{}, fmt.Errorf("make cgroup for operations: %s is no cgroup of version 2", base)
 	}
-	return &cgroups{base: base}, nil
+	return &cgroups{base: base, life: time.Now().UnixNano()}, nil
 }
 
 // cgroup is that of one operation. The zero value does nothing.
@@ -42,7 +72,7 @@ func (c *cgroups) make() cgroup {
 	if c.base == "" {
 		return cgroup{}
 	}
-	path := filepath.Join(c.base, fmt.Sprintf("op-%d-%d", os.Getpid(), c.counter.Add(1)))
+	path := filepath.Join(c.base, fmt.Sprintf("op-%d-%d", c.life, c.counter.Add(1)))
 	if os.Mkdir(path, 0o755) != nil {
 		return cgroup{}
 	}
