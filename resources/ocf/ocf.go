@@ -325,8 +325,11 @@ func cannotRun(a resources.Agent, path string, err error) resources.Result {
 			return resources.Errorf(resources.NotInstalled, "agent %s cannot run: its interpreter %s is missing", a, line)
 		}
 		return resources.Errorf(resources.NotInstalled, "agent %s cannot run: the loader that %s needs is missing", a, path)
+	case errors.Is(err, os.ErrPermission) && info != nil && mode(info)&0o111 == 0:
+		// As good as not installed: nobody can run it here, and so nobody has started anything by it.
+		return resources.Errorf(resources.NotInstalled, "agent %s cannot run: %s is not executable (mode %04o)", a, path, mode(info))
 	case errors.Is(err, os.ErrPermission):
-		return resources.Errorf(resources.InsufficientPriv, "agent %s cannot run: %s is not executable (mode %04o)", a, path, mode(info))
+		return resources.Errorf(resources.InsufficientPriv, "agent %s cannot run: %s may not be executed by this user (mode %04o)", a, path, mode(info))
 	case errors.Is(err, unix.ENOEXEC):
 		return resources.Errorf(resources.NotInstalled, "agent %s cannot run: %s is no program for this machine and has no #! line", a, path)
 	}

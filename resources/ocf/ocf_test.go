@@ -144,7 +144,7 @@ func TestCannotRun(t *testing.T) {
 		"absent":    {Code: 5, Reason: "agent ocf:test:absent is not installed: there is no " + dir + "/absent"},
 		"nointerp":  {Code: 5, Reason: `agent ocf:test:nointerp cannot run: its interpreter "/nowhere/bash" is missing`},
 		"crlf":      {Code: 5, Reason: `agent ocf:test:crlf cannot run: its interpreter "/bin/sh" is missing`},
-		"noexec":    {Code: 4, Reason: "agent ocf:test:noexec cannot run: " + dir + "/noexec is not executable (mode 0644)"},
+		"noexec":    {Code: 5, Reason: "agent ocf:test:noexec cannot run: " + dir + "/noexec is not executable (mode 0644)"},
 		"nobang":    {Code: 5, Reason: "agent ocf:test:nobang cannot run: " + dir + "/nobang is no program for this machine and has no #! line"},
 		"folder":    {Code: 5, Reason: "agent ocf:test:folder is not installed: " + dir + "/folder is a folder"},
 		"../../bin": {Code: 5, Reason: `"ocf:test:../../bin" is no name of an OCF agent`},
