@@ -168,7 +168,7 @@ func (c *Core) elected(now time.Time, e Elected) {
 	for _, f := range e.Fenced {
 		batch = append(batch, cib.Change{RecordFence: &cib.RecordFence{Event: f}})
 		if f.State == "ok" {
-			batch = append(batch, outcome.Fenced(c.stateByName(f.Target), f.Action, now)...)
+			batch = append(batch, outcome.Fenced(c.snap.CIB, c.stateByName(f.Target), f.Action, now)...)
 			if st := c.stateByName(f.Target); st != nil {
 				settled = append(settled, "node:"+st.ID)
 				c.busy["node:"+st.ID] = true

@@ -201,7 +201,7 @@ func (c *Core) fenceDone(now time.Time, f *fence, ev cib.FenceEvent) {
 		c.fencedAt[f.target] = fenced{boot: st.Boot, at: now}
 	}
 	batch := []cib.Change{{RecordFence: &cib.RecordFence{Event: ev}}}
-	batch = append(batch, outcome.Fenced(c.stateByName(f.target), f.action, now)...)
+	batch = append(batch, outcome.Fenced(c.snap.CIB, c.stateByName(f.target), f.action, now)...)
 	if f.action != fencing.On {
 		c.dropSession(now, f.target, "the node was fenced")
 	}

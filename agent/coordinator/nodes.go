@@ -108,7 +108,7 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 	}
 	cause := "joined"
 	if st != nil && st.Boot != "" && st.Boot != s.boot {
-		batch = append(batch, cib.Change{ClearNode: &cib.ClearNode{ID: m.ID}})
+		batch = append(batch, outcome.Cleared(c.snap.CIB, st)...)
 		cause = "joined after a reboot"
 	}
 	batch = append(batch,

@@ -1,20 +1,23 @@
 package outcome
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
 	"paceline/agent/cib"
 	"paceline/agent/transition"
 	"paceline/fencing"
+	"paceline/resources"
 )
 
 // Shutdown is the coordinator's own action that lets a node go.
 const Shutdown = "do_shutdown"
 
-// Fenced returns what a confirmed fencing means. After off and reboot nothing that was known of the node holds any more,
-// and it is down; after on (unfencing) the node is noted as having its access back, until it is down the next time.
-func Fenced(st *cib.NodeState, action string, now time.Time) []cib.Change {
+// Fenced returns what a confirmed fencing of the node of a state in c means. After off and reboot nothing that was known
+// of the node holds any more, and it is down; what was migrating away from it is looked for where it went. After on
+// (unfencing) the node is noted as having its access back, until it is down the next time.
+func Fenced(c *cib.CIB, st *cib.NodeState, action string, now time.Time) []cib.Change {
 	if st == nil {
 		return nil
 	}
@@ -22,13 +25,34 @@ func Fenced(st *cib.NodeState, action string, now time.Time) []cib.Change {
 	if action == fencing.On {
 		return []cib.Change{{SetTransient: &cib.SetTransient{NodeID: st.ID, Name: "#node-unfenced", Value: &at}}}
 	}
-	return []cib.Change{
-		{ClearNode: &cib.ClearNode{ID: st.ID}},
-		{NodeStatus: &cib.NodeStatus{
+	return append(Cleared(c, st),
+		cib.Change{NodeStatus: &cib.NodeStatus{
 			ID: st.ID, Uname: st.Uname, InCCM: "false", CRMD: "offline", Join: "down", Expected: "down",
 			Fenced: at, Since: now.UnixMilli(), Cause: "fenced (" + action + ")",
-		}},
+		}})
+}
+
+// Cleared returns what it means that the life of a node has ended of which a state in c tells: nothing of it holds any
+// more. What the targets of its migrations said of the resource before is forgotten as well, so that they are probed:
+// with the history of the source goes the only record that something may have arrived there, and what nobody knows of
+// would be started a second time. A target that has begun its own half of the migration has a record of that.
+func Cleared(c *cib.CIB, source *cib.NodeState) []cib.Change {
+	out := []cib.Change{{ClearNode: &cib.ClearNode{ID: source.ID}}}
+	for _, h := range source.Resources {
+		for _, op := range h.Ops {
+			if op.Operation != resources.MigrateTo || op.MigrateTarget == "" || op.MigrateTarget == source.Uname {
+				continue
+			}
+			target := c.NodeState(op.MigrateTarget)
+			if target == nil || !slices.ContainsFunc(target.Resources, func(t *cib.ResourceHistory) bool {
+				return t.ID == h.ID && !slices.ContainsFunc(t.Ops, func(o *cib.OpRecord) bool { return o.Operation == resources.MigrateFrom })
+			}) {
+				continue
+			}
+			out = append(out, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: target.ID, Resource: h.ID}})
+		}
 	}
+	return out
 }
 
 // ClusterChanges returns what an action of the coordinator's own does; known is false for one that nobody knows.

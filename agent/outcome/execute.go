@@ -86,7 +86,7 @@ func end(c *cib.CIB, a *transition.Action, now time.Time, v Verdict) (*cib.CIB, 
 	switch a.Kind {
 	case transition.KindFence:
 		if !v.Failed {
-			changes = Fenced(st, a.Operation, now)
+			changes = Fenced(c, st, a.Operation, now)
 		}
 	case transition.KindCluster:
 		if !v.Failed {

@@ -7,6 +7,7 @@ import (
 
 	"paceline/agent/cib"
 	"paceline/agent/transition"
+	"paceline/fencing"
 	"paceline/resources"
 )
 
@@ -108,6 +109,35 @@ func TestFencings(t *testing.T) {
 		}
 		if got := attributes(a)["#node-unfenced"]; (got == "1800000000") != (op == "on") {
 			t.Errorf("%s: #node-unfenced is %q", op, got)
+		}
+	}
+}
+
+// What migrated away from a node that is lost may have arrived: its target is asked, unless it has told by itself.
+func TestTargetOfALostMigrationIsAsked(t *testing.T) {
+	for told, forgotten := range map[string]bool{"monitor": true, "migrate_from": false} {
+		c, _, err := cib.Decode(strings.NewReader(`<cib have-quorum="1"><configuration><crm_config/><nodes><node id="1" uname="a"/><node id="2" uname="b"/></nodes>
+<resources/><constraints/></configuration><status><node_state id="1" uname="a" in_ccm="true" crmd="online" join="member" expected="member">
+<lrm id="1"><lrm_resources><lrm_resource id="vm" class="ocf" provider="test" type="Dummy">
+<lrm_rsc_op id="vm_last_0" operation="migrate_to" interval="0" call-id="-1" rc-code="193" op-status="-1" migrate_source="a" migrate_target="b"/>
+</lrm_resource></lrm_resources></lrm></node_state>
+<node_state id="2" uname="b" in_ccm="true" crmd="online" join="member" expected="member"><lrm id="2"><lrm_resources>
+<lrm_resource id="vm" class="ocf" provider="test" type="Dummy"><lrm_rsc_op id="vm_last_0" operation="` + told + `" interval="0" call-id="3" rc-code="7" op-status="0"/></lrm_resource>
+<lrm_resource id="web" class="ocf" provider="test" type="Dummy"><lrm_rsc_op id="web_last_0" operation="monitor" interval="0" call-id="4" rc-code="7" op-status="0"/></lrm_resource>
+</lrm_resources></lrm></node_state></status></cib>`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := cib.Apply(c, cib.Change{Batch: Fenced(c, c.NodeState("a"), fencing.Reboot, at)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := map[string]bool{}
+		for _, h := range next.NodeState("b").Resources {
+			known[h.ID] = len(h.Ops) > 0
+		}
+		if known["vm"] == forgotten || !known["web"] {
+			t.Errorf("b told of its %s: after the fencing of a it is known there of %v", told, known)
 		}
 	}
 }

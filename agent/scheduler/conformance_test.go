@@ -27,8 +27,8 @@ const (
 // planFloors are the numbers of cases of each tier that agree at levelPlan, floors those of all cases at the other levels.
 // They only rise.
 var (
-	planFloors = map[int]int{1: 83, 2: 187, 3: 224}
-	floors     = map[string]int{levelDetails: 497, levelInitial: 511, levelAfter: 504}
+	planFloors = map[int]int{1: 83, 2: 187, 3: 225}
+	floors     = map[string]int{levelDetails: 498, levelInitial: 511, levelAfter: 504}
 )
 
 // TestConformance compares plans with the expected ones of Pacemaker's regression cases.

@@ -71,9 +71,15 @@ func stoppedAfter(after []*record) bool {
 	return false
 }
 
+// migrateToPending decides where a resource is that was on its way when its source was last heard. Where the source is
+// lost, nobody says how far it came: it may be active on the target as well, and has to be stopped there before it is
+// started on a third node.
 func (w *world) migrateToPending(s *replayed, k *record) {
 	if s.role < roleStarted {
 		s.role = roleStarted
+	}
+	if target := w.nodeNamed(k.op.MigrateTarget); !s.n.online && target != nil && target.online && !w.newerOn(s.r, target, k) {
+		s.r.dangling = append(s.r.dangling, target)
 	}
 }
 

@@ -146,8 +146,9 @@ func TestBusy(t *testing.T) {
 			cmd := busy(t, dir, c.script)
 			bystander := busy(t, dir, "cd /") // must live
 			// A stop that fails uses up its time; half of it is for those that ignore SIGTERM.
-			req.Timeout = 4 * time.Second
+			req.Timeout = 12 * time.Second
 			if c.fails {
+				req.Timeout = 4 * time.Second
 				res := run(t, r, req, "stop", 1)
 				if !strings.Contains(res.Reason, "in use by ") || !strings.Contains(res.Reason, c.how) {
 					t.Errorf("got %q", res.Reason)
