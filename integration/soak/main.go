@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/cib"
 	"paceline/integration/cluster"
 	"paceline/integration/lab"
 )
@@ -99,6 +100,9 @@ func soak(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := settle(ctx, c, o); err != nil {
 		return err
 	}
+	if err := fill(ctx, c); err != nil {
+		return err
+	}
 	panels, deeds, err := watch(ctx, c, o, out)
 	if err != nil {
 		return err
@@ -116,6 +120,48 @@ func soak(ctx context.Context, o options, out io.Writer) (err error) {
 		return fmt.Errorf("not flat: %s", strings.Join(grows, "; "))
 	}
 	_, err = c.Audit()
+	return err
+}
+
+// What a daemon keeps of the past is bounded in number: 200 commits, 1024 requests. The soak begins when it is full; what grows
+// then grows for ever.
+const (
+	commitsKept  = 200
+	requestsKept = 1024
+)
+
+// fill commits as many changes as are kept: attributes, then whole configurations. What fails, because a machine is busy and another node
+// is elected, is done again.
+func fill(ctx context.Context, c *cluster.Cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, settleMax)
+	defer cancel()
+	client, err := c.API("node1")
+	if err != nil {
+		return err
+	}
+	for i := 0; i < requestsKept+commitsKept; i++ {
+		if err := fillOne(ctx, client, i); err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("fill the history: %w", err)
+			}
+			i--
+		}
+	}
+	return nil
+}
+
+func fillOne(ctx context.Context, client *api.Client, i int) error {
+	value := fmt.Sprint(i)
+	r := api.ChangeRequest{Change: &cib.Change{SetNodeAttr: &cib.SetNodeAttr{Node: "node1", Name: "soak", Value: &value}}}
+	if i >= requestsKept {
+		whole, err := client.Configuration(ctx, 0)
+		if err != nil {
+			return err
+		}
+		whole.Configuration.Comment = value
+		r = api.ChangeRequest{Configuration: whole.Configuration}
+	}
+	_, err := client.Change(ctx, r)
 	return err
 }
 
