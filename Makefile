@@ -70,7 +70,7 @@ sim-nodes: ## run whole daemons under faults in virtual time, from SEEDS seeds (
 SECONDS ?= 60
 fuzz: ## run every fuzzer for SECONDS=60, one after the other; what one finds stays in its package's testdata
 	@grep -rn --include=*_test.go -o '^func Fuzz[A-Za-z]*' agent ctl fencing resources | sed 's#/[^/]*_test.go:[0-9]*:func # #' | while read -r pkg name; do \
-		echo "== $$name in $$pkg"; $(GO) test ./$$pkg -run '^$$' -fuzz "^$$name$$" -fuzztime $(SECONDS)s -parallel 2 || exit 1; done
+		echo "== $$name in $$pkg"; $(GO) test ./$$pkg -run '^$$' -fuzz "^$$name$$" -fuzztime $(SECONDS)s -fuzzminimizetime 1s -parallel 2 || exit 1; done
 
 .PHONY: model
 model: ## explore the takeover of two by every order of events, in large (some minutes, some GiB)
