@@ -190,6 +190,7 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 			l.Quorum.Witness = m.Name
 		}
 	}
+	l.Links = n.linkStates()
 	l.Problems = append(n.problems(), n.trouble.all(time.Now())...)
 	switch {
 	case name == "":
@@ -263,7 +264,7 @@ func transitionOf(p coordinator.Progress) api.Transition {
 
 // problems lists what this daemon finds wrong beside what follows from the CIB.
 func (n *node) problems() []api.Problem {
-	var out []api.Problem
+	out := n.linkProblems()
 	for _, p := range n.members.Problems() {
 		out = append(out, api.Problem{Name: p.Kind, Severity: api.SeverityError, What: p.Text, Since: p.First})
 	}

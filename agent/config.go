@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"paceline/agent/links"
 	"paceline/fencing"
 	"paceline/resources"
 )
@@ -79,13 +81,15 @@ func (o *Options) complete() {
 // File is the daemon's own configuration, paceline.json: what must be known before the cluster can be reached. Everything
 // else is in the replicated CIB.
 type File struct {
-	Cluster    string `json:"cluster"`
-	Node       string `json:"node"`
-	Address    string `json:"address"` // IP address or host name at which the other nodes reach this one
-	GossipPort int    `json:"gossip_port"`
-	PeerPort   int    `json:"peer_port"`
-	Profile    string `json:"profile"`
-	Witness    bool   `json:"witness,omitempty"`
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+	Address string `json:"address"` // IP address or host name at which the other nodes reach this one
+	// Links are further IP addresses of this node, on networks of their own, in an order that is the same on all nodes.
+	Links      []string `json:"links,omitempty"`
+	GossipPort int      `json:"gossip_port"`
+	PeerPort   int      `json:"peer_port"`
+	Profile    string   `json:"profile"`
+	Witness    bool     `json:"witness,omitempty"`
 	// Bootstrap makes the first node of a cluster found it. It is ignored once the node has state.
 	Bootstrap bool `json:"bootstrap,omitempty"`
 	// Watchdog resets this machine when the daemon no longer proves that it works; nil: there is none.
@@ -134,6 +138,9 @@ func (f *File) Validate() error {
 	if ip := net.ParseIP(f.Address); ip != nil && ip.IsUnspecified() {
 		return fmt.Errorf("address %s: the others can not reach this node there; name one of its own addresses", f.Address)
 	}
+	if err := f.checkLinks(); err != nil {
+		return err
+	}
 	if err := f.Watchdog.validate(f.Profile); err != nil {
 		return err
 	}
@@ -147,6 +154,33 @@ func (f *File) Validate() error {
 	}
 	return nil
 }
+
+// checkLinks holds the node's addresses against each other.
+func (f *File) checkLinks() error {
+	if len(f.Links) == 0 {
+		return nil
+	}
+	seen := map[netip.Addr]bool{}
+	for _, text := range f.addresses() {
+		ip, err := netip.ParseAddr(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("address %q: a node with several links names them by IP addresses", text)
+		case ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != "":
+			return fmt.Errorf("address %s: the others can not reach this node there; name one of its own addresses", text)
+		case seen[ip.Unmap()]:
+			return fmt.Errorf("address %s stands twice: each link has an address of its own", text)
+		}
+		seen[ip.Unmap()] = true
+	}
+	if len(seen) > links.Max {
+		return fmt.Errorf("%d addresses: a node has at most %d links", len(seen), links.Max)
+	}
+	return nil
+}
+
+// addresses returns the node's addresses, one for each link.
+func (f *File) addresses() []string { return append([]string{f.Address}, f.Links...) }
 
 func (o *Options) filePath() string { return filepath.Join(o.ConfigDir, "paceline.json") }
 func (o *Options) keyPath() string  { return filepath.Join(o.ConfigDir, "key") }

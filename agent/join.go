@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,10 +53,12 @@ func (n *node) admit(w http.ResponseWriter, r *http.Request) {
 				WithHint("give the new node another name (--node), or let the old one leave first"))
 			return
 		}
-		if m.Addr == req.Address && int(m.PeerPort) == req.PeerPort && m.Name != req.Name && m.Status == membership.Alive {
-			refuse(http.StatusConflict, api.Errorf(api.CodeRefused, "join",
-				"the address %s is that of %s; %s can not have it too", req.Address, m.Name, req.Name))
-			return
+		for _, at := range append([]string{req.Address}, req.Links...) {
+			if slices.Contains(m.Addresses(), at) && int(m.PeerPort) == req.PeerPort && m.Name != req.Name && m.Status == membership.Alive {
+				refuse(http.StatusConflict, api.Errorf(api.CodeRefused, "join",
+					"the address %s is that of %s; %s can not have it too", at, m.Name, req.Name))
+				return
+			}
 		}
 	}
 	ok, err := n.tokens.redeem(peer.HashSecret(req.Secret))
@@ -68,7 +71,7 @@ func (n *node) admit(w http.ResponseWriter, r *http.Request) {
 			WithHint("paceline cluster token, on a member, issues a new one"))
 		return
 	}
-	gossip := append([]string{net.JoinHostPort(n.file.Address, strconv.Itoa(n.file.GossipPort))}, n.recallPeers()...)
+	gossip := append(n.at(n.file.GossipPort), n.recallPeers()...)
 	n.log.Info("a node may join", "name", req.Name, "id", req.ID, "address", req.Address)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(peer.JoinReply{
@@ -77,8 +80,8 @@ func (n *node) admit(w http.ResponseWriter, r *http.Request) {
 }
 
 // newFile completes what a person said about a new member with defaults.
-func newFile(cluster, name, address string, gossip, peerPort int, profile string) (File, error) {
-	f := File{Cluster: cluster, Node: name, Address: address, GossipPort: gossip, PeerPort: peerPort, Profile: profile}
+func newFile(cluster, name, address string, links []string, gossip, peerPort int, profile string) (File, error) {
+	f := File{Cluster: cluster, Node: name, Address: address, Links: links, GossipPort: gossip, PeerPort: peerPort, Profile: profile}
 	if f.Node == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -98,7 +101,7 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 		return api.InitReply{}, err
 	}
 	defer release()
-	f, err := newFile(req.Cluster, req.Node, req.Address, req.GossipPort, req.PeerPort, req.Profile)
+	f, err := newFile(req.Cluster, req.Node, req.Address, req.Links, req.GossipPort, req.PeerPort, req.Profile)
 	if err != nil {
 		return api.InitReply{}, api.Errorf(api.CodeUsage, "cluster init", "%v", err)
 	}
@@ -142,8 +145,17 @@ func (n *node) setDefaults(ctx context.Context) error {
 	return err
 }
 
+// at returns this node's addresses with a port, one for each link.
+func (n *node) at(port int) []string {
+	var out []string
+	for _, a := range n.file.addresses() {
+		out = append(out, net.JoinHostPort(a, strconv.Itoa(port)))
+	}
+	return out
+}
+
 func (n *node) token(ttl time.Duration) (peer.Token, error) {
-	t, err := peer.NewToken([]string{net.JoinHostPort(n.file.Address, strconv.Itoa(n.file.PeerPort))}, n.key, time.Now().Add(ttl))
+	t, err := peer.NewToken(n.at(n.file.PeerPort), n.key, time.Now().Add(ttl))
 	if err != nil {
 		return t, err
 	}
@@ -163,7 +175,7 @@ func (d *Daemon) join(ctx context.Context, req api.JoinRequest) (api.JoinReply, 
 	if err != nil {
 		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err).WithHint("paceline cluster token, on a member, issues a new one")
 	}
-	f, err := newFile("", req.Node, req.Address, req.GossipPort, req.PeerPort, "")
+	f, err := newFile("", req.Node, req.Address, req.Links, req.GossipPort, req.PeerPort, "")
 	if err != nil {
 		return api.JoinReply{}, api.Errorf(api.CodeUsage, "cluster join", "%v", err)
 	}
@@ -178,7 +190,7 @@ func (d *Daemon) join(ctx context.Context, req api.JoinRequest) (api.JoinReply, 
 		role = membership.RoleWitness
 	}
 	reply, err := peer.Join(ctx, t, peer.JoinRequest{
-		Secret: t.SecretText(), Name: f.Node, ID: d.id.ID, Address: f.Address, GossipPort: f.GossipPort, PeerPort: f.PeerPort,
+		Secret: t.SecretText(), Name: f.Node, ID: d.id.ID, Address: f.Address, Links: f.Links, GossipPort: f.GossipPort, PeerPort: f.PeerPort,
 		Role: string(role), Version: d.opt.Version,
 	}, nil)
 	var refused *peer.JoinRefused

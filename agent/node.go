@@ -14,13 +14,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/raft"
 
 	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 	"paceline/agent/executor"
 	"paceline/agent/history"
+	"paceline/agent/links"
 	"paceline/agent/membership"
 	"paceline/agent/peer"
 	"paceline/agent/store"
@@ -39,6 +39,7 @@ type node struct {
 	profile profile
 	log     *slog.Logger
 
+	links    *links.Net
 	peer     *peer.Peer
 	store    *store.Store
 	members  *membership.Membership
@@ -88,25 +89,26 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 			n.stop()
 		}
 	}()
-	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
-	port := peer.Config{
-		Keys: []peer.Key{key}, Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
-		Listen: listen, Logger: n.log,
+	gossip, err := n.linked()
+	if err != nil {
+		return nil, err
 	}
-	var gossip memberlist.Transport
-	if net := d.opt.network; net != nil {
-		port.NetListen, port.NetDial = net.Listen, net.Dial
-		if gossip, err = net.Gossip(f.Address, f.GossipPort); err != nil {
-			return nil, fmt.Errorf("listen for gossip: %w", err)
+	defer func() {
+		if err != nil && n.members == nil && gossip != nil {
+			gossip.Shutdown()
 		}
-	}
-	n.peer, err = peer.New(port)
+	}()
+	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
+	n.peer, err = peer.New(peer.Config{
+		Keys: []peer.Key{key}, Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
+		Listen: listen, NetListen: n.links.Listen, NetDial: n.links.Dial, Logger: n.log,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	n.store, err = store.Open(store.Config{
-		ID: d.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{peer: n.peer, Listener: n.peer.Listener(peer.ALPNRaft)},
-		Address: listen, Resolve: n.peerAddress, Timings: p.raft, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
+		ID: d.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{n.peer, n.links, n.peer.Listener(peer.ALPNRaft)},
+		Address: listen, Resolve: n.raftAddresses, Timings: p.raft, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the cluster's state: %w", err)
@@ -142,7 +144,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	n.members, err = membership.Start(membership.Config{
 		Name: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot, Address: f.Address, Port: f.GossipPort,
 		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Key: key.GossipKey(), Cluster: f.Cluster, Profile: p.gossip,
-		Transport: gossip, Logger: n.log,
+		Links: f.Links, Transport: gossip, Learn: n.learn, Logger: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the membership: %w", err)
@@ -206,22 +208,26 @@ func (n *node) stop() {
 	if n.peer != nil {
 		n.peer.Close()
 	}
+	if n.links != nil {
+		n.links.Close()
+	}
 	n.wg.Wait()
 	if n.past != nil {
 		n.past.Close()
 	}
 }
 
-// raftStream gives raft its streams over the peer port.
+// raftStream gives raft its streams over the peer port, each over the link that it asks for.
 type raftStream struct {
-	peer *peer.Peer
+	peer  *peer.Peer
+	links *links.Net
 	net.Listener
 }
 
 func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	c, err := s.peer.Dial(ctx, string(address), peer.ALPNRaft)
+	c, err := s.peer.DialBy(ctx, s.links.DialOne, string(address), peer.ALPNRaft)
 	if err != nil {
 		return nil, err
 	}
@@ -264,6 +270,7 @@ func (n *node) watchViews() {
 			n.mu.Lock()
 			n.view, n.peers = v, peers
 			n.mu.Unlock()
+			n.followLinks(v)
 			n.viewed.poke()
 			n.d.notify.poke()
 			n.rememberPeers(v)
@@ -322,7 +329,7 @@ func (n *node) rememberPeers(v membership.View) {
 	var addrs []string
 	for _, m := range v.Members {
 		if m.Name != n.file.Node && m.Status != membership.Left && len(addrs) < peersMax {
-			addrs = append(addrs, net.JoinHostPort(m.Addr, strconv.Itoa(int(m.Port))))
+			addrs = append(addrs, contactsOf(m)...)
 		}
 	}
 	if len(addrs) == 0 || slices.Equal(addrs, n.recallPeers()) {

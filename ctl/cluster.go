@@ -11,7 +11,7 @@ import (
 
 func runInit(in *invocation) error {
 	r, err := in.api.Init(in.ctx, api.InitRequest{
-		Cluster: in.c.String("name"), Node: in.c.String("node"), Address: in.c.String("address"),
+		Cluster: in.c.String("name"), Node: in.c.String("node"), Address: in.c.String("address"), Links: in.c.StringSlice("link"),
 		Profile: in.c.String("profile"), GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
 		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"), SBD: in.c.StringSlice("sbd"),
 	})
@@ -37,7 +37,7 @@ func runJoin(in *invocation) error {
 		token = strings.TrimSpace(string(b))
 	}
 	r, err := in.api.Join(in.ctx, api.JoinRequest{
-		Token: token, Node: in.c.String("node"), Address: in.c.String("address"), Witness: in.c.Bool("witness"),
+		Token: token, Node: in.c.String("node"), Address: in.c.String("address"), Links: in.c.StringSlice("link"), Witness: in.c.Bool("witness"),
 		GossipPort: in.c.Int("gossip-port"), PeerPort: in.c.Int("peer-port"),
 		Watchdog: in.c.String("watchdog"), WatchdogTimeout: in.c.Int("watchdog-timeout"), SBD: in.c.StringSlice("sbd"),
 	})

@@ -63,6 +63,7 @@ func (v statusView) write(w io.Writer, st *api.Status) {
 		v.summary(w, st)
 	}
 	v.nodes(w, st)
+	v.links(w, st)
 	v.resources(w, st)
 	if !v.noPending {
 		v.pending(w, st)
@@ -159,6 +160,32 @@ func (v statusView) nodes(w io.Writer, st *api.Status) {
 	}
 	if len(offline) > 0 {
 		fmt.Fprintf(w, "  * OFFLINE: [ %s ]\n", v.paint.bad(strings.Join(offline, " ")))
+	}
+}
+
+// links lists the links to each node, where there are several: one line a node.
+func (v statusView) links(w io.Writer, st *api.Status) {
+	if len(st.Links) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nLinks of %s:\n", st.Node)
+	for i := 0; i < len(st.Links); {
+		node := st.Links[i].Node
+		var parts []string
+		for ; i < len(st.Links) && st.Links[i].Node == node; i++ {
+			l := st.Links[i]
+			text := fmt.Sprintf("%d (%s) ", l.Link, l.Address)
+			switch l.State {
+			case api.LinkUp:
+				text += v.paint.good(l.State)
+			case api.LinkDown:
+				text += v.paint.bad("DOWN") + " since " + moment(l.Since)
+			default:
+				text += v.paint.warn(l.State)
+			}
+			parts = append(parts, text)
+		}
+		fmt.Fprintf(w, "  * To %s: %s\n", node, strings.Join(parts, ", "))
 	}
 }
 

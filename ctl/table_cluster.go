@@ -12,6 +12,7 @@ var clusterCommands = []command{
 			{name: "name", kind: flagText, def: "paceline", usage: "name of the `CLUSTER`"},
 			{name: "node", kind: flagText, def: "the host name", usage: "`NAME` of this node"},
 			{name: "address", kind: flagText, def: "of the default route", usage: "`ADDRESS` at which the others reach this node"},
+			{name: "link", kind: flagList, usage: "`ADDRESS` of this node on a further network; the networks in one order on all nodes"},
 			{name: "profile", kind: flagText, def: "lan", usage: "time `PROFILE`: lan, fast or wan"},
 			{name: "gossip-port", kind: flagNumber, def: "7946", usage: "`PORT` of gossip, UDP and TCP"},
 			{name: "peer-port", kind: flagNumber, def: "7947", usage: "`PORT` of everything else, TCP"},
@@ -20,7 +21,7 @@ var clusterCommands = []command{
 			{name: "sbd", kind: flagList, usage: "shared disk (`DEVICE`) for poison pills; may be given up to three times"},
 			flagJSON,
 		},
-		examples: []string{"paceline cluster init --name shop --address 10.0.0.1"},
+		examples: []string{"paceline cluster init --name shop --address 10.0.0.1", "paceline cluster init --address 10.0.0.1 --link 10.1.0.1"},
 	},
 	{
 		path: "cluster join", short: "make this node a member of the cluster that issued a token", run: runJoin,
@@ -29,6 +30,7 @@ var clusterCommands = []command{
 		flags: []flag{
 			{name: "node", kind: flagText, def: "the host name", usage: "`NAME` of this node"},
 			{name: "address", kind: flagText, def: "of the default route", usage: "`ADDRESS` at which the others reach this node"},
+			{name: "link", kind: flagList, usage: "`ADDRESS` of this node on a further network; the networks in one order on all nodes"},
 			{name: "witness", usage: "give a vote, run no resources"},
 			{name: "gossip-port", kind: flagNumber, def: "7946", usage: "`PORT` of gossip, UDP and TCP"},
 			{name: "peer-port", kind: flagNumber, def: "7947", usage: "`PORT` of everything else, TCP"},

@@ -102,6 +102,7 @@ type Live struct {
 	Term        uint64
 	Quorum      Quorum
 	Members     []Member
+	Links       []Link // of this node to others, where it has several
 
 	Transition Transition
 	// Planned is the revision that the scheduler last planned for. Idle says that nothing was to be done at it and

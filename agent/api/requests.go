@@ -165,12 +165,14 @@ type NodeExplanation struct {
 // InitRequest makes a cluster. Empty fields get defaults: Node the host name, Cluster "paceline", Profile "lan", Address the
 // source address of the default route.
 type InitRequest struct {
-	Cluster    string `json:"cluster,omitempty"`
-	Node       string `json:"node,omitempty"`
-	Address    string `json:"address,omitempty"`
-	GossipPort int    `json:"gossip_port,omitempty"`
-	PeerPort   int    `json:"peer_port,omitempty"`
-	Profile    string `json:"profile,omitempty"`
+	Cluster string `json:"cluster,omitempty"`
+	Node    string `json:"node,omitempty"`
+	Address string `json:"address,omitempty"`
+	// Links are further IP addresses of this node, on networks of their own, in an order that is the same on all nodes.
+	Links      []string `json:"links,omitempty"`
+	GossipPort int      `json:"gossip_port,omitempty"`
+	PeerPort   int      `json:"peer_port,omitempty"`
+	Profile    string   `json:"profile,omitempty"`
 	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
 	Watchdog        string `json:"watchdog,omitempty"`
 	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`
@@ -190,12 +192,13 @@ type InitReply struct {
 
 // JoinRequest joins a cluster. Empty fields get the defaults of InitRequest.
 type JoinRequest struct {
-	Token      string `json:"token"`
-	Node       string `json:"node,omitempty"`
-	Address    string `json:"address,omitempty"`
-	GossipPort int    `json:"gossip_port,omitempty"`
-	PeerPort   int    `json:"peer_port,omitempty"`
-	Witness    bool   `json:"witness,omitempty"` // vote, but run nothing
+	Token      string   `json:"token"`
+	Node       string   `json:"node,omitempty"`
+	Address    string   `json:"address,omitempty"`
+	Links      []string `json:"links,omitempty"` // as in InitRequest
+	GossipPort int      `json:"gossip_port,omitempty"`
+	PeerPort   int      `json:"peer_port,omitempty"`
+	Witness    bool     `json:"witness,omitempty"` // vote, but run nothing
 	// Watchdog is this machine's, "/dev/watchdog" or "unix:PATH" of a stand-in, and WatchdogTimeout its time-out in seconds.
 	Watchdog        string `json:"watchdog,omitempty"`
 	WatchdogTimeout int    `json:"watchdog_timeout,omitempty"`

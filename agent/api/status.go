@@ -24,6 +24,7 @@ type Status struct {
 	Maintenance    bool      `json:"maintenance"` // of the whole cluster
 
 	Nodes      []Node       `json:"nodes"`
+	Links      []Link       `json:"links,omitempty"` // of the node that answers, to each node with which it has several
 	Resources  []Resource   `json:"resources"`
 	Counts     Counts       `json:"counts"`
 	Failures   []Failure    `json:"failures"`
@@ -42,6 +43,24 @@ type Quorum struct {
 	Total   int    `json:"total"`  // of voters
 	Needed  int    `json:"needed"` // for quorum
 	Witness string `json:"witness,omitempty"`
+}
+
+// States of links.
+const (
+	LinkUp     = "up"
+	LinkDown   = "down"   // it does not answer, and another link to the same node does
+	LinkSilent = "silent" // no link to the node answers
+)
+
+// Link is one of several networks over which two nodes reach each other, as one of them sees it.
+type Link struct {
+	Node      string    `json:"node"`    // the other node
+	Link      int       `json:"link"`    // number of the network, from 0
+	From      string    `json:"from"`    // address on this side
+	Address   string    `json:"address"` // address of the other node
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"`                // of State
+	RoundTrip Duration  `json:"round_trip,omitempty"` // of the last probe that was answered
 }
 
 // Protected says whether the cluster's promise (never run anything twice, recover what fails) holds now.

@@ -94,6 +94,7 @@ func Summarize(snap Snapshot, live Live, p Plan, now time.Time) *Status {
 		st.Tickets = append(st.Tickets, Ticket{ID: x.ID, Granted: isTrue(x.Granted, false), Standby: isTrue(x.Standby, false)})
 	}
 	st.Counts = count(st)
+	st.Links = live.Links
 	st.Problems = problems(c, live, p, st)
 	st.Protected = protection(st)
 	return st

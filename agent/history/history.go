@@ -47,6 +47,7 @@ const (
 	Election   = "election"   // a coordinator took up its term
 	Membership = "membership" // a node came, went, or was lost
 	Failure    = "failure"    // an operation failed
+	Link       = "link"       // a link to a node went down or came back, seen from the node that keeps this
 	Transition = "transition" // a transition was planned and starts
 	Result     = "result"     // it ended
 	Lost       = "lost"       // something was not kept

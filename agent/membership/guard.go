@@ -122,6 +122,7 @@ func (p *problems) all() []Problem {
 // alive: it answers at once, and never calls back.
 type guard struct {
 	self     Member
+	learn    func(Member) // told of who is let in; may be nil
 	table    *table
 	problems *problems
 	// patience is how long two of one name and node ID must be seen before they are taken for two machines: a node
@@ -148,6 +149,9 @@ func (g *guard) NotifyMerge(members []*serf.Member) error {
 	}
 	kind, text, holder := g.judge(m)
 	if kind == "" {
+		if g.learn != nil && m.Name != g.self.Name {
+			g.learn(m)
+		}
 		g.problems.settled(endpoint(m))
 		return nil
 	}
@@ -173,16 +177,16 @@ func (g *guard) judge(m Member) (kind, text string, holder Member) {
 		g.taken = collision(m, g.self)
 		return NameCollision, g.taken, g.self
 	}
-	if endpoint(m) == endpoint(g.self) {
-		return AddressCollision, addressCollision(m, g.self), g.self
+	if at := shared(m, g.self); at != "" {
+		return AddressCollision, addressCollision(m, g.self, at), g.self
 	}
 	known := g.known(m)
 	for _, k := range known {
 		if k.Name == m.Name && (k.ID != m.ID || endpoint(k) != endpoint(m)) {
 			return NameCollision, collision(m, k), k
 		}
-		if k.Name != m.Name && endpoint(k) == endpoint(m) {
-			return AddressCollision, addressCollision(m, k), k
+		if at := shared(m, k); k.Name != m.Name && at != "" {
+			return AddressCollision, addressCollision(m, k, at), k
 		}
 	}
 	if len(known) == 0 {
@@ -199,17 +203,30 @@ func (g *guard) known(m Member) []Member {
 	for name, c := range g.claims {
 		if _, in := g.table.members[name]; in {
 			delete(g.claims, name) // the table knows better by now
-		} else if c.Name == m.Name || endpoint(c) == endpoint(m) {
+		} else if c.Name == m.Name || shared(c, m) != "" {
 			found = append(found, c)
 		}
 	}
 	for _, e := range g.table.members {
-		if e.Status == Alive && (e.Name == m.Name || endpoint(e.Member) == endpoint(m)) {
+		if e.Status == Alive && (e.Name == m.Name || shared(e.Member, m) != "") {
 			found = append(found, e.Member)
 		}
 	}
 	slices.SortFunc(found, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	return found
+}
+
+// shared returns an endpoint that two have, on whatever link; "" if there is none.
+func shared(a, b Member) string {
+	if a.Port != b.Port {
+		return ""
+	}
+	for _, at := range a.Addresses() {
+		if slices.Contains(b.Addresses(), at) {
+			return net.JoinHostPort(at, strconv.Itoa(a.Port))
+		}
+	}
+	return ""
 }
 
 func endpoint(m Member) string { return net.JoinHostPort(m.Addr, strconv.Itoa(m.Port)) }
@@ -223,9 +240,9 @@ func collision(newcomer, holder Member) string {
 		holder.Name, holder.ID, endpoint(holder), newcomer.ID, endpoint(newcomer))
 }
 
-func addressCollision(newcomer, holder Member) string {
+func addressCollision(newcomer, holder Member, at string) string {
 	return fmt.Sprintf("two nodes have the address %s: %s (node %s) is a member, %s (node %s) is refused",
-		endpoint(holder), holder.Name, holder.ID, newcomer.Name, newcomer.ID)
+		at, holder.Name, holder.ID, newcomer.Name, newcomer.ID)
 }
 
 // resetTaken forgets that our name was found in use.

@@ -40,4 +40,6 @@ const (
 	// nameMax and clusterMax bound names: a member's tags must fit into 512 bytes, a label into 255.
 	nameMax    = 128
 	clusterMax = 200
+	// linksMax bounds the further addresses of a node, in bytes: three of IPv6.
+	linksMax = 3 * 46
 )

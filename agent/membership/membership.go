@@ -30,13 +30,17 @@ type Config struct {
 	Address     string // IP address to bind and to be called at
 	Port        int    // of the gossip, UDP and TCP
 	PeerPort    int
-	Key         []byte // 32 bytes: peer.Key.GossipKey
+	Links       []string // further IP addresses of this node, on networks of their own
+	Key         []byte   // 32 bytes: peer.Key.GossipKey
 	Profile     Profile
 	// Seeds are addresses ("IP:port") of members, called again and again as long as nobody else is alive here.
 	Seeds []string
-	// Transport replaces the kernel's sockets, for simulation.
+	// Transport replaces the kernel's sockets: over several links, or for simulation.
 	Transport memberlist.Transport
-	Logger    *slog.Logger
+	// Learn is told of each member that is let in, before the gossip believes in it: it calls it at its first address then, and the
+	// transport must know the others. It must not block, or call back; nil: nobody is told.
+	Learn  func(Member)
+	Logger *slog.Logger
 }
 
 // ErrNameTaken is in the error of Join when another node has this node's name.
@@ -78,8 +82,8 @@ func Start(c Config) (*Membership, error) {
 		m.log.Warn("gossip: "+p.Text, "kind", p.Kind, "remote", p.Remote, "count", p.Count)
 	})
 	m.guard = &guard{
-		self:  Member{Name: c.Name, ID: c.ID, Incarnation: c.Incarnation, Addr: c.Address, Port: c.Port},
-		table: m.table, problems: m.problems, claims: map[string]Member{}, patience: 2 * c.Profile.Detect(10),
+		self:  Member{Name: c.Name, ID: c.ID, Incarnation: c.Incarnation, Addr: c.Address, Port: c.Port, Links: strings.Join(c.Links, ",")},
+		learn: c.Learn, table: m.table, problems: m.problems, claims: map[string]Member{}, patience: 2 * c.Profile.Detect(10),
 	}
 	m.running.Go(m.watch)
 	s, err := serf.Create(m.serfConfig())
@@ -108,6 +112,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%q is not an IP address", c.Address)
 	case ip.IsUnspecified():
 		return fmt.Errorf("%s is no address that others could call", c.Address)
+	case len(strings.Join(c.Links, ",")) > linksMax:
+		return fmt.Errorf("the addresses of the links are longer than %d bytes", linksMax)
 	case c.Profile.ProbeInterval <= 0:
 		return errors.New("no time profile")
 	}
@@ -153,10 +159,14 @@ func (m *Membership) serfConfig() *serf.Config {
 
 func (m *Membership) tags() map[string]string {
 	c := m.config
-	return map[string]string{
+	tags := map[string]string{
 		tagID: c.ID, tagIncarnation: c.Incarnation, tagBoot: c.Boot, tagPeerPort: strconv.Itoa(c.PeerPort),
 		tagRole: c.Role, tagVersion: c.Version,
 	}
+	if len(c.Links) > 0 {
+		tags[tagLinks] = strings.Join(c.Links, ",")
+	}
+	return tags
 }
 
 // watch takes serf's events until serf is down. It never blocks, so that serf does not.

@@ -18,6 +18,7 @@ const (
 	tagPeerPort    = "pp"
 	tagRole        = "role"
 	tagVersion     = "ver"
+	tagLinks       = "links"
 	// tagLeaving is set by a member that is about to leave. Serf alone would take an old leave message of an earlier
 	// incarnation for the reason of a crash; tags belong to one incarnation.
 	tagLeaving = "leaving"
@@ -129,7 +130,7 @@ func fromSerf(m serf.Member) entry {
 		Member: Member{
 			Name: m.Name, ID: m.Tags[tagID], Incarnation: m.Tags[tagIncarnation], Boot: m.Tags[tagBoot],
 			Addr: m.Addr.String(), Port: int(m.Port), PeerPort: peerPort,
-			Role: m.Tags[tagRole], Version: m.Tags[tagVersion],
+			Links: m.Tags[tagLinks], Role: m.Tags[tagRole], Version: m.Tags[tagVersion],
 		},
 		leaving: m.Tags[tagLeaving] != "",
 	}

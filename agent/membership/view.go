@@ -2,6 +2,7 @@ package membership
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,10 +32,20 @@ type Member struct {
 	Addr        string    `json:"addr"`        // IP address
 	Port        int       `json:"port"`        // of the gossip
 	PeerPort    int       `json:"peer_port"`
+	Links       string    `json:"links,omitempty"` // further IP addresses on networks of their own, with commas between them
 	Role        string    `json:"role"`
 	Version     string    `json:"version,omitempty"`
 	Status      Status    `json:"status"`
 	Since       time.Time `json:"since"` // of Status in this incarnation, as seen from here
+}
+
+// Addresses returns the member's IP addresses, one for each link.
+func (m Member) Addresses() []string {
+	list := []string{m.Addr}
+	if m.Links != "" {
+		list = append(list, strings.Split(m.Links, ",")...)
+	}
+	return list
 }
 
 // View is who is there. It is immutable.

@@ -19,14 +19,15 @@ const JoinPath = "/v1/join"
 
 // JoinRequest is what a node says that wants to become a member.
 type JoinRequest struct {
-	Secret     string `json:"secret"` // Token.SecretText
-	Name       string `json:"name"`
-	ID         string `json:"id"`
-	Address    string `json:"address"` // IP address or host name, for gossip and peer port
-	GossipPort int    `json:"gossip_port"`
-	PeerPort   int    `json:"peer_port"`
-	Role       string `json:"role,omitempty"`
-	Version    string `json:"version,omitempty"`
+	Secret     string   `json:"secret"` // Token.SecretText
+	Name       string   `json:"name"`
+	ID         string   `json:"id"`
+	Address    string   `json:"address"`         // IP address or host name, for gossip and peer port
+	Links      []string `json:"links,omitempty"` // further IP addresses
+	GossipPort int      `json:"gossip_port"`
+	PeerPort   int      `json:"peer_port"`
+	Role       string   `json:"role,omitempty"`
+	Version    string   `json:"version,omitempty"`
 }
 
 // JoinReply is what the new member needs. It carries the cluster key: it is never logged.

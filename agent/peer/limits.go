@@ -8,6 +8,8 @@ const (
 	HandshakeMax = 5 * time.Second
 	// DialMax bounds Dial when its context has no deadline.
 	DialMax = 5 * time.Second
+	// keepAlive is how often an idle connection is probed by TCP, so that one whose other end is gone ends.
+	keepAlive = 15 * time.Second
 	// handshakesMax is how many handshakes may be in progress: each holds a goroutine and some 50 KiB.
 	handshakesMax = 128
 	// handshakesPerHost keeps one host from using up handshakesMax. A node reconnects three protocols at most.

@@ -72,14 +72,10 @@ func New(c Config) (*Peer, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.NetListen == nil {
-		c.NetListen = func(ctx context.Context, address string) (net.Listener, error) {
-			return (&net.ListenConfig{KeepAlive: 15 * time.Second}).Listen(ctx, "tcp", address)
-		}
+		c.NetListen = ListenTCP
 	}
 	if c.NetDial == nil {
-		c.NetDial = func(ctx context.Context, address string) (net.Conn, error) {
-			return (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", address)
-		}
+		c.NetDial = DialTCP
 	}
 	p := &Peer{
 		config:     c,
@@ -105,6 +101,16 @@ func New(c Config) (*Peer, error) {
 		}
 	}
 	return p, nil
+}
+
+// ListenTCP listens on the kernel's TCP.
+func ListenTCP(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{KeepAlive: keepAlive}).Listen(ctx, "tcp", address)
+}
+
+// DialTCP dials over the kernel's TCP.
+func DialTCP(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{KeepAlive: keepAlive}).DialContext(ctx, "tcp", address)
 }
 
 // Addr returns the address that is listened on, nil if none.
@@ -145,6 +151,11 @@ func (p *Peer) Close() error {
 // Dial opens a stream of the protocol to a node and finishes the handshake. Without a deadline in ctx it takes at most
 // DialMax. The caller compares Peer with whom it wanted when it wants somebody in particular.
 func (p *Peer) Dial(ctx context.Context, address, alpn string) (*Conn, error) {
+	return p.DialBy(ctx, p.config.NetDial, address, alpn)
+}
+
+// DialBy is Dial over a network that the caller gives.
+func (p *Peer) DialBy(ctx context.Context, dial func(ctx context.Context, address string) (net.Conn, error), address, alpn string) (*Conn, error) {
 	if alpn == ALPNJoin || alpn == ALPNAccess {
 		return nil, errors.New("peer: a member has a certificate, and needs no token")
 	}
@@ -152,7 +163,7 @@ func (p *Peer) Dial(ctx context.Context, address, alpn string) (*Conn, error) {
 	defer cancel()
 	stop := context.AfterFunc(p.ctx, cancel)
 	defer stop()
-	raw, err := p.config.NetDial(ctx, address)
+	raw, err := dial(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s (%s): %w", address, alpn, err)
 	}

@@ -25,9 +25,9 @@ type Config struct {
 	Stream raft.StreamLayer
 	// Address overrides Stream.Addr().
 	Address string
-	// Resolve gives the present address of a node, for members that came back with another address than the voter set
-	// says; nil, or an empty answer, means the voter set's address. It must not block.
-	Resolve func(id string) string
+	// Resolve gives the present addresses of a node, one for each link, the best first; for members that came back with another
+	// address than the voter set says, too. nil, or an empty answer, means the voter set's address. It must not block.
+	Resolve func(id string) []string
 	// Timings derive from the cluster's profile.
 	Timings Timings
 	// Bootstrap makes a store without any state a cluster of one voter: for "cluster init" only. It is ignored when

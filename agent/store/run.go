@@ -78,26 +78,28 @@ func (r *run) newTransport(l *layer) *transport {
 		Stream: l, MaxPool: connectionsPerPeer, MaxRPCsInFlight: 1, Timeout: r.cfg.Timings.RPC,
 		Logger: raftLogger(r.logger),
 	}
-	if r.cfg.Resolve != nil {
-		nc.ServerAddressProvider = resolver{r.cfg}
-	}
 	return newTransport(raft.NewNetworkTransportWithConfig(nc), l, r)
 }
 
-// resolver asks for present addresses, and knows this node's own.
-type resolver struct{ cfg *Config }
-
-var errNoAddress = errors.New("no address known but the voter set's")
-
-func (r resolver) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+// addresses returns where a voter is now, the best link first; given is what the voter set says.
+func (r *run) addresses(id raft.ServerID, given raft.ServerAddress) []raft.ServerAddress {
 	if string(id) == r.cfg.ID {
-		return raft.ServerAddress(r.cfg.Address), nil
+		return []raft.ServerAddress{raft.ServerAddress(r.cfg.Address)}
 	}
-	if a := r.cfg.Resolve(string(id)); a != "" {
-		return raft.ServerAddress(a), nil
+	var list []raft.ServerAddress
+	if r.cfg.Resolve != nil {
+		for _, a := range r.cfg.Resolve(string(id)) {
+			list = append(list, raft.ServerAddress(a))
+		}
 	}
-	return "", errNoAddress
+	if len(list) == 0 {
+		return []raft.ServerAddress{given}
+	}
+	return list
 }
+
+// hedge is how long a call waits on one link before it goes over the next as well: the leader's lease must outlast it.
+func (r *run) hedge() time.Duration { return r.cfg.Timings.Lease / 4 }
 
 // start opens the parts and runs raft on them.
 func (s *Store) start() (*run, error) {

@@ -249,18 +249,13 @@ func (s *Store) finishTakeover(r *run, peer raft.ServerID, resumed bool) bool {
 
 func (s *Store) reachable(r *run, peer raft.ServerID) bool {
 	m, _ := member(r.members(), string(peer))
-	addr := raft.ServerAddress(m.Addr)
-	if s.cfg.Resolve != nil {
-		if a := s.cfg.Resolve(string(peer)); a != "" {
-			addr = raft.ServerAddress(a)
+	for _, addr := range r.addresses(peer, raft.ServerAddress(m.Addr)) {
+		if conn, err := s.streams.under.Dial(addr, s.cfg.Timings.RPC); err == nil {
+			conn.Close()
+			return true
 		}
 	}
-	conn, err := s.streams.under.Dial(addr, s.cfg.Timings.RPC)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
+	return false
 }
 
 // removeGhost leads with the ghost's votes until the peer's removal is committed.

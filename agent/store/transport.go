@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -30,6 +31,9 @@ type transport struct {
 	terms   map[raft.ServerID]uint64 // the newest term in which the peer acknowledged something to this node as its leader
 	barred  raft.ServerID            // its messages are refused: a takeover from it is about to begin
 	refused bool                     // a message of the ghost came in
+
+	// links says over which a peer answered last, of those that have several.
+	links map[raft.ServerID]raft.ServerAddress
 }
 
 // rules are what the transport asks before votes pass.
@@ -42,6 +46,10 @@ type rules interface {
 	term() uint64
 	// vouched returns a voter in whose name a candidate may ask that this node knows without a vote; "" for any other.
 	vouched(candidate raft.ServerID) raft.ServerID
+	// addresses returns where a peer is now, the best link first; given is what the voter set says. There is at least one.
+	addresses(id raft.ServerID, given raft.ServerAddress) []raft.ServerAddress
+	// hedge is how long a call waits for its answer over one link before it is made over the next as well.
+	hedge() time.Duration
 }
 
 var (
@@ -61,6 +69,7 @@ func newTransport(net *raft.NetworkTransport, l *layer, r rules) *transport {
 		incoming: make(chan raft.RPC), work: make(chan func()), done: make(chan struct{}),
 		haunted: make(chan struct{}), moved: make(chan struct{}),
 		matched: map[raft.ServerID]uint64{}, touched: map[raft.ServerID]bool{}, terms: map[raft.ServerID]uint64{},
+		links: map[raft.ServerID]raft.ServerAddress{},
 	}
 	t.wg.Go(t.pump)
 	return t
@@ -174,55 +183,6 @@ func (t *transport) spawn(f func()) {
 	})
 }
 
-// call makes a call that ends early, and without its answer, if the peer becomes a ghost meanwhile.
-func call[R any](t *transport, id raft.ServerID, do func(*R) error, resp *R, ghost func(*R)) error {
-	answerGhost := func() error {
-		if ghost == nil {
-			return errGhostCalled
-		}
-		ghost(resp)
-		return nil
-	}
-	if t.isGhost(id) {
-		return answerGhost()
-	}
-	haunted := t.hauntedBy()
-	answer := new(R) // raft reuses resp once the call has returned
-	ended := make(chan error, 1)
-	t.spawn(func() { ended <- do(answer) })
-	for {
-		select {
-		case err := <-ended:
-			if err == nil {
-				*resp = *answer
-			}
-			return err
-		case <-haunted:
-			if t.isGhost(id) {
-				return answerGhost()
-			}
-			haunted = nil // another peer is the ghost
-		case <-t.done:
-			return raft.ErrTransportShutdown
-		}
-	}
-}
-
-func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	sent := *req // raft reuses req too
-	end := sent.PrevLogEntry + uint64(len(sent.Entries))
-	heartbeat := end == 0
-	err := call(t, id, func(r *raft.AppendEntriesResponse) error {
-		return t.NetworkTransport.AppendEntries(id, addr, &sent, r)
-	}, resp, func(r *raft.AppendEntriesResponse) {
-		*r = raft.AppendEntriesResponse{RPCHeader: sent.RPCHeader, Term: sent.Term, LastLog: end, Success: true}
-	})
-	if err == nil && resp.Success && !t.isGhost(id) {
-		t.noteMatch(id, sent.Term, end, heartbeat)
-	}
-	return err
-}
-
 // AppendEntriesPipeline is refused: every append passes AppendEntries, where a ghost can answer for it. The log is small.
 func (t *transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
 	return nil, raft.ErrPipelineReplicationNotSupported
@@ -232,7 +192,7 @@ func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *
 	if err := t.rules.mayStand(); err != nil {
 		return err
 	}
-	return call(t, id, func(r *raft.RequestVoteResponse) error {
+	return call(t, id, t.ways(id, addr), func(addr raft.ServerAddress, r *raft.RequestVoteResponse) error {
 		return t.NetworkTransport.RequestVote(id, addr, req, r)
 	}, resp, func(r *raft.RequestVoteResponse) {
 		*r = raft.RequestVoteResponse{RPCHeader: req.RPCHeader, Term: req.Term, Granted: true}
@@ -243,7 +203,7 @@ func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, re
 	if err := t.rules.mayStand(); err != nil {
 		return err
 	}
-	return call(t, id, func(r *raft.RequestPreVoteResponse) error {
+	return call(t, id, t.ways(id, addr), func(addr raft.ServerAddress, r *raft.RequestPreVoteResponse) error {
 		return t.NetworkTransport.RequestPreVote(id, addr, req, r)
 	}, resp, func(r *raft.RequestPreVoteResponse) {
 		*r = raft.RequestPreVoteResponse{RPCHeader: req.RPCHeader, Term: req.Term, Granted: true}
@@ -257,7 +217,7 @@ func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, r
 		return err
 	}
 	// Not through call: the reader must not be read after this returns.
-	err := t.NetworkTransport.InstallSnapshot(id, addr, req, resp, data)
+	err := t.NetworkTransport.InstallSnapshot(id, t.ways(id, addr)[0], req, resp, data)
 	if err == nil && resp.Success {
 		t.noteMatch(id, req.Term, req.LastLogIndex, false)
 	}
@@ -265,7 +225,8 @@ func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, r
 }
 
 func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return call(t, id, func(r *raft.TimeoutNowResponse) error {
+	// Once only: a copy that comes late would have the new leader stand again.
+	return call(t, id, t.ways(id, addr)[:1], func(addr raft.ServerAddress, r *raft.TimeoutNowResponse) error {
 		return t.NetworkTransport.TimeoutNow(id, addr, req, r)
 	}, resp, nil)
 }

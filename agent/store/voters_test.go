@@ -54,7 +54,7 @@ func TestResolverFindsMovedVoters(t *testing.T) {
 			n := l.nodes[id]
 			n.addr = id + "-moved:7947"
 			cfg := n.config(false)
-			cfg.Resolve = func(id string) string { return l.nodes[id].addr }
+			cfg.Resolve = func(id string) []string { return []string{l.nodes[id].addr} }
 			s, err := Open(cfg)
 			mustNot(t, err)
 			n.Store = s
