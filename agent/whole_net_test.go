@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,8 +69,8 @@ func (w *wires) isCut(from, to string) (bool, <-chan struct{}) {
 
 // plug is one machine's end of the network. It dies with its power.
 type plug struct {
-	w  *wires
-	ip string
+	w   *wires
+	ips []string // one for each network
 
 	mu   sync.Mutex
 	dead bool
@@ -78,7 +80,9 @@ func (p *plug) kill() {
 	p.mu.Lock()
 	p.dead = true
 	p.mu.Unlock()
-	p.w.gossip.Kill(p.ip)
+	for _, ip := range p.ips {
+		p.w.gossip.Kill(ip)
+	}
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	for at, l := range p.w.hosts {
@@ -86,6 +90,16 @@ func (p *plug) kill() {
 			delete(p.w.hosts, at)
 		}
 	}
+}
+
+// from returns the machine's address on the network of another.
+func (p *plug) from(to string) string {
+	for _, ip := range p.ips {
+		if ip[:strings.LastIndexByte(ip, '.')] == to[:strings.LastIndexByte(to, '.')] {
+			return ip
+		}
+	}
+	return p.ips[0]
 }
 
 func (p *plug) isDead() bool {
@@ -122,8 +136,8 @@ func (p *plug) Dial(ctx context.Context, address string) (net.Conn, error) {
 		p.w.mu.Lock()
 		l := p.w.hosts[address]
 		p.w.mu.Unlock()
-		there, changed := p.w.isCut(p.ip, ip)
-		back, _ := p.w.isCut(ip, p.ip)
+		there, changed := p.w.isCut(p.from(ip), ip)
+		back, _ := p.w.isCut(ip, p.from(ip))
 		if l == nil || there || back || p.isDead() || l.plug.isDead() {
 			t := time.NewTimer(100 * time.Millisecond)
 			select {
@@ -139,7 +153,7 @@ func (p *plug) Dial(ctx context.Context, address string) (net.Conn, error) {
 			t.Stop()
 			continue
 		}
-		here, far := p.w.stretch(p, l.plug, address)
+		here, far := p.w.stretch(p, l.plug, ip, address)
 		select {
 		case l.in <- far:
 			return here, nil
@@ -155,7 +169,7 @@ func (w *wires) up(ip string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, l := range w.hosts {
-		if l.plug.ip == ip {
+		if slices.Contains(l.plug.ips, ip) {
 			return true
 		}
 	}
@@ -256,10 +270,10 @@ type wire struct {
 }
 
 // stretch makes a stream between two machines.
-func (w *wires) stretch(a, b *plug, at string) (here, far *wire) {
-	flowing := func(from, to *plug) *flow { return &flow{w: w, from: from.ip, to: to.ip, changed: make(chan struct{})} }
-	there, back := flowing(a, b), flowing(b, a)
-	from := wireAddr(a.ip + ":40000")
+func (w *wires) stretch(a, b *plug, ip, at string) (here, far *wire) {
+	flowing := func(from, to string) *flow { return &flow{w: w, from: from, to: to, changed: make(chan struct{})} }
+	there, back := flowing(a.from(ip), ip), flowing(ip, a.from(ip))
+	from := wireAddr(a.from(ip) + ":40000")
 	here = &wire{plug: a, in: back, out: there, local: from, remote: wireAddr(at), done: make(chan struct{}), moved: make(chan struct{})}
 	far = &wire{plug: b, in: there, out: back, local: wireAddr(at), remote: from, done: make(chan struct{}), moved: make(chan struct{})}
 	return here, far

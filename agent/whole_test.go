@@ -56,6 +56,7 @@ type whole struct {
 type wholeNode struct {
 	w             *whole
 	name, ip, dir string
+	links         []string // further addresses
 
 	mu      sync.Mutex
 	d       *Daemon
@@ -149,7 +150,7 @@ func (n *wholeNode) options() Options {
 // write makes the configuration of a node that is a member already.
 func (n *wholeNode) write(first bool) {
 	opt := n.options()
-	f := File{Cluster: "whole", Node: n.name, Address: n.ip, Bootstrap: first}
+	f := File{Cluster: "whole", Node: n.name, Address: n.ip, Links: n.links, Bootstrap: first}
 	if err := f.Validate(); err != nil {
 		n.w.t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func (n *wholeNode) on() {
 		return
 	}
 	if !n.power {
-		n.plug = &plug{w: n.w.wires, ip: n.ip}
+		n.plug = &plug{w: n.w.wires, ips: append([]string{n.ip}, n.links...)}
 		os.RemoveAll(filepath.Join(n.dir, "run")) // as a reboot does
 	}
 	n.power = true
