@@ -120,7 +120,7 @@ func (c *Cluster) Form(ctx context.Context) error {
 	for i, n := range c.Nodes() {
 		names = append(names, n.Name)
 		if i == 0 {
-			args := []string{"cluster", "init", "--name", "demo", "--address", n.Addr.String()}
+			args := append([]string{"cluster", "init", "--name", "demo"}, n.AddressArgs()...)
 			if c.opts.Profile != "" {
 				args = append(args, "--profile", c.opts.Profile)
 			}
@@ -148,7 +148,7 @@ func (c *Cluster) Join(ctx context.Context, node string) error {
 		return err
 	}
 	n := c.Node(node)
-	args := append([]string{"cluster", "join", "--address", n.Addr.String()}, c.watchdog()...)
+	args := append(append([]string{"cluster", "join"}, n.AddressArgs()...), c.watchdog()...)
 	_, err = c.RunInput(ctx, node, string(token), append(args, "-")...)
 	return err
 }

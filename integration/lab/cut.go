@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -15,8 +16,12 @@ func (l *Lab) Loss(percent int, dirs ...Direction) error {
 	}
 	for _, d := range dirs {
 		for _, end := range []string{d.From, d.To} {
-			if end != "*" && l.byName[end] == nil {
-				return fmt.Errorf("cut %s: no machine %q in this lab", d, end)
+			machine, link, one := strings.Cut(end, "@")
+			if machine != "*" && l.byName[machine] == nil {
+				return fmt.Errorf("cut %s: no machine %q in this lab", d, machine)
+			}
+			if k, err := strconv.Atoi(link); one && (err != nil || k < 0 || k >= l.opts.Links) {
+				return fmt.Errorf("cut %s: no network %q in this lab: it has %d, from 0", d, link, l.opts.Links)
 			}
 		}
 	}
@@ -69,7 +74,8 @@ func (l *Lab) Heal() error {
 }
 
 // ParseCut reads a cut as people write it: "node1" (that node from everybody), "node1,node2:node3" (between two sets, both
-// directions), "node1>node2" (one direction of one pair, or of sets).
+// directions), "node1>node2" (one direction of one pair, or of sets). "node1@1" is node1 on the second network alone, "*@1" that
+// whole network.
 func ParseCut(text string) ([]Direction, error) {
 	split := func(s string) []string {
 		var out []string
@@ -94,6 +100,10 @@ func ParseCut(text string) ([]Direction, error) {
 	}
 	var dirs []Direction
 	for _, n := range split(text) {
+		if strings.HasPrefix(n, "*") {
+			dirs = append(dirs, Direction{n, "*"})
+			continue
+		}
 		dirs = append(dirs, Direction{n, "*"}, Direction{"*", n})
 	}
 	return nonEmpty(text, dirs)

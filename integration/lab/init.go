@@ -20,18 +20,17 @@ import (
 
 // bootOrder is what the lab tells a node's first process.
 type bootOrder struct {
-	Name     string    `json:"name"`
-	Addr     string    `json:"addr"` // with its prefix length
-	Addr6    string    `json:"addr6"`
-	Disk     string    `json:"disk"` // the node's directory, as the host sees it
-	Bin      string    `json:"bin,omitempty"`
-	Shared   string    `json:"shared"`
-	Power    string    `json:"power,omitempty"`  // the power switch's socket, as the host sees it
-	Notify   string    `json:"notify,omitempty"` // where systemd says that it is up, as the host sees it
-	DiskSize string    `json:"disk_size,omitempty"`
-	Services []Service `json:"services,omitempty"`
-	Env      []string  `json:"env"`
-	Systemd  bool      `json:"systemd,omitempty"`
+	Name     string     `json:"name"`
+	Addrs    [][]string `json:"addrs"` // with their prefix lengths, for each network
+	Disk     string     `json:"disk"`  // the node's directory, as the host sees it
+	Bin      string     `json:"bin,omitempty"`
+	Shared   string     `json:"shared"`
+	Power    string     `json:"power,omitempty"`  // the power switch's socket, as the host sees it
+	Notify   string     `json:"notify,omitempty"` // where systemd says that it is up, as the host sees it
+	DiskSize string     `json:"disk_size,omitempty"`
+	Services []Service  `json:"services,omitempty"`
+	Env      []string   `json:"env"`
+	Systemd  bool       `json:"systemd,omitempty"`
 }
 
 // command is what the lab asks of a running node's first process.
@@ -137,9 +136,15 @@ func (p *initProcess) boot() error {
 	if err := linkUp("lo"); err != nil {
 		return err
 	}
-	// Say at once who is here: a neighbour that asked while the node had no power asks again only a second later.
-	_ = os.WriteFile("/proc/sys/net/ipv4/conf/eth0/arp_notify", []byte("1"), 0o644)
-	return linkUp("eth0", p.order.Addr, p.order.Addr6)
+	for i, addrs := range p.order.Addrs {
+		name := fmt.Sprintf("eth%d", i)
+		// Say at once who is here: a neighbour that asked while the node had no power asks again only a second later.
+		_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/arp_notify", []byte("1"), 0o644)
+		if err := linkUp(name, addrs...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func linkUp(name string, addrs ...string) error {

@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Name    string // of the lab; labs of different names live side by side
 	Nodes   int    // node1 .. nodeN
+	Links   int    // networks: each node has an interface on each; 0 = 1. The client is on the first alone
 	Systemd bool   // nodes run systemd as their first process, and Services as its units
 	// Bin is a directory bound into every node as /lab/bin, first on its PATH: pacelined, paceline, fence_lab.
 	Bin string
@@ -90,6 +91,9 @@ func New(opts Options) (*Lab, error) {
 	if opts.Nodes == 0 {
 		opts.Nodes = 3
 	}
+	if opts.Links == 0 {
+		opts.Links = 1
+	}
 	if opts.Dir == "" {
 		opts.Dir = DefaultDir()
 	}
@@ -98,6 +102,9 @@ func New(opts Options) (*Lab, error) {
 	}
 	if opts.Nodes < 1 || opts.Nodes > nodesMax {
 		return nil, fmt.Errorf("lab of %d nodes: want 1 to %d", opts.Nodes, nodesMax)
+	}
+	if opts.Links < 1 || opts.Links > linksMax {
+		return nil, fmt.Errorf("lab of %d networks: want 1 to %d", opts.Links, linksMax)
 	}
 	if opts.Systemd {
 		if err := SystemdUsable(); err != nil {
@@ -141,7 +148,7 @@ func (l *Lab) make() error {
 	if l.warden, err = startWarden(l.dir); err != nil {
 		return err
 	}
-	if l.net, err = newNetwork(); err != nil {
+	if l.net, err = newNetwork(l.opts.Links); err != nil {
 		return err
 	}
 	l.power = newSwitch(l)

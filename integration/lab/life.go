@@ -89,7 +89,9 @@ func newLife(n *Node, cg cgroup, order bootOrder) (*life, error) {
 		_ = l.cmd.Wait()
 		close(l.dead)
 	}()
-	err = n.lab.net.plug(n.Name, n.index, l.cmd.Process.Pid)
+	for link := 0; link < n.links() && err == nil; link++ {
+		err = n.lab.net.plug(n.Name, n.index, link, l.cmd.Process.Pid)
+	}
 	if err == nil {
 		err = l.send(order)
 	}

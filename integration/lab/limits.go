@@ -6,6 +6,9 @@ const (
 	// nodesMax bounds a lab: addresses run from .11, the client has .100.
 	nodesMax = 64
 
+	// linksMax bounds the networks of a lab: as many as a node of paceline has links.
+	linksMax = 4
+
 	// killWait is how long the kernel may take to end every process of a node after cgroup.kill. It takes milliseconds;
 	// seconds mean a process stuck in the kernel, which no power switch of ours can end.
 	killWait = 10 * time.Second

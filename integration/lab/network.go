@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,16 +18,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Direction is one direction of traffic between two machines. "*" stands for every machine.
+// Direction is one direction of traffic between two machines, on all networks. "*" stands for every machine; "node1@1" for node1 on the
+// second network alone, "*@1" for everybody there.
 type Direction struct{ From, To string }
 
 func (d Direction) String() string { return d.From + ">" + d.To }
 
-// network is the bridge with its namespace, and what is cut on it.
+// network is the bridges with their namespace, and what is cut on them.
 type network struct {
 	ns  netns.NsHandle
 	nl  *netlink.Handle
-	bri int // the bridge's interface index
+	bri []int // the bridges' interface indices, one for each network
 
 	mu   sync.Mutex
 	cuts map[Direction]int // percent of frames lost; 100 is a cut
@@ -56,7 +58,7 @@ func inNamespace(ns netns.NsHandle, f func() error) error {
 	return <-done
 }
 
-func newNetwork() (*network, error) {
+func newNetwork(links int) (*network, error) {
 	n := &network{cuts: map[Direction]int{}}
 	made := make(chan error, 1)
 	go func() {
@@ -72,20 +74,44 @@ func newNetwork() (*network, error) {
 	if n.nl, err = netlink.NewHandleAt(n.ns); err != nil {
 		return nil, errors.Join(fmt.Errorf("open netlink: %w", err), n.ns.Close())
 	}
+	for link := range links {
+		if err := n.addBridge(link); err != nil {
+			n.close()
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// bridgeName is that of a network's bridge.
+func bridgeName(link int) string {
+	if link == 0 {
+		return "lab"
+	}
+	return fmt.Sprintf("lab.%d", link)
+}
+
+// cableName is that of the bridge's end of a machine's cable.
+func cableName(machine string, link int) string {
+	if link == 0 {
+		return machine
+	}
+	return fmt.Sprintf("%s.%d", machine, link)
+}
+
+func (n *network) addBridge(link int) error {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = "lab"
+	attrs.Name = bridgeName(link)
 	snooping := false
 	bridge := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping}
 	if err := n.nl.LinkAdd(bridge); err != nil {
-		n.close()
-		return nil, fmt.Errorf("make the bridge: %w", err)
+		return fmt.Errorf("make the bridge: %w", err)
 	}
 	if err := n.nl.LinkSetUp(bridge); err != nil {
-		n.close()
-		return nil, fmt.Errorf("set the bridge up: %w", err)
+		return fmt.Errorf("set the bridge up: %w", err)
 	}
-	n.bri = bridge.Attrs().Index
-	return n, nil
+	n.bri = append(n.bri, bridge.Attrs().Index)
+	return nil
 }
 
 // close lets the namespace go, and the bridge with it. It may be called again.
@@ -98,28 +124,31 @@ func (n *network) close() {
 	}
 }
 
-// MAC is the address of a machine's interface, made of its number so that replies tell who sent them.
-func macOf(index int) net.HardwareAddr { return net.HardwareAddr{0x02, 0x70, 0x6c, 0, 0, byte(index)} }
+// macOf is the address of a machine's interface, made of its number so that replies tell who sent them.
+func macOf(index, link int) net.HardwareAddr {
+	return net.HardwareAddr{0x02, 0x70, 0x6c, 0, byte(link), byte(index)}
+}
 
-// plug makes a cable between the bridge and a machine: the interface named after the machine stays here, its other end,
-// eth0, goes to the namespace of process pid.
-func (n *network) plug(name string, index, pid int) error {
+// plug makes a cable between a bridge and a machine: the interface named after the machine stays here, its other end,
+// eth0 on the first network, goes to the namespace of process pid.
+func (n *network) plug(machine string, index, link, pid int) error {
+	name := cableName(machine, link)
 	n.unplug(name)
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
-	attrs.MasterIndex = n.bri
+	attrs.MasterIndex = n.bri[link]
 	// Where both ends of a cable have the same number, each in its namespace, the kernel takes them for one device and
 	// may notice the carrier as late as a second after: numbers that eth0 never has prevent that.
-	attrs.Index = 1000 + index
-	cable := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: macOf(index), PeerNamespace: netlink.NsPid(pid)}
+	attrs.Index = 1000*(link+1) + index
+	cable := &netlink.Veth{LinkAttrs: attrs, PeerName: fmt.Sprintf("eth%d", link), PeerHardwareAddr: macOf(index, link), PeerNamespace: netlink.NsPid(pid)}
 	if err := n.nl.LinkAdd(cable); err != nil {
 		return fmt.Errorf("make the cable of %s: %w", name, err)
 	}
-	link, err := n.nl.LinkByName(name)
+	end, err := n.nl.LinkByName(name)
 	if err != nil {
 		return fmt.Errorf("find the cable of %s: %w", name, err)
 	}
-	if err := n.nl.LinkSetUp(link); err != nil {
+	if err := n.nl.LinkSetUp(end); err != nil {
 		return fmt.Errorf("plug in %s: %w", name, err)
 	}
 	return nil
@@ -176,11 +205,33 @@ func (n *network) set(edit func(cuts map[Direction]int)) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	edit(n.cuts)
-	return n.run(ruleset(n.cuts))
+	return n.run(ruleset(n.cuts, len(n.bri)))
+}
+
+// match writes the end of a direction as nft does: the interfaces of a machine, or the bridge of a network.
+func match(word, end string, links int) string {
+	machine, link, one := strings.Cut(end, "@")
+	switch {
+	case one && machine == "*":
+		k, _ := strconv.Atoi(link) // checked by Loss
+		return fmt.Sprintf("meta ibrname %q ", bridgeName(k))
+	case machine == "*":
+		return ""
+	case one:
+		k, _ := strconv.Atoi(link)
+		return fmt.Sprintf("%s %q ", word, cableName(machine, k))
+	case links == 1:
+		return fmt.Sprintf("%s %q ", word, machine)
+	}
+	var names []string
+	for k := range links {
+		names = append(names, strconv.Quote(cableName(machine, k)))
+	}
+	return fmt.Sprintf("%s { %s } ", word, strings.Join(names, ", "))
 }
 
 // ruleset writes what is cut as nft rules: one transaction that replaces the table.
-func ruleset(cuts map[Direction]int) string {
+func ruleset(cuts map[Direction]int, links int) string {
 	var list []Direction
 	for d := range cuts {
 		list = append(list, d)
@@ -193,13 +244,7 @@ func ruleset(cuts map[Direction]int) string {
 	}
 	b.WriteString("table bridge lab {\n\tchain cuts {\n\t\ttype filter hook forward priority 0; policy accept;\n")
 	for _, d := range list {
-		b.WriteString("\t\t")
-		if d.From != "*" {
-			fmt.Fprintf(&b, "iifname %q ", d.From)
-		}
-		if d.To != "*" {
-			fmt.Fprintf(&b, "oifname %q ", d.To)
-		}
+		b.WriteString("\t\t" + match("iifname", d.From, links) + match("oifname", d.To, links))
 		if p := cuts[d]; p < 100 {
 			fmt.Fprintf(&b, "numgen random mod 100 < %d ", p)
 		}

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,7 +27,7 @@ func TestParseCut(t *testing.T) {
 }
 
 func TestRuleset(t *testing.T) {
-	got := ruleset(map[Direction]int{{"node1", "*"}: 100, {"node2", "node3"}: 20})
+	got := ruleset(map[Direction]int{{"node1", "*"}: 100, {"node2", "node3"}: 20}, 1)
 	want := `add table bridge lab
 delete table bridge lab
 table bridge lab {
@@ -105,5 +106,18 @@ func TestPingMeasuresOutage(t *testing.T) {
 	}
 	if got := r.Outages(150 * time.Millisecond); len(got) != 1 {
 		t.Errorf("outages: %v", got)
+	}
+}
+
+// With two networks a machine's name stands for its interfaces on both, and "@" picks one.
+func TestRulesetOfTwoNetworks(t *testing.T) {
+	got := ruleset(map[Direction]int{{"node1", "node2"}: 100, {"node1@1", "*"}: 100, {"*@1", "node3@1"}: 50}, 2)
+	for _, want := range []string{
+		`iifname { "node1", "node1.1" } oifname { "node2", "node2.1" } drop`, `iifname "node1.1" drop`,
+		`meta ibrname "lab.1" oifname "node3.1" numgen random mod 100 < 50 drop`,
+	} {
+		if !strings.Contains(got, "\t\t"+want+"\n") {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
 	}
 }

@@ -39,9 +39,33 @@ func (n *Node) Disk(path string) string { return filepath.Join(n.lab.dir, n.Name
 // Log returns where the host sees the log of a service.
 func (n *Node) Log(service string) string { return n.Disk("/var/log/" + service + ".log") }
 
-// addrs returns the node's addresses with their prefix lengths.
-func (n *Node) addrs() (v4, v6 string) {
-	return n.Addr.String() + "/24", fmt.Sprintf("fd77::%d/64", n.Addr.As4()[3])
+// links is on how many networks the machine is.
+func (n *Node) links() int {
+	if n.plain {
+		return 1
+	}
+	return n.lab.opts.Links
+}
+
+// LinkAddr returns the node's address on a network, from 0.
+func (n *Node) LinkAddr(link int) netip.Addr {
+	a := n.Addr.As4()
+	a[2] = byte(link)
+	return netip.AddrFrom4(a)
+}
+
+// AddressArgs are the options of paceline cluster init and join that say where the node is reached.
+func (n *Node) AddressArgs() []string {
+	args := []string{"--address", n.Addr.String()}
+	for link := 1; link < n.links(); link++ {
+		args = append(args, "--link", n.LinkAddr(link).String())
+	}
+	return args
+}
+
+// addrs returns the node's addresses on a network with their prefix lengths.
+func (n *Node) addrs(link int) []string {
+	return []string{n.LinkAddr(link).String() + "/24", fmt.Sprintf("fd77:%x::%d/64", link, n.Addr.As4()[3])}
 }
 
 // prepare makes the node's disk.
@@ -154,8 +178,11 @@ func (n *Node) powerOn() (*life, error) {
 
 func (n *Node) bootOrder() bootOrder {
 	o := n.lab.opts
-	v4, v6 := n.addrs()
-	order := bootOrder{Name: n.Name, Addr: v4, Addr6: v6, Disk: filepath.Join(n.lab.dir, n.Name), Bin: o.Bin, Shared: filepath.Join(n.lab.dir, "shared"), Env: n.environment()}
+	var addrs [][]string
+	for link := range n.links() {
+		addrs = append(addrs, n.addrs(link))
+	}
+	order := bootOrder{Name: n.Name, Addrs: addrs, Disk: filepath.Join(n.lab.dir, n.Name), Bin: o.Bin, Shared: filepath.Join(n.lab.dir, "shared"), Env: n.environment()}
 	if n.plain {
 		return order
 	}
@@ -206,14 +233,16 @@ func (n *Node) powerOff(by string) error {
 		n.lab.power.note(n.Name, "cut", by)
 	}
 	// The link first: the sockets of dying processes would otherwise say goodbye, which a machine without power does not.
-	if err := n.lab.net.linkDown(n.Name); err != nil {
+	if err := n.LinkDown(); err != nil {
 		return fmt.Errorf("take the link of %s down: %w", n.Name, err)
 	}
 	if err := life.end(); err != nil {
 		return err
 	}
 	n.life = nil
-	n.lab.net.unplug(n.Name)
+	for link := range n.links() {
+		n.lab.net.unplug(cableName(n.Name, link))
+	}
 	if !n.plain {
 		n.lab.power.disarm(n.Name)
 		n.lab.power.note(n.Name, "off", by)
@@ -247,16 +276,28 @@ func (n *Node) freeze(on bool) error {
 	return nil
 }
 
-// LinkDown takes the node's cable out, LinkUp puts it back: unlike Cut, the node sees its carrier go.
-func (n *Node) LinkDown() error { return n.lab.net.linkDown(n.Name) }
-
-// LinkUp puts the node's cable back.
-func (n *Node) LinkUp() error {
-	link, err := n.lab.net.nl.LinkByName(n.Name)
-	if err != nil {
-		return fmt.Errorf("%s has no cable: %w", n.Name, err)
+// LinkDown takes the node's cables out, LinkUp puts them back: unlike Cut, the node sees its carrier go.
+func (n *Node) LinkDown() error {
+	for link := range n.links() {
+		if err := n.lab.net.linkDown(cableName(n.Name, link)); err != nil {
+			return err
+		}
 	}
-	return n.lab.net.nl.LinkSetUp(link)
+	return nil
+}
+
+// LinkUp puts the node's cables back.
+func (n *Node) LinkUp() error {
+	for k := range n.links() {
+		link, err := n.lab.net.nl.LinkByName(cableName(n.Name, k))
+		if err != nil {
+			return fmt.Errorf("%s has no cable: %w", n.Name, err)
+		}
+		if err := n.lab.net.nl.LinkSetUp(link); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec runs a command in the node and returns what it printed, standard output and error together. It dies with the

@@ -79,6 +79,7 @@ func app() *cli.App {
 func upFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "nodes", Value: 3, Usage: "`NUMBER` of nodes"},
+		&cli.IntFlag{Name: "links", Value: 1, Usage: "`NUMBER` of networks that each node is on"},
 		&cli.BoolFlag{Name: "systemd", Usage: "nodes run systemd as their first process"},
 		&cli.BoolFlag{Name: "form", Usage: "make the nodes a cluster: init on the first, join on the others"},
 		&cli.StringFlag{Name: "profile", Usage: "form a cluster with this time `PROFILE`: lan, fast or wan"},
@@ -166,7 +167,7 @@ func hold(ctx context.Context, c *cli.Context, ready func()) error {
 	} else if _, err := os.Stat(filepath.Join(bin, "pacelined")); err != nil {
 		return fmt.Errorf("no pacelined in %s (make build, or --bin DIR, or --run COMMAND)", bin)
 	}
-	l, err := lab.New(lab.Options{Name: c.String("name"), Nodes: c.Int("nodes"), Systemd: c.Bool("systemd"), Bin: bin,
+	l, err := lab.New(lab.Options{Name: c.String("name"), Nodes: c.Int("nodes"), Links: c.Int("links"), Systemd: c.Bool("systemd"), Bin: bin,
 		Services: []lab.Service{daemon}, Disk: c.String("disk"), Keep: c.Bool("keep"), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func form(ctx context.Context, l *lab.Lab, profile string) error {
 			return err
 		}
 		if i == 0 {
-			if _, err := n.Exec(ctx, "paceline", "cluster", "init", "--address", n.Addr.String(), "--profile", profile); err != nil {
+			if _, err := n.Exec(ctx, append([]string{"paceline", "cluster", "init", "--profile", profile}, n.AddressArgs()...)...); err != nil {
 				return err
 			}
 			continue
@@ -201,7 +202,7 @@ func form(ctx context.Context, l *lab.Lab, profile string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := n.ExecInput(ctx, strings.NewReader(string(token)), "paceline", "cluster", "join", "--address", n.Addr.String(), "-"); err != nil {
+		if _, err := n.ExecInput(ctx, strings.NewReader(string(token)), append(append([]string{"paceline", "cluster", "join"}, n.AddressArgs()...), "-")...); err != nil {
 			return err
 		}
 	}
