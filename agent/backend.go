@@ -102,7 +102,15 @@ func (n *node) isLeader() bool {
 	return n.leader.Leader
 }
 
+// isVoter reports whether this node has a vote. Who was replaced while it was away has a log that says so still, and nobody tells it
+// by raft: it believes the coordinator that opened a session to it, as long as no leader was heard.
 func (n *node) isVoter() bool {
+	n.mu.Lock()
+	heard := n.heard
+	n.mu.Unlock()
+	if !heard && n.exec.Status().Voteless {
+		return false
+	}
 	return slices.Contains(n.voterIDs(), n.d.id.ID)
 }
 

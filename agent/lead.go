@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"paceline/agent/cib"
@@ -187,6 +188,9 @@ func (o *outside) Dial(ctx context.Context, name, addr string, term uint64) (coo
 	c := n.snapshot().CIB
 	hello := executor.Hello{
 		Term: term, Coordinator: n.file.Node, Cluster: n.file.Cluster, NodeLease: n.profile.lease, Policy: policyOf(c, name),
+	}
+	if known := c.NodeByName(name); known != nil {
+		hello.Voteless = !slices.Contains(n.voterIDs(), known.ID)
 	}
 	var conn net.Conn
 	if name == n.file.Node {

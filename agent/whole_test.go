@@ -40,6 +40,7 @@ type whole struct {
 	mu     sync.Mutex
 	active map[string]map[string]bool // resource -> nodes
 	device string                     // "", refuses, slow
+	dark   bool                       // who is fenced does not come up again by itself
 	over   bool
 	ended  bool
 	calm   bool
@@ -392,8 +393,12 @@ func (s wholeSwitch) Do(ctx context.Context, _ fencing.Device, action, target st
 		if m.name == target {
 			w.mu.Lock()
 			w.fenced++
+			dark := w.dark
 			w.mu.Unlock()
 			m.off(true, "fenced by "+s.n.name)
+			if dark {
+				continue
+			}
 			w.wg.Go(func() { // the machine comes up again by itself
 				time.Sleep(back)
 				m.on()

@@ -326,6 +326,7 @@ type Status struct {
 	Term        uint64 // the highest seen
 	Coordinator string // of the newest session
 	Connected   bool
+	Voteless    bool   // the coordinator of that session does not count this node among the voters
 	CutOff      string // why the node acts for itself; empty if it does not
 }
 
@@ -336,6 +337,7 @@ func (e *Executor) Status() Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.Term, s.Connected, s.CutOff = e.term, e.session != nil, e.lease.acted
+	s.Voteless = e.session != nil && e.session.hello.Voteless
 	return s
 }
 

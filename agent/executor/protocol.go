@@ -24,6 +24,8 @@ type Hello struct {
 	Cluster     string        `json:"cluster"`
 	NodeLease   time.Duration `json:"node_lease"`
 	Policy      Policy        `json:"policy"`
+	// Voteless says that the node is not among the voters: it may not know, if it was replaced while it was away.
+	Voteless bool `json:"voteless,omitempty"`
 }
 
 // Values of Policy.NoQuorum, as of the option no-quorum-policy.
