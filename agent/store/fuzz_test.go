@@ -121,6 +121,10 @@ func (anyRules) mayStand() error                     { return nil }
 func (anyRules) mayVote(position) error              { return nil }
 func (anyRules) term() uint64                        { return 3 }
 func (anyRules) vouched(raft.ServerID) raft.ServerID { return "" }
+func (anyRules) hedge() time.Duration                { return time.Second }
+func (anyRules) addresses(_ raft.ServerID, at raft.ServerAddress) []raft.ServerAddress {
+	return []raft.ServerAddress{at}
+}
 
 // What comes in on a raft connection, whatever it is, leads to answers or to the end of that connection; the next one works.
 func FuzzStream(f *testing.F) {
