@@ -106,9 +106,9 @@ func (n *node) isLeader() bool {
 // by raft: it believes the coordinator that opened a session to it, as long as no leader was heard.
 func (n *node) isVoter() bool {
 	n.mu.Lock()
-	heard := n.heard
+	led := n.led
 	n.mu.Unlock()
-	if !heard && n.exec.Status().Voteless {
+	if !led && n.exec.Status().Voteless {
 		return false
 	}
 	return slices.Contains(n.voterIDs(), n.d.id.ID)
