@@ -15,6 +15,8 @@ import (
 
 var update = goflag.Bool("update", false, "rewrite the goldens in testdata/status")
 
+var updateJSON = goflag.Bool("update-json", false, "make docs/json.md anew")
+
 // TestStatus shows what people read in the situations that matter.
 func TestStatus(t *testing.T) {
 	local := time.Local
