@@ -97,7 +97,7 @@ func (s *Store) TransferLeadership(ctx context.Context, id string) error {
 			return raft.ErrNotLeader
 		}
 		if id == "" {
-			return transferAttempts(node, node.LeadershipTransfer)
+			return s.transferAttempts(r, node, node.LeadershipTransfer)
 		}
 		addr := raft.ServerAddress("")
 		for _, m := range node.GetConfiguration().Configuration().Servers {
@@ -108,22 +108,27 @@ func (s *Store) TransferLeadership(ctx context.Context, id string) error {
 		if addr == "" {
 			return &notVoter{id}
 		}
-		return transferAttempts(node, func() raft.Future {
+		return s.transferAttempts(r, node, func() raft.Future {
 			return node.LeadershipTransferToServer(raft.ServerID(id), addr)
 		})
 	})
 }
 
 // transferAttempts repeats a transfer that did not happen: a heartbeat that crosses the request makes the candidate a
-// follower again.
-func transferAttempts(node *raft.Raft, transfer func() raft.Future) error {
-	var err error
-	for range transferTries {
-		if err = transfer().Error(); err == nil || node.State() != raft.Leader {
+// follower again. Between attempts it waits, for one that timed out is in progress until raft has put it away, and one to a
+// peer with a new address until the last call to the old one has ended.
+func (s *Store) transferAttempts(r *run, node *raft.Raft, transfer func() raft.Future) error {
+	for try := 1; ; try++ {
+		err := transfer().Error()
+		if err == nil || node.State() != raft.Leader || try == transferTries {
+			return err
+		}
+		select {
+		case <-time.After(s.cfg.Timings.Election):
+		case <-r.quit:
 			return err
 		}
 	}
-	return err
 }
 
 type notVoter struct{ id string }

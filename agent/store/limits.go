@@ -46,7 +46,8 @@ const (
 )
 
 const (
-	// transferTries bounds the attempts to hand leadership over, each of which takes an election time-out at most.
+	// transferTries bounds the attempts to hand leadership over, each of which takes an election time-out at most, as does
+	// the wait for the next.
 	transferTries = 4
 	// repeatAfter keeps raft from saying the same of a dead peer several times a second.
 	repeatAfter = 10 * time.Second

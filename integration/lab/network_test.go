@@ -100,12 +100,18 @@ func TestPingMeasuresOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := p.Stop()
-	out := r.Longest()
-	if out.Length() < 200*time.Millisecond || out.From.After(cut.Add(100*time.Millisecond)) || out.To.Before(cut) {
-		t.Errorf("outage %v from %v to %v; cut at %v, healed at %v", out.Length(), out.From, out.To, cut, healed)
+	// A starved machine may be silent at other times too, but not without a pause within the cut.
+	within := 0
+	for _, out := range r.Outages(150 * time.Millisecond) {
+		if out.From.Before(healed) && out.To.After(cut.Add(150*time.Millisecond)) {
+			within++
+		}
 	}
-	if got := r.Outages(150 * time.Millisecond); len(got) != 1 {
-		t.Errorf("outages: %v", got)
+	if within != 1 {
+		t.Errorf("outages: %v; cut at %v, healed at %v", r.Outages(150*time.Millisecond), cut, healed)
+	}
+	if r.Longest().Length() < 200*time.Millisecond {
+		t.Errorf("the longest outage is %v; cut at %v, healed at %v", r.Longest(), cut, healed)
 	}
 }
 
