@@ -14,6 +14,8 @@ const (
 	freeGrace = 2 * time.Second
 	// readRetries bounds the readings of a mount table that changes while it is read.
 	readRetries = 10
+	// checkGrace is how long a check of a file system may take to end when it is told to.
+	checkGrace = time.Second
 	// namedMax bounds the processes that a reason names.
 	namedMax = 3
 	// linksMax bounds how many files of one process are looked at: more than any sane limit of open files.

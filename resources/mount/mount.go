@@ -226,7 +226,7 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 			s.force = "yes"
 		}
 	}
-	device := "" // of the file system that we unmount
+	device, source := "", "" // of the file system that we unmount
 	for {
 		all, here, err := s.mounted(&r.table)
 		if err != nil {
@@ -240,10 +240,12 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 				return res
 			}
 		}
-		device = here[len(here)-1].device
+		device, source = here[len(here)-1].device, here[len(here)-1].source
 	}
-	if n, ok := deviceNumber(s.source()); ok && device != "" && !s.bind() {
-		return released(ctx, s.source(), n)
+	for _, path := range []string{s.source(), source} { // a label may have no link
+		if n, ok := deviceNumber(path); ok && device != "" && !s.bind() {
+			return released(ctx, path, n)
+		}
 	}
 	return resources.Result{}
 }

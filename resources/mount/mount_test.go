@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -261,6 +262,72 @@ func TestBlockDevice(t *testing.T) {
 	if !strings.Contains(res.Reason, "the kernel finds no such file system on it, or refuses an option") {
 		t.Errorf("got %q", res.Reason)
 	}
+}
+
+// A device is found by what its file system is called, also where no udev makes links for it.
+func TestLabelAndUUID(t *testing.T) {
+	nstest.NeedRoot(t)
+	dev := loop(t)
+	label, uuid := fmt.Sprintf("pl a/b %d", os.Getpid()%100_000), "6fe7b2d4-94f5-4c5c-8f9e-"+fmt.Sprintf("%012x", os.Getpid())
+	if out, err := exec.Command("tune2fs", "-L", label, "-U", uuid, dev).CombinedOutput(); err != nil {
+		t.Fatalf("tune2fs: %v: %s", err, out)
+	}
+	dir := folder(t)
+	r := New(Config{})
+	for _, name := range []string{"LABEL=" + label, "UUID=" + uuid, "UUID=" + strings.ToUpper(uuid)} {
+		req := request("device", name, "directory", dir, "fstype", "ext4")
+		run(t, r, req, "start", 0)
+		run(t, r, req, "monitor", 0)
+		run(t, r, request("device", dev, "directory", dir), "monitor", 0)
+		run(t, r, req, "stop", 0)
+	}
+	res := run(t, r, request("device", "LABEL=nobody has it", "directory", dir, "fstype", "ext4"), "start", 5)
+	if res.Reason != "device LABEL=nobody has it is not on this node" {
+		t.Errorf("got %q", res.Reason)
+	}
+}
+
+// A file system is checked before it is mounted, if that is wanted: what may be repaired is, and what needs a person is left to one.
+func TestCheckBeforeMount(t *testing.T) {
+	nstest.NeedRoot(t)
+	for _, tool := range []string{"fsck.ext4", "debugfs"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("needs e2fsprogs: ", err)
+		}
+	}
+	dev := loop(t)
+	dir := folder(t)
+	r := New(Config{})
+	req := request("device", dev, "directory", dir, "fsck", "yes")
+	run(t, r, req, "start", 0)
+	must(t, os.WriteFile(dir+"/x", nil, 0o644))
+	run(t, r, req, "stop", 0)
+	spoil := func(request string) {
+		t.Helper()
+		if out, err := exec.Command("debugfs", "-w", "-R", request, dev).CombinedOutput(); err != nil {
+			t.Fatalf("debugfs: %v: %s", err, out)
+		}
+	}
+	state := func() string {
+		t.Helper()
+		out, err := exec.Command("dumpe2fs", "-h", dev).Output()
+		must(t, err)
+		return string(out)
+	}
+	spoil("set_super_value state 2") // it is said to have errors
+	run(t, r, req, "start", 0)
+	run(t, r, req, "stop", 0)
+	if !strings.Contains(state(), "Filesystem state:         clean") {
+		t.Errorf("it was not checked:\n%s", state())
+	}
+	spoil("set_inode_field x block[IND] 99999999")
+	spoil("set_inode_field x mode 0177777")
+	spoil("set_super_value state 2")
+	res := run(t, r, req, "start", 1)
+	if !strings.HasPrefix(res.Reason, dev+" has errors that its check may not repair by itself (exit status 4): ") || !strings.HasSuffix(res.Reason, "; let a person run fsck.ext4 "+dev) {
+		t.Errorf("got %q", res.Reason)
+	}
+	run(t, r, req, "monitor", 7)
 }
 
 // loop makes a block device with an ext4 file system.

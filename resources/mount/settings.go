@@ -29,6 +29,7 @@ var meta = resources.MetaData{
 		{Name: "directory", Required: true, Unique: true, ShortDesc: "Folder to mount on; it is made if missing"},
 		{Name: "fstype", ShortDesc: "Kind of file system; found out for ext, xfs and btrfs if not set"},
 		{Name: "options", ShortDesc: "Mount options, as in fstab"},
+		{Name: "fsck", Type: "boolean", Default: "no", ShortDesc: "Check the file system of a block device before it is mounted, and repair what is safe to repair"},
 		{
 			Name: "force_unmount", Type: "select", Default: "yes", Values: []string{"yes", "safe", "no"},
 			ShortDesc: "What to do with processes that keep it busy: yes ends them by TERM and then KILL, safe by TERM only, no lets the stop fail",
@@ -47,6 +48,7 @@ type settings struct {
 	device, directory, fstype string
 	options                   options
 	force                     string
+	fsck                      bool
 }
 
 // read makes settings of a request. It looks at the configuration alone; devices are looked up by start.
@@ -55,6 +57,7 @@ func read(req resources.Request) (settings, resources.Result) {
 	s := settings{
 		device: v.String("device"), directory: v.String("directory"), fstype: v.String("fstype"),
 		options: parseOptions(v.String("options")), force: v.Select("force_unmount"),
+		fsck: v.Bool("fsck"),
 	}
 	if !filepath.IsAbs(s.directory) && v.Err() == nil {
 		v.Failf("directory", "%q is not an absolute path", s.directory)
@@ -135,6 +138,11 @@ func (s *settings) prepare(ctx context.Context) (source string, res resources.Re
 		return source, res
 	}
 	path, err := filepath.EvalSymlinks(source)
+	if kind, name, ok := strings.Cut(s.device, "="); err != nil && ok && (kind == "LABEL" || kind == "UUID") {
+		if path = identified(strings.ToLower(kind), strings.Trim(name, `"`)); path != "" {
+			err = nil
+		}
+	}
 	if err != nil {
 		return "", resources.Errorf(resources.NotInstalled, "device %s is not on this node", s.device)
 	}
@@ -146,6 +154,9 @@ func (s *settings) prepare(ctx context.Context) (source string, res resources.Re
 		if s.fstype, err = recognize(path); err != nil {
 			return "", resources.Errorf(resources.InvalidArgument, "find out the file system of %s: %v", s.device, err)
 		}
+	}
+	if s.fsck {
+		return path, check(ctx, path, s.fstype)
 	}
 	return path, res
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -126,7 +126,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 		return resources.Errorf(resources.GenericError, "%v", err)
 	}
 	if alive {
-		return r.ready(ctx, s, old.ID)
+		return r.ready(ctx, s, old.ID, nil)
 	}
 	if known && old.PID != 0 {
 		// Children of a crashed command may hold its port or its files.
@@ -141,11 +141,22 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 			return resources.Errorf(resources.GenericError, "%v", err)
 		}
 	}
+	var told *notifications
+	if s.readyNotify {
+		// By a short name, for those of sockets are: that of the resource may be long.
+		h := fnv.New64a()
+		h.Write([]byte(r.file(req)))
+		if told, err = listenNotify(filepath.Join(r.dir, fmt.Sprintf("%x.notify", h.Sum64()))); err != nil {
+			return resources.Errorf(resources.GenericError, "%v", err)
+		}
+		defer told.close()
+		s.env = append(s.env, "NOTIFY_SOCKET="+told.path)
+	}
 	id, err := r.spawn(req, s)
 	if err != nil {
 		return resources.Errorf(resources.GenericError, "start %s: %v", s.path, err)
 	}
-	res = r.ready(ctx, s, id)
+	res = r.ready(ctx, s, id, told)
 	if res.Code != resources.OK && !id.Alive() {
 		res.Output = tail(s.logFile)
 		if i := strings.LastIndexByte(strings.TrimSpace(res.Output), '\n'); s.logFile != "" && res.Output != "" {
@@ -173,7 +184,7 @@ func (r *Runner) spawn(req resources.Request, s settings) (procfs.ID, error) {
 		defer f.Close()
 		cmd.Stdout, cmd.Stderr = f, f
 	}
-	if err := cmd.Start(); err != nil {
+	if err := startLimited(cmd, s.limits); err != nil {
 		return procfs.ID{}, err
 	}
 	p, err := procfs.Stat(cmd.Process.Pid) // our child and not reaped: it is there
@@ -209,53 +220,6 @@ func (r *Runner) spawn(req resources.Request, s settings) (procfs.ID, error) {
 		delete(r.started, r.file(req))
 	}
 	return p.ID, nil
-}
-
-// ready waits until the command is what the parameters call ready.
-func (r *Runner) ready(ctx context.Context, s settings, id procfs.ID) resources.Result {
-	isReady := func() bool { return true }
-	switch {
-	case s.readyTCP != "":
-		native.Doing(ctx, "waiting for %s to take a connection", s.readyTCP)
-		isReady = func() bool {
-			c, err := net.DialTimeout("tcp", s.readyTCP, dialBudget)
-			if err == nil {
-				c.Close()
-			}
-			return err == nil
-		}
-	case s.readyFile != "":
-		native.Doing(ctx, "waiting for the file %s", s.readyFile)
-		isReady = func() bool { _, err := os.Stat(s.readyFile); return err == nil }
-	}
-	ended := make(chan struct{})
-	watch, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if s.readyTCP != "" || s.readyFile != "" {
-		go func() {
-			if id.Wait(watch) == nil {
-				close(ended)
-			}
-		}()
-	}
-	for {
-		if isReady() {
-			return resources.Result{}
-		}
-		select {
-		case <-ended:
-			return resources.Errorf(resources.GenericError, "%s before it was ready", r.endedSoon(id))
-		case <-ctx.Done():
-			res := resources.Errorf(resources.GenericError, "process %d is not ready: ", id.PID)
-			if s.readyTCP != "" {
-				res.Reason += "nothing takes connections at " + s.readyTCP
-			} else {
-				res.Reason += "there is no " + s.readyFile
-			}
-			return res
-		case <-time.After(readyPause):
-		}
-	}
 }
 
 // endedSoon is ended, for a process that ended this moment: its reaper may still be about to note how.

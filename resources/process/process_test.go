@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,8 @@ import (
 
 	"paceline/resources"
 	"paceline/resources/procfs"
+
+	"golang.org/x/sys/unix"
 )
 
 func request(op string, params ...string) resources.Request {
@@ -245,6 +249,84 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// A command that answers over HTTP, or says itself that it is ready, is waited for until it does.
+func TestReadinessInWords(t *testing.T) {
+	dir := t.TempDir()
+	r := New(Config{RunDir: dir})
+	answer := make(chan int, 1)
+	answer <- http.StatusServiceUnavailable
+	asked := 0
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		select {
+		case code := <-answer:
+			w.WriteHeader(code)
+		default:
+		}
+	}))
+	defer web.Close()
+	req := request("", "command", "sleep", "args", "1000", "ready_http", web.URL+"/healthz")
+	begin(t, r, req)
+	if asked != 2 {
+		t.Errorf("it was asked %d times: once it was not ready, once it was", asked)
+	}
+	run(t, r, req, "stop", 0)
+
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed: nothing here can speak over a datagram socket")
+	}
+	say := "import os,socket,time\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.connect(os.environ['NOTIFY_SOCKET'])\n" +
+		"s.send(b'STATUS=warming up')\nopen('" + dir + "/warm','w').close()\ns.send(b'STATUS=up\\nREADY=1')\ntime.sleep(1000)\n"
+	if err := os.WriteFile(dir+"/say.py", []byte(say), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	req = request("", "command", "python3", "args", dir+"/say.py", "ready_notify", "yes")
+	req.Timeout = 60 * time.Second // of a busy machine
+	begin(t, r, req)
+	if _, err := os.Stat(dir + "/warm"); err != nil {
+		t.Errorf("the start did not wait: %v", err)
+	}
+	run(t, r, req, "start", 0) // and is not waited for again
+	run(t, r, req, "stop", 0)
+	if left, _ := filepath.Glob(dir + "/process/*.notify"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	req = request("", "command", "sleep", "args", "1000", "ready_notify", "yes")
+	req.Timeout = time.Second // it is used up
+	if res := run(t, r, req, "start", 1); !res.TimedOut || !strings.HasSuffix(res.Reason, "is not ready: it did not say READY=1 to its NOTIFY_SOCKET") {
+		t.Errorf("got %+v", res)
+	}
+	req.Timeout = 10 * time.Second
+	run(t, r, req, "stop", 0)
+}
+
+// Limits are the command's alone, and hold from its first instruction.
+func TestLimits(t *testing.T) {
+	dir := t.TempDir()
+	r := New(Config{RunDir: dir})
+	req := request("", "command", "sh", "args", "-c 'ulimit -Sn; ulimit -Hn; ulimit -c; touch "+dir+"/said; exec sleep 1000'",
+		"limits", "nofile=123:456 core=0", "log_file", dir+"/log", "ready_file", dir+"/said")
+	var before, after unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	begin(t, r, req)
+	if b, err := os.ReadFile(dir + "/log"); err != nil || string(b) != "123\n456\n0\n" {
+		t.Errorf("the command has the limits %q, %v", b, err)
+	}
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &after); err != nil || after != before {
+		t.Errorf("our own limits were %v and are %v", before, after)
+	}
+	run(t, r, req, "stop", 0)
+	for text, want := range map[string]string{
+		"nofile": `"nofile" is no limit`, "files=1": `"files=1" is no limit`, "nofile=many": `"many" is no amount`, "nofile=2:1": "larger than the second",
+	} {
+		if _, err := parseLimits(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestBadParameters(t *testing.T) {
 	dir := t.TempDir()
 	r := New(Config{RunDir: dir})
@@ -261,6 +343,9 @@ func TestBadParameters(t *testing.T) {
 		{[]string{"command", "true", "env", "A"}, 6, `parameter env: "A" is not NAME=value`},
 		{[]string{"command", "true", "stop_signal", "BANG"}, 6, `parameter stop_signal: "BANG" is no signal`},
 		{[]string{"command", "true", "ready_tcp", "here"}, 6, `parameter ready_tcp: "here" is not host:port`},
+		{[]string{"command", "true", "ready_http", "here"}, 6, `parameter ready_http: "here" is no URL of http or https`},
+		{[]string{"command", "true", "ready_file", "/x", "ready_notify", "yes"}, 6, "parameter ready_notify: of ready_tcp, ready_http, ready_file and ready_notify only one can say when the command is ready"},
+		{[]string{"command", "true", "limits", "nofile=-1"}, 6, `parameter limits: "nofile=-1": "-1" is no amount, and not unlimited`},
 		{[]string{"command", "true", "kill_mode", "nice"}, 6, `parameter kill_mode: "nice" is not one of group, mixed`},
 		{[]string{"command", "true", "kill_after", "soon"}, 6, `parameter kill_after: "soon" is not an amount of time (examples: 20s, 500ms, 2min)`},
 		{[]string{"command", "true", "log_file", "log"}, 6, `parameter log_file: "log" is not an absolute path`},

@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -32,6 +33,7 @@ var meta = resources.MetaData{
 		{Name: "group", ShortDesc: "Group to run as, by name or number; the user's own if not set"},
 		{Name: "directory", Default: "/", ShortDesc: "Working directory"},
 		{Name: "env", ShortDesc: "Environment: NAME=value words, quoted as for a shell"},
+		{Name: "limits", ShortDesc: "Limits: nofile=65536 core=0:unlimited, of as, core, cpu, data, fsize, memlock, nofile, nproc and stack; soft and hard, or both in one"},
 		{Name: "stop_signal", Default: "TERM", ShortDesc: "Signal that asks the command to end"},
 		{
 			Name: "kill_mode", Type: "select", Default: "group", Values: []string{"group", "mixed"},
@@ -40,6 +42,8 @@ var meta = resources.MetaData{
 		{Name: "kill_after", Type: "time", ShortDesc: "When to send KILL; by default when a fifth of the stop's time-out is left"},
 		{Name: "log_file", ShortDesc: "File that gets its output; none: it is thrown away"},
 		{Name: "ready_tcp", ShortDesc: "host:port that must take a connection before the start counts as done"},
+		{Name: "ready_http", ShortDesc: "URL that must be answered with a status below 400 before the start counts as done"},
+		{Name: "ready_notify", Type: "boolean", Default: "no", ShortDesc: "The start counts as done when the command says READY=1 to its NOTIFY_SOCKET, as services of systemd do"},
 		{Name: "ready_file", ShortDesc: "File that must exist before the start counts as done; it is removed before the start"},
 		{Name: "pidfile", ShortDesc: "File to write the process id to, for others to read"},
 		{Name: "state", ShortDesc: "File in which the agent remembers the process; must not survive a reboot"},
@@ -65,9 +69,11 @@ type settings struct {
 	mixed     bool
 	killAfter time.Duration // 0: by the budget
 	logFile   string
-	readyTCP  string
-	readyFile string
-	pidfile   string
+	limits    []rlimit
+	// At most one of these is set.
+	readyTCP, readyHTTP, readyFile string
+	readyNotify                    bool
+	pidfile                        string
 }
 
 // lookup finds commands, by the same path that OCF agents get.
@@ -79,6 +85,7 @@ func read(req resources.Request) (settings, resources.Result) {
 	v := resources.NewValues(&meta, req.Params)
 	s := settings{
 		dir: v.String("directory"), logFile: v.String("log_file"), readyTCP: v.String("ready_tcp"),
+		readyHTTP: v.String("ready_http"), readyNotify: v.Bool("ready_notify"),
 		readyFile: v.String("ready_file"), pidfile: v.String("pidfile"), userName: v.String("user"), home: "/",
 		mixed: v.Select("kill_mode") == "mixed", killAfter: v.Duration("kill_after"),
 	}
@@ -102,6 +109,23 @@ func read(req resources.Request) (settings, resources.Result) {
 		if _, port, err := net.SplitHostPort(s.readyTCP); err != nil || port == "" {
 			v.Failf("ready_tcp", "%q is not host:port", s.readyTCP)
 		}
+	}
+	if s.limits, err = parseLimits(v.String("limits")); err != nil {
+		v.Failf("limits", "%v", err)
+	}
+	if s.readyHTTP != "" {
+		if u, err := url.Parse(s.readyHTTP); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			v.Failf("ready_http", "%q is no URL of http or https", s.readyHTTP)
+		}
+	}
+	ways := 0
+	for _, given := range []bool{s.readyTCP != "", s.readyHTTP != "", s.readyFile != "", s.readyNotify} {
+		if given {
+			ways++
+		}
+	}
+	if ways > 1 {
+		v.Failf("ready_notify", "of ready_tcp, ready_http, ready_file and ready_notify only one can say when the command is ready")
 	}
 	for _, p := range []string{"directory", "log_file", "ready_file", "pidfile"} {
 		if f := v.String(p); f != "" && !filepath.IsAbs(f) {
