@@ -256,7 +256,9 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 	ctx, cancel := early(ctx)
 	defer cancel()
 	var kill time.Time
+	last := false // the time is up: this attempt is the last one
 	signalled := map[procfs.ID]bool{}
+	var us []user
 	for {
 		err := unix.Unmount(e.point, unix.UMOUNT_NOFOLLOW)
 		switch {
@@ -267,8 +269,17 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 		case !errors.Is(err, unix.EBUSY):
 			return resources.Errorf(resources.GenericError, "unmount %s: %v", e.point, err)
 		}
+		if last {
+			by := "the kernel itself (a loop device, a swap file, an export, another mount on it)"
+			if len(us) > 0 {
+				by = name(us)
+			}
+			res := resources.Errorf(resources.GenericError, "unmount %s: still in use by %s", e.point, by)
+			res.TimedOut = true
+			return res
+		}
 		looked := time.Now()
-		us, err := users(e.id, e.device)
+		us, err = users(e.id, e.device)
 		if err != nil {
 			return resources.Errorf(resources.GenericError, "unmount %s: it is in use, and by whom cannot be found: %v", e.point, err)
 		}
@@ -281,6 +292,7 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 		if kill.IsZero() {
 			kill = killTime(ctx)
 		}
+		killed := false
 		for _, u := range us {
 			sig := unix.SIGTERM
 			if s.force == "yes" && !time.Now().Before(kill) {
@@ -293,21 +305,21 @@ func (r *Runner) unmount(ctx context.Context, req resources.Request, s settings,
 			if u.PID == 1 {
 				continue // the system itself: it is named, never ended
 			}
-			signalled[u.ID] = true
+			signalled[u.ID], killed = true, killed || sig == unix.SIGKILL
 			if err := u.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				return resources.Errorf(resources.InsufficientPriv, "end %s, which uses %s: %v", u, e.point, err)
 			}
 		}
+		pause := max(retryPause, time.Since(looked)) // to look costs where there are many processes: half the time at most
+		if killed {
+			pause = retryPause
+		}
 		select {
 		case <-ctx.Done():
-			by := "the kernel itself (a loop device, a swap file, an export, another mount on it)"
-			if len(us) > 0 {
-				by = name(us)
+			if last = true; killed {
+				time.Sleep(lastWords / 2) // what was killed this moment is about to let go
 			}
-			res := resources.Errorf(resources.GenericError, "unmount %s: still in use by %s", e.point, by)
-			res.TimedOut = true
-			return res
-		case <-time.After(max(retryPause, time.Since(looked))): // to look costs where there are many processes: half the time at most
+		case <-time.After(pause):
 		}
 	}
 }
