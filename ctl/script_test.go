@@ -13,6 +13,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/api/apitest"
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/history"
 	"paceline/agent/scheduler"
@@ -65,6 +66,9 @@ func TestScripts(t *testing.T) {
 			},
 			"past": func(ts *testscript.TestScript, _ bool, args []string) {
 				clusterOf(ts).Do(func(c *apitest.Cluster) { setPast(ts, c, len(args) > 0) })
+			},
+			"truth": func(ts *testscript.TestScript, _ bool, args []string) {
+				clusterOf(ts).Do(func(c *apitest.Cluster) { setTruth(c, len(args) > 0) })
 			},
 			"exits": exits,
 		},
@@ -146,6 +150,19 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // scene is the time at which things happen in tests.
 var scene = time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
+
+// setTruth lets n1's journal tell of a start, and of another one of the same service while the first may be active elsewhere.
+func setTruth(c *apitest.Cluster, twice bool) {
+	at := func(s int) time.Duration { return time.Duration(scene.Add(time.Duration(s) * time.Second).UnixNano()) }
+	c.OtherNodes = []api.Route{{Coordinator: "n3"}}
+	c.Truth = audit.Part{Node: "n1", From: at(0), Now: at(60), Facts: []audit.Fact{
+		{At: at(1), Kind: audit.Begin, Node: "n1", Resource: "web", Operation: "start"},
+		{At: at(2), Kind: audit.End, Node: "n1", Resource: "web", Operation: "start"},
+	}}
+	if twice {
+		c.Truth.Facts = append(c.Truth.Facts, audit.Fact{At: at(3), Kind: audit.Begin, Node: "n2", Resource: "web", Operation: "start"})
+	}
+}
 
 // setPast lets a cluster have carried out one transition, and another node that is not there have kept more.
 func setPast(ts *testscript.TestScript, c *apitest.Cluster, other bool) {

@@ -31,6 +31,15 @@ var statusCommands = []command{
 		examples: []string{"paceline doctor", "paceline doctor fencing timeouts", "paceline doctor --strict --json"},
 	},
 	{
+		path: "audit", short: "judge by the journals of all nodes whether the cluster kept its promises", run: runAudit,
+		long: "Reads what every node's executor wrote down - what began and ended there, whom it fenced, whose sessions it took - and the\n" +
+			"committed configurations, and judges them by the rules that the simulation is judged by: nothing active twice, no recovery\n" +
+			"before confirmed fencing, one coordinator a term, orders kept, and so on. It says which rules were put to the test, which\n" +
+			"can not be seen in a live cluster, and which nodes could not be read. The exit status is 1 if a rule was broken.",
+		flags:    []flag{flagJSON},
+		examples: []string{"paceline audit", "paceline audit --json | jq .violations"},
+	},
+	{
 		path: "report", short: "collect what there is to know about the cluster into one file", run: runReport,
 		long: "The file (tar.gz) holds the status, the configuration, who changed it, what the doctor found, and of every node the\n" +
 			"daemon's log and configuration, the journal of what it ran and the scheduler's saved inputs. Passwords and the like are\n" +

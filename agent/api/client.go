@@ -147,6 +147,11 @@ func (c *Client) Checkup(ctx context.Context) (*Checkup, error) {
 	return get[Checkup](ctx, c, "/v1/checkup", nil)
 }
 
+// Audit reads the journals of all nodes and says whether what truly happened kept the cluster's promises.
+func (c *Client) Audit(ctx context.Context) (*AuditReply, error) {
+	return exchange[AuditReply](ctx, c, http.MethodGet, "/v1/audit", nil, 2*AuditMax)
+}
+
 // Report returns a node's part of a report.
 func (c *Client) Report(ctx context.Context, node string, span ReportSpan) (*ReportPart, error) {
 	v := url.Values{"node": {node}, "from": {strconv.FormatInt(span.From.Unix(), 10)}}

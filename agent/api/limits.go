@@ -6,6 +6,8 @@ const (
 	// RouteWait bounds the search for a coordinator: no command waits longer for one than this. An election takes
 	// well under a second; a person notices two.
 	RouteWait = 2 * time.Second
+	// AuditMax bounds one node's part of an audit: it reads some 50 MB of journal.
+	AuditMax = 30 * time.Second
 	// BodyMax bounds a request: a configuration of some thousand resources is about 5 MiB of JSON.
 	BodyMax = 32 << 20
 	// ReplyMax bounds what a client reads: the same configuration with its status.

@@ -44,7 +44,7 @@ func (a *active) see(f *Fact) {
 	switch {
 	case f.Kind == Configure:
 		a.config = f.Config
-	case begins(f):
+	case begins(f), f.Kind == Found:
 		a.at.add(f.Resource, f.Node)
 	case f.Kind == End && f.RC == 0 && (f.Operation == resources.Stop || f.Operation == resources.MigrateTo),
 		f.Kind == End && f.Operation == resources.Monitor && f.RC == int(resources.NotRunning), f.Kind == Gone:
@@ -58,14 +58,11 @@ func singleActivity() check {
 	a := newActive()
 	return func(f *Fact, v *verdict) {
 		a.see(f)
-		if !begins(f) {
+		if !begins(f) && f.Kind != Found {
 			return
 		}
-		most := 1
-		if b, ok := a.config.Bounds[f.Resource]; ok {
-			most = b.Active
-		}
-		v.must(len(a.at[f.Resource]) <= most, "%s begins on %s: it may be active on %v, and on %d at most",
+		most := a.config.active(f.Resource)
+		v.must(len(a.at[f.Resource]) <= most, "%s is active on %s: it may be active on %v, and on %d at most",
 			f.Resource, f.Node, a.at.list(f.Resource), most)
 	}
 }
@@ -76,14 +73,15 @@ func promotedWithinBounds() check {
 		switch {
 		case f.Kind == Configure:
 			config = f.Config
-		case f.Kind == Begin && f.Operation == resources.Promote:
-			promoted.add(f.Resource, f.Node)
-			most := config.Bounds[f.Resource].Promoted
-			v.must(len(promoted[f.Resource]) <= most, "%s is promoted on %s: it may be promoted on %v, and on %d at most",
-				f.Resource, f.Node, promoted.list(f.Resource), most)
+		case f.Kind == Begin && f.Operation == resources.Promote, f.Kind == Found && f.RC == int(resources.RunningPromoted):
+			name := base(f.Resource)
+			promoted.add(name, f.Node)
+			most := config.Bounds[name].Promoted
+			v.must(len(promoted[name]) <= most, "%s is promoted on %s: it may be promoted on %v, and on %d at most",
+				f.Resource, f.Node, promoted.list(name), most)
 		case f.Kind == End && f.RC == 0 && (f.Operation == resources.Demote || f.Operation == resources.Stop), f.Kind == Gone,
 			f.Kind == End && f.Operation == resources.Monitor && (f.RC == 0 || f.RC == int(resources.NotRunning)):
-			promoted.drop(f.Resource, f.Node)
+			promoted.drop(base(f.Resource), f.Node)
 		case f.Kind == Off:
 			promoted.off(f.Node)
 		}
@@ -116,8 +114,13 @@ func orderKept() check {
 			if a.at[f.Resource][f.Node] {
 				started.add(f.Resource, f.Node)
 			}
+		case f.Kind == Found:
+			started.add(f.Resource, f.Node)
 		case begins(f) && !f.Unasked:
 			for _, first := range a.config.After[f.Resource] {
+				if a.config.HandsOff[first] {
+					continue // it counts as started where it may be active: whether it is, is its owner's affair
+				}
 				v.must(len(started[first]) > 0, "%s begins on %s, and %s, which comes first, is started nowhere", f.Resource, f.Node, first)
 			}
 		case f.Kind == Begin && f.Operation == resources.Stop:
@@ -147,6 +150,8 @@ func groupsArePrefixes() check {
 			if before, ok := a.config.Groups[f.Resource]; ok {
 				v.must(started[before][f.Node], "%s begins on %s, where %s, the member before it, was not started", f.Resource, f.Node, before)
 			}
+		case f.Kind == Found:
+			started.add(f.Resource, f.Node)
 		case f.Kind == End && f.RC == 0 && (f.Operation == resources.Start || f.Operation == resources.Monitor):
 			if a.at[f.Resource][f.Node] {
 				started.add(f.Resource, f.Node)

@@ -36,6 +36,19 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 	}
 }
 
+// What is unmanaged, and may be active, counts as started.
+func TestOrderAfterWhatIsUnmanaged(t *testing.T) {
+	for off, want := range map[bool]bool{false: true, true: false} {
+		a := New()
+		a.See(Fact{Kind: Configure, Config: &Config{Nodes: 2, After: map[string][]string{"b": {"a"}}, HandsOff: map[string]bool{"a": off}}})
+		a.See(Fact{Kind: Begin, Node: "n", Resource: "a", Operation: "start"})
+		a.See(Fact{Kind: End, Node: "n", Resource: "a", Operation: "start", RC: 1})
+		if found := a.See(Fact{Kind: Begin, Node: "n", Resource: "b", Operation: "start"}); (found != nil) != want {
+			t.Errorf("unmanaged %v: %v", off, found)
+		}
+	}
+}
+
 // One of two dies from one split; where the two have met since, or no speed was known of the device, the next cut is another matter.
 func TestOneWinner(t *testing.T) {
 	plain := Fact{Kind: Configure, Config: &Config{Nodes: 2, Fencing: true}}

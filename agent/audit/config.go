@@ -3,6 +3,7 @@ package audit
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"paceline/agent/cib"
 )
@@ -20,8 +21,22 @@ type Config struct {
 // Bound is how often an instance of a clone may be active and promoted.
 type Bound struct{ Active, Promoted int }
 
-// ConfigOf reads the rules' configuration out of a CIB. It knows primitives, groups, and clones of primitives; orders
-// between primitives; and maintenance of the cluster and of resources.
+// base is the name of what an instance is one of.
+func base(resource string) string {
+	name, _, _ := strings.Cut(resource, ":")
+	return name
+}
+
+// active is on how many nodes a resource may be active. Instances with a number are different things.
+func (c *Config) active(resource string) int {
+	if b, ok := c.Bounds[resource]; ok {
+		return b.Active
+	}
+	return 1
+}
+
+// ConfigOf reads the rules' configuration out of a CIB. It knows primitives, groups, and clones of both; orders of the starts
+// of two primitives; and maintenance of the cluster and of resources.
 func ConfigOf(c *cib.CIB) *Config {
 	out := &Config{
 		Nodes: len(c.Configuration.Nodes), Fencing: !is(option(c, "stonith-enabled"), "false"),
@@ -43,7 +58,9 @@ func ConfigOf(c *cib.CIB) *Config {
 				if r.Legacy || is(meta(r, "promotable"), "true") {
 					b.Promoted = number(meta(r, "promoted-max"), 1)
 				}
-				out.Bounds[child.ID] = b
+				for _, member := range append(child.Children, child) {
+					out.Bounds[member.ID] = b
+				}
 			}
 			walk(child, off)
 		}
@@ -51,8 +68,14 @@ func ConfigOf(c *cib.CIB) *Config {
 	for _, r := range c.Configuration.Resources {
 		walk(r, all)
 	}
+	single := func(id string) bool {
+		_, many := out.Bounds[id]
+		r := c.Resource(id)
+		return r != nil && r.Kind == cib.KindPrimitive && !many
+	}
 	for _, k := range c.Configuration.Constraints {
-		if o := k.Order; o != nil && o.First != "" && o.Then != "" && (o.Kind == "" || o.Kind == "Mandatory") {
+		if o := k.Order; o != nil && single(o.First) && single(o.Then) && (o.Kind == "" || o.Kind == "Mandatory") &&
+			(o.FirstAction == "" || o.FirstAction == "start") && (o.ThenAction == "" || o.ThenAction == "start") {
 			out.After[o.Then] = append(out.After[o.Then], o.First)
 		}
 	}

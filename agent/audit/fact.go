@@ -9,6 +9,7 @@ type Kind string
 const (
 	Begin     Kind = "begin"      // an operation's agent begins: Resource, Operation, Interval, Unasked; of an order also Term and Revision
 	End       Kind = "end"        // it ended: Resource, Operation, RC as it truly was
+	Found     Kind = "found"      // something was found active that was not known to be: Resource, RC (8: promoted)
 	Gone      Kind = "gone"       // what was active ended without an operation: Resource
 	Off       Kind = "off"        // the machine lost power, and all that ran on it with it: Boot
 	Wiped     Kind = "wiped"      // the node lost its disk: its numbers begin again

@@ -32,7 +32,7 @@ func fencingBeforeRecovery() check {
 		case f.Kind == Member:
 			settled(f.Node, f.Boot)
 		case begins(f):
-			if _, many := a.config.Bounds[f.Resource]; !many && a.config.Fencing {
+			if _, many := a.config.Bounds[base(f.Resource)]; !many && a.config.Fencing {
 				delete(left[f.Resource], f.Node)
 				v.must(len(left[f.Resource]) == 0, "%s begins on %s; it was active on %v, which lost power and is neither fenced nor back",
 					f.Resource, f.Node, slices.Sorted(maps.Keys(left[f.Resource])))

@@ -152,6 +152,12 @@ func (e *Executor) now() time.Time {
 // mono is the time since the machine's boot in milliseconds.
 func (e *Executor) mono(t time.Time) int64 { return (e.uptime + t.Sub(e.started)).Milliseconds() }
 
+// Clock returns the present moment by the wall clock and by the one that journals count by, since the machine's boot.
+func (e *Executor) Clock() (wall time.Time, mono time.Duration) {
+	now := time.Now()
+	return now, time.Duration(e.mono(now)) * time.Millisecond
+}
+
 func (e *Executor) fill(x *Entry) {
 	now := time.Now()
 	x.WallMS, x.MonoMS, x.PID = now.UnixMilli(), e.mono(now), os.Getpid()

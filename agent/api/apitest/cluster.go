@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/history"
 )
@@ -34,6 +35,8 @@ type Cluster struct {
 	TimelineProblems []string
 	Inputs           map[history.ID]*history.Input
 	OtherNodes       []api.Route
+	// Truth is this node's part of an audit.
+	Truth audit.Part
 	// Now is the time of commits and events.
 	Now func() time.Time
 }

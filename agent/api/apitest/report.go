@@ -5,11 +5,20 @@ import (
 	"net/http"
 
 	"paceline/agent/api"
+	"paceline/agent/audit"
 )
 
 // Report answers the API.
 func (c *Cluster) Report(context.Context, api.ReportSpan) ([]api.ReportFile, error) {
 	return []api.ReportFile{{Name: "node.txt", Data: []byte("node: " + c.State.Node + "\n")}}, nil
+}
+
+// AuditPart returns the part that a test set.
+func (c *Cluster) AuditPart(context.Context) (*audit.Part, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.Truth
+	return &p, nil
 }
 
 // Reach answers the API: there are no others to be reached.
