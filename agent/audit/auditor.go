@@ -87,7 +87,7 @@ func Rules() []Rule {
 		{"S4 no start without a lease", "a node whose lease is over starts and promotes nothing", noStartWithoutLease},
 		{"S5 rightful fencing", "a device is let loose by an elected coordinator, or by one of exactly two voters, and never against oneself", rightfulFencing},
 		{"S6 no fencing after its order expired", "a device acts within the time of its order, or not at all", noLateFencing},
-		{"S7 one winner of a split", "of two nodes that lost each other at most one is fenced, unless a device takes longer than it ever has", oneWinner},
+		{"S7 one winner of a split", "of two nodes that lost each other at most one is fenced, unless a device fails meanwhile, or takes longer than it ever has", oneWinner},
 		{"S8 one commander per term", "nobody else leads in a term in which one leads", oneCommander},
 		{"S9 orders of the newest term only", "an executor takes no session and no order of a term before the highest it has seen", newestTermOnly},
 		{"S10 committed changes are never lost", "what one node takes for committed no other node ever has another entry for", committedForEver},

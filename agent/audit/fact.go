@@ -20,7 +20,7 @@ const (
 	Met       Kind = "met"        // the node and Target exchanged something as leader and follower
 	FenceSent Kind = "fence sent" // the node lets a device loose on Target: Term (0: a takeover), Number, Voters of a takeover
 	FenceActs Kind = "fence acts" // the device acts: Target, Until (when the order expires)
-	FenceSlow Kind = "fence slow" // the device takes longer than it ever has: Target
+	FenceSlow Kind = "fence slow" // the device fails, or takes longer than it ever has: Target
 	Fenced    Kind = "fenced"     // committed: Node's fencing is confirmed; Boot is the one that it was in
 	Member    Kind = "member"     // committed: Node is a member in this Boot
 	Recorded  Kind = "recorded"   // committed: the result of Node's Call of Operation on Resource

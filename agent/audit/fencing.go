@@ -79,7 +79,7 @@ func oneWinner() check {
 		case Met:
 			clear(lost)
 			slow = false
-		case FenceSlow: // who waits for the other side's device waits by what is known of its speed
+		case FenceSlow: // who waits for the other side's device waits by what is known of its speed, and once
 			slow = true
 		case FenceActs:
 			if pair && !slow {

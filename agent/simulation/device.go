@@ -17,6 +17,9 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 	w := d.w
 	target := w.node(o.Target)
 	took := w.between(20*time.Millisecond, 300*time.Millisecond)
+	if d.mode == "fails" || d.mode == "hangs" || d.mode == "slow" {
+		w.fact(audit.Fact{Kind: audit.FenceSlow, Node: by.name, Target: o.Target})
+	}
 	switch {
 	case w.opt.Broken.LyingDevice:
 		w.after(took, func() { reply(true, "") })
@@ -29,7 +32,6 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 		return
 	case d.mode == "slow":
 		took = w.between(time.Second, 20*time.Second)
-		w.fact(audit.Fact{Kind: audit.FenceSlow, Node: by.name, Target: o.Target})
 	}
 	boot := by.boot
 	if w.opt.Broken.FenceBeforeStart {

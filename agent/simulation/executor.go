@@ -38,7 +38,10 @@ type service struct {
 	promoted bool
 }
 
-type operation struct{ job job }
+type operation struct {
+	job job
+	end func() // ends it before its time
+}
 
 type job struct {
 	order   transition.Order
@@ -202,6 +205,9 @@ func (e *executor) cutOff() {
 			}
 			a.Operation = resources.Demote
 		}
+		if runs := e.runs[name]; runs != nil && runs.job.order.Action.Operation != resources.Stop {
+			runs.end() // what the node wants being cut off ends what runs
+		}
 		e.enqueue(name, job{order: transition.Order{Action: &a}, unasked: true})
 	}
 }
@@ -271,7 +277,7 @@ func (e *executor) begin(name string, j job) {
 		return
 	}
 	fences := a.Agent.Class == "stonith"
-	op := &operation{j}
+	op := &operation{job: j}
 	e.runs[name], e.begun[name] = op, a
 	boot, inc := n.boot, n.inc
 	took, rc, status := w.ends(a)
@@ -305,7 +311,7 @@ func (e *executor) begin(name string, j job) {
 			}
 		})
 	}
-	w.after(took, func() {
+	over := func() {
 		if !n.power || n.boot != boot || e.runs[name] != op && !w.opt.Broken.OperationsOverlap {
 			return
 		}
@@ -339,7 +345,12 @@ func (e *executor) begin(name string, j job) {
 		if n.up { // of the daemon before: the present one asks how it ended, in its turn
 			e.pump(name)
 		}
-	})
+	}
+	op.end = func() {
+		rc, status = 1, cib.OpTimeout
+		w.after(w.between(time.Millisecond, 5*time.Millisecond), over)
+	}
+	w.after(took, over)
 }
 
 // ends draws how long an operation takes and how it ends.
