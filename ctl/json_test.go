@@ -48,6 +48,7 @@ var replies = []reply{
 	{"explain", "explain web", api.Explanation{}},
 	{"history", "history", api.TimelineReply{}},
 	{"doctor, cluster health", "doctor", api.Checkup{}},
+	{"audit", "audit", api.AuditReply{}},
 	{"health", "health", api.Health{}},
 	{"resource list", "resource list", nil},
 	{"resource locate", "resource locate web", nil},
