@@ -85,3 +85,33 @@ func TestAResultThatIsBeingCommittedIsNotLate(t *testing.T) {
 		t.Errorf("it counts as %q failures", got)
 	}
 }
+
+// A node that lost its disk comes back under its name with a new ID and counts its calls from one: its results are new ones, whatever
+// numbers the old one had used.
+func TestResultsOfAWipedNodeCount(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.next(op(1, "start", "web", "b"))
+	w.answer("web", 9, 0, cib.OpDone)
+	w.next(op(1, "stop", "web", "b"))
+	w.answer("web", 10, 0, cib.OpDone)
+	for i, m := range w.view.Members {
+		if m.Name == "b" {
+			m.ID, m.Boot, m.Incarnation = "id-b2", "boot2", "inc2"
+			w.view.Members[i] = m
+		}
+	}
+	w.view.Seq++
+	w.step(Viewed{View: w.view})
+	w.step(SessionUp{Node: "b", ID: "id-b2", Boot: "boot2", Incarnation: "inc2"})
+	probe := op(1, "monitor", "web", "b")
+	w.next(probe)
+	acks := len(w.acks)
+	w.answer("web", 1, 7, cib.OpDone)
+	if len(w.acks) != acks+1 {
+		t.Errorf("%d acknowledgements of one result", len(w.acks)-acks)
+	}
+	st := w.snap.CIB.NodeState("id-b2")
+	if st == nil || len(st.Resources) != 1 || st.Resources[0].Ops[0].CallID != "1" {
+		t.Fatalf("the result of the new node is not recorded: %+v", st)
+	}
+}
