@@ -376,6 +376,10 @@ func (b backend) Fence(ctx context.Context, req api.FenceRequest) (api.FenceRepl
 		}
 		return api.FenceReply{}, api.Errorf(api.CodeNoCoordinator, "fence "+req.Node, "%s", n.verdictText())
 	}
+	if req.Action == fencing.Test {
+		r.Post(ctx, coordinator.FenceRehearsed{Target: req.Node, Origin: origin})
+		return n.waitFence(ctx, req, fencing.Test, began)
+	}
 	if req.Confirmed {
 		r.Post(ctx, coordinator.FenceConfirmed{Target: req.Node, Origin: origin})
 		action = fencing.Off
@@ -414,7 +418,7 @@ func (n *node) waitFence(ctx context.Context, req api.FenceRequest, action strin
 		if c := n.store.Snapshot().CIB; c != nil {
 			for i := len(c.Status.Fencing) - 1; i >= 0; i-- {
 				e := c.Status.Fencing[i]
-				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || req.Confirmed && e.Device != manual.Device {
+				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || (e.Action == fencing.Test) != (action == fencing.Test) || req.Confirmed && e.Device != manual.Device {
 					continue
 				}
 				return api.FenceReply{Schema: api.Schema, Event: api.FenceEvent{

@@ -254,7 +254,7 @@ func (v statusView) pending(w io.Writer, st *api.Status) {
 
 func (v statusView) fencing(w io.Writer, st *api.Status) {
 	f := st.Fencing
-	if len(f.Pending)+len(f.Blocked)+len(f.Last) == 0 {
+	if len(f.Pending)+len(f.Blocked)+len(f.Last)+len(f.Tested) == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nFencing:")
@@ -276,6 +276,9 @@ func (v statusView) fencing(w io.Writer, st *api.Status) {
 	}
 	for _, b := range f.Blocked {
 		fmt.Fprintf(w, "  * %s %s\n", v.paint.bad("BLOCKED:"), b)
+	}
+	if len(f.Tested) > 0 {
+		fmt.Fprintf(w, "  * shown to work: %s\n", testedText(f.Tested, st.Time))
 	}
 	const most = 3
 	for i, e := range f.Last {

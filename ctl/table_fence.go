@@ -5,6 +5,18 @@ import "paceline/agent/api"
 // fenceCommands see to it that fencing works when it is needed.
 var fenceCommands = []command{
 	{
+		path: "fence test", short: "find out whether a node could be fenced, without harm or for real", run: runFenceTest,
+		long: "Every device that would fence the node is asked whether it answers, has the node and sees its power as it is; a poison pill's\n" +
+			"target is asked to answer. No power is touched. With --for-real the node is fenced as if it were lost: its services move.\n" +
+			"Either stands in the history that all nodes share; `status` shows how long ago it was, and `doctor` reminds of it.",
+		args: []arg{{name: "NODE", kind: argNode}},
+		flags: []flag{
+			{name: "for-real", usage: "cut the node's power"},
+			flagWaiting, flagDryRun, flagYes, flagJSON,
+		},
+		examples: []string{"paceline fence test node2", "paceline fence test node2 --for-real --wait"},
+	},
+	{
 		path: "fence sbd", short: "make and look at shared disks for poison pills, and send messages over them", run: runFenceDisks,
 		long: "A node that is to be fenced finds a poison pill for itself on one to three disks that all nodes share, and resets itself; or\n" +
 			"it cannot read them, and its watchdog does. `create DEVICE...` makes a set and loses what lies on the devices; the nodes are\n" +

@@ -27,6 +27,8 @@ const (
 	// List asks whether the device reaches the target, where its parameters do not say so (pcmk_host_check dynamic-list or
 	// status). It changes nothing.
 	List = "list"
+	// Test is a rehearsal in the history: every device that would fence the target was asked, and its power was not touched.
+	Test = "test"
 )
 
 // BootParameter is the parameter in which the coordinator names the run of the target's machine that is meant, to devices that

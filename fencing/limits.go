@@ -17,6 +17,8 @@ const (
 	retriesDefault = 2
 	// retriesMax bounds what a configuration may ask for.
 	retriesMax = 100
+	// rehearsalTime bounds each question of a rehearsal that has no time-out of its own (pcmk_status_timeout, pcmk_list_timeout).
+	rehearsalTime = 20 * time.Second
 	// queryTries is how many nodes are asked, at most, whether a device reaches the target.
 	queryTries = 2
 	// notesMax bounds the attempts that are told about; the first and the last matter most.

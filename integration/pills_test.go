@@ -39,6 +39,13 @@ func TestPoisonPills(t *testing.T) {
 	if err != nil || !strings.Contains(out, "node2 reads the shared disks") {
 		t.Errorf("a test: %v\n%s", err, out)
 	}
+	out, err = c.Run(t.Context(), "node1", "fence", "test", "node2")
+	if err != nil || !strings.Contains(out, "node2: test confirmed by pill") {
+		t.Errorf("a rehearsal: %v\n%s", err, out)
+	}
+	await(t, c, "all nodes to know of the rehearsal", func(s *api.Status) bool {
+		return len(s.Fencing.Tested) == 1 && s.Fencing.Tested[0].Node == "node2" && s.Fencing.Tested[0].OK && !s.Fencing.Tested[0].Real
+	})
 	stories := []struct {
 		name    string
 		happens func(victim string)

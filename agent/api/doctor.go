@@ -110,7 +110,7 @@ func (c *Check) add(severity, name, object, hint, format string, args ...any) {
 	})
 }
 
-// rehearsed is how old a successful fencing may be to count as a proof that it works.
+// rehearsed is how old a successful fencing, or rehearsal of one, may be to count as a proof that it works.
 const rehearsed = 180 * 24 * time.Hour
 
 func (p patient) fencing() Check {
@@ -166,13 +166,14 @@ func (p patient) fencing() Check {
 				"no fencing device lists %s", n.Name)
 			continue
 		}
-		switch last := lastProof(p.c, n.Name); {
-		case last.IsZero():
-			c.add(SeverityWarning, "fencing-untested", n.Name, "paceline node fence "+n.Name+" (in a quiet hour: its services move)",
-				"fencing of %s has never been shown to work", n.Name)
-		case p.now.Sub(last) > rehearsed:
-			c.add(SeverityWarning, "fencing-untested", n.Name, "paceline node fence "+n.Name+" (in a quiet hour: its services move)",
-				"fencing of %s was last shown to work on %s", n.Name, last.Format(time.DateOnly))
+		hint := "paceline fence test " + n.Name + " (with --for-real, in a quiet hour: its services move)"
+		switch last := testedOn(p.c, n.Name); {
+		case last == nil:
+			c.add(SeverityWarning, "fencing-untested", n.Name, hint, "fencing of %s has never been shown to work", n.Name)
+		case !last.OK:
+			c.add(SeverityError, "fencing-test-failed", n.Name, hint, "the last rehearsal of fencing %s failed: %s", n.Name, last.Detail)
+		case p.now.Sub(last.When) > rehearsed:
+			c.add(SeverityWarning, "fencing-untested", n.Name, hint, "fencing of %s was last shown to work on %s", n.Name, last.When.Format(time.DateOnly))
 		}
 	}
 	return c
@@ -198,19 +199,6 @@ func coverage(c *cib.Configuration) map[string]bool {
 		}
 	}
 	return out
-}
-
-// lastProof is when a device last confirmed a fencing of the node; a person's word proves nothing.
-func lastProof(c *cib.CIB, node string) time.Time {
-	var last time.Time
-	for _, e := range c.Status.Fencing {
-		if e.Target == node && e.State == "ok" && e.Device != "manual" && e.Action != "on" {
-			if t := time.UnixMilli(max(e.Completed, e.Started)); t.After(last) {
-				last = t
-			}
-		}
-	}
-	return last
 }
 
 func (p patient) quorum() Check {

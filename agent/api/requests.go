@@ -111,8 +111,10 @@ type CleanupRequest struct {
 
 // FenceRequest asks for a node to be fenced.
 type FenceRequest struct {
-	Node      string `json:"node"`
-	Action    string `json:"action,omitempty"` // off, reboot (default: the cluster's fencing action), on
+	Node string `json:"node"`
+	// Action is off, reboot (default: the cluster's fencing action), on, or test: every device that would fence the node is asked
+	// whether it could, and its power is not touched.
+	Action    string `json:"action,omitempty"`
 	Confirmed bool   `json:"confirmed,omitempty"`
 	Yes       bool   `json:"yes,omitempty"`
 	DryRun    bool   `json:"dry_run,omitempty"` // say what would happen, and cut no power

@@ -174,6 +174,8 @@ type Fencing struct {
 	Devices []string       `json:"devices"` // IDs
 	Pending []FencePending `json:"pending"`
 	Last    []FenceEvent   `json:"last"` // newest first
+	// Tested says when the fencing of each node was last shown to work; a node that is not among them never was.
+	Tested []FenceTest `json:"tested"`
 	// Blocked says what recovery waits for, in words.
 	Blocked []string `json:"blocked"`
 	// Watchdog says how nodes are presumed dead by their own watchdogs; null where they are not.

@@ -251,7 +251,7 @@ func fencingOf(c *cib.CIB, live Live, nodes []Node) Fencing {
 		Enabled: optionTrue(&c.Configuration, "fencing-enabled", true), Devices: fenceDevices(&c.Configuration),
 		Pending: nonNil(live.Fencing), Last: []FenceEvent{}, Blocked: []string{}, Watchdog: watchdogOf(c, live, nodes),
 	}
-	f.Pills = pillsOf(c, f.Devices, nodes)
+	f.Pills, f.Tested = pillsOf(c, f.Devices, nodes), tests(c, nodes)
 	for i := len(c.Status.Fencing) - 1; i >= 0 && len(f.Last) < FenceLast; i-- {
 		e := c.Status.Fencing[i]
 		if e.State != "pending" {

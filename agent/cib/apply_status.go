@@ -181,10 +181,28 @@ func (c *CIB) recordFence(event FenceEvent) (*CIB, error) {
 	}
 	list := with(c.Status.Fencing, -1, &event)
 	if len(list) > FenceHistoryMax {
-		list = list[len(list)-FenceHistoryMax:]
+		list = forgetFence(list)
 	}
 	out.Status.Fencing = list
 	return out, nil
+}
+
+// forgetFence leaves out the oldest entry that is neither under way nor the newest success, or rehearsal, of its target: a fencing that fails for hours must
+// not make the proofs forgotten that others worked.
+func forgetFence(list []*FenceEvent) []*FenceEvent {
+	kept := map[[2]string]bool{}
+	oldest := 0
+	for i := len(list) - 1; i >= 0; i-- {
+		e := list[i]
+		key := [2]string{e.Target, e.Action}
+		proof := (e.State == "ok" || e.Action == "test") && !kept[key]
+		if proof || e.State == "pending" {
+			kept[key] = kept[key] || proof
+			continue
+		}
+		oldest = i
+	}
+	return slices.Delete(slices.Clone(list), oldest, oldest+1)
 }
 
 func (c *CIB) setQuorum(ch *SetQuorum) (*CIB, error) {

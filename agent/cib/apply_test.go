@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -256,6 +257,33 @@ func TestFenceHistoryIsBoundedAndPendingIsReplaced(t *testing.T) {
 	last := c.Status.Fencing[len(c.Status.Fencing)-2:]
 	if last[0].Target != "beta" || last[0].State != "ok" || last[1].State != "pending" {
 		t.Errorf("got %+v, %+v", last[0], last[1])
+	}
+}
+
+// A node that fails to be fenced for hours does not make it forgotten when the fencing of others was shown to work.
+func TestFenceHistoryKeepsProofs(t *testing.T) {
+	c := &CIB{}
+	record := func(target, action, state string) {
+		t.Helper()
+		var err error
+		if c, err = Apply(c, Change{RecordFence: &RecordFence{FenceEvent{Target: target, Action: action, State: state}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record("a", "off", "ok")
+	record("b", "test", "ok")
+	record("c", "test", "failed")
+	for range 3 * FenceHistoryMax {
+		record("d", "off", "failed")
+	}
+	var kept []string
+	for _, e := range c.Status.Fencing {
+		if e.Target != "d" {
+			kept = append(kept, e.Target)
+		}
+	}
+	if len(c.Status.Fencing) != FenceHistoryMax || !slices.Equal(kept, []string{"a", "b", "c"}) {
+		t.Errorf("%d entries, of others than d: %v", len(c.Status.Fencing), kept)
 	}
 }
 

@@ -55,6 +55,7 @@ type Core struct {
 	planned  uint64 // revision of the newest plan
 
 	fences   map[string]*fence // by target
+	tests    map[string]*rehearsal
 	fenceNo  uint64
 	tied     map[string]time.Time // by node: when its last session of this term was seen to begin or end
 	fencedAt map[string]fenced    // targets confirmed fenced in this term
@@ -100,6 +101,7 @@ func NewCore(cfg Config) *Core {
 		sessions:  map[string]*session{},
 		commits:   map[uint64]func(time.Time, error){},
 		fences:    map[string]*fence{},
+		tests:     map[string]*rehearsal{},
 		busy:      map[string]bool{},
 		recording: map[string][]func(time.Time){},
 		fencedAt:  map[string]fenced{},
@@ -133,6 +135,8 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 		c.adopt(e.Snapshot)
 		c.afresh()
 		c.replan(e.Why)
+	case FenceRehearsed:
+		c.rehearse(now, e)
 	case FenceAsked:
 		c.fenceAsked(now, e)
 	case FenceConfirmed:

@@ -83,6 +83,9 @@ type Changed struct {
 	Why      string
 }
 
+// FenceRehearsed is a person's wish to know whether a node could be fenced.
+type FenceRehearsed struct{ Target, Origin string }
+
 // FenceAsked is a person's wish to fence a node.
 type FenceAsked struct {
 	Target, Action, Origin string
@@ -106,6 +109,7 @@ func (FenceReported) event()  {}
 func (Committed) event()      {}
 func (Changed) event()        {}
 func (FenceAsked) event()     {}
+func (FenceRehearsed) event() {}
 func (FenceConfirmed) event() {}
 func (Tick) event()           {}
 

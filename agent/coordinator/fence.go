@@ -96,6 +96,7 @@ func heard(v membership.View, name string) bool {
 
 // tendFences starts what is due and gives up what nobody wants any more.
 func (c *Core) tendFences(now time.Time) {
+	c.tendRehearsals(now)
 	for _, target := range sortedKeys(c.fences) {
 		f := c.fences[target]
 		switch {
@@ -149,6 +150,7 @@ func (c *Core) stepFence(now time.Time, f *fence, ev fencing.Event) {
 }
 
 func (c *Core) fenceReported(now time.Time, r fencing.Result) {
+	c.rehearsalEvent(now, r)
 	for _, target := range sortedKeys(c.fences) {
 		if f := c.fences[target]; f.running() && f.number == r.Fence && r.Term == c.term {
 			c.stepFence(now, f, r)

@@ -11,6 +11,7 @@ import (
 	"paceline/agent/outcome"
 	"paceline/agent/quorum"
 	"paceline/agent/transition"
+	"paceline/fencing"
 )
 
 // reconcileNodes brings the committed states of the nodes in line with what gossip and the sessions say, and asks for
@@ -196,6 +197,7 @@ func (c *Core) dropSession(now time.Time, node, why string) {
 	for _, target := range sortedKeys(c.fences) {
 		c.fenceNodeLost(now, c.fences[target], node)
 	}
+	c.rehearsalEvent(now, fencing.NodeLost{Node: node})
 }
 
 // tendSilent looks after a node that gossip hears and that has no session.
@@ -414,6 +416,7 @@ func (c *Core) sessionDown(now time.Time, e SessionDown) {
 	for _, target := range sortedKeys(c.fences) {
 		c.fenceNodeLost(now, c.fences[target], e.Node)
 	}
+	c.rehearsalEvent(now, fencing.NodeLost{Node: e.Node})
 }
 
 // loseOrders ends the orders in flight on a node: their results may still come, and are then recorded as what they are.

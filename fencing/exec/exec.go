@@ -99,9 +99,36 @@ func (d *Driver) Do(ctx context.Context, dev fencing.Device, action, target stri
 		if cannot(dev, fencing.Reboot) {
 			return d.offOn(ctx, file, dev, meta, known, target)
 		}
+	case fencing.Off:
+		return d.off(ctx, file, dev, meta, known, target)
+	case fencing.Status:
+		if cannot(dev, fencing.Status) { // one that cannot see the power may still answer
+			action, target = fencing.Monitor, ""
+		}
 	}
 	_, err = d.act(ctx, file, dev, meta, known, action, target)
 	return err
+}
+
+// off switches off, and has the device say so once more: one that says "done" and has the power on lies. A device that cannot say
+// is believed, as its agent has looked itself.
+func (d *Driver) off(ctx context.Context, file string, dev fencing.Device, meta MetaData, known bool, target string) error {
+	if _, err := d.act(ctx, file, dev, meta, known, fencing.Off, target); err != nil {
+		return err
+	}
+	if !known || cannot(dev, fencing.Status) || fencing.Command(dev, fencing.Off) != fencing.Off {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	switch _, err := d.act(ctx, file, dev, meta, known, fencing.Status, target); {
+	case errors.Is(err, fencing.ErrPowerOff):
+	case err == nil:
+		return fmt.Errorf("%s: the device said that it switched %s off, and its status says that the power is on", dev.Agent, target)
+	default:
+		d.log.Warn("a device confirmed a fencing, and cannot tell the power's state after it", "node", target, "device", dev.ID, "cause", err)
+	}
+	return nil
 }
 
 // cannot says that the agent surely lacks an action.
@@ -112,7 +139,7 @@ func cannot(dev fencing.Device, action string) bool {
 // offOn is a reboot by an agent that has none. Once the power is off the node is fenced; that it cannot be switched on again
 // is said, and no failure.
 func (d *Driver) offOn(ctx context.Context, file string, dev fencing.Device, meta MetaData, known bool, target string) error {
-	if _, err := d.act(ctx, file, dev, meta, known, fencing.Off, target); err != nil {
+	if err := d.off(ctx, file, dev, meta, known, target); err != nil {
 		return err
 	}
 	if cannot(dev, fencing.On) {

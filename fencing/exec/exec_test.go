@@ -42,8 +42,9 @@ func (a agents) write(name, parameters, actions, body string) {
 	script := fmt.Sprintf(`#!/bin/sh
 cd %s
 if [ "$1 $2" = "-o metadata" ]; then echo '<?xml version="1.0" ?><resource-agent name="x"><parameters>%s</actions></resource-agent>'; exit 0; fi
-cat > input
-action=$(sed -n 's/^action=//p' input)
+cat > now
+action=$(sed -n 's/^action=//p' now)
+[ "$action" = status ] || cp now input
 echo "$action" >> actions
 %s
 `, a.dir, &meta, body)
@@ -68,13 +69,16 @@ func dev(agent string, params ...string) fencing.Device {
 	return d
 }
 
+// obeys makes an agent's status what its last action has done.
+const obeys = `[ $action = status ] && [ "$(grep -v status actions | tail -n 1)" = off ] && exit 2; exit 0`
+
 const allActions = "on off reboot status list monitor metadata"
 
 func TestOptions(t *testing.T) {
 	a := newAgents(t)
-	a.write("fence_plug", "ip plug port", allActions, "")
-	a.write("fence_port", "ip port", allActions, "")
-	a.write("fence_single", "ip", allActions, "")
+	a.write("fence_plug", "ip plug port", allActions, obeys)
+	a.write("fence_port", "ip port", allActions, obeys)
+	a.write("fence_single", "ip", allActions, obeys)
 	os.WriteFile(filepath.Join(a.dir, "fence_silent"), []byte("#!/bin/sh\ncd "+a.dir+"; cat > input\n[ \"$1\" = -o ] && exit 1\nexit 0\n"), 0o755)
 	for _, c := range []struct {
 		name   string
@@ -145,7 +149,7 @@ echo "noise" >&2; echo "Login with s3cret failed" >&2; echo "Login with s3cret f
 
 func TestStatus(t *testing.T) {
 	a := newAgents(t)
-	a.write("fence_status", "plug", allActions, `case $(sed -n 's/^plug=//p' input) in on) exit 0;; off) exit 2;; esac; exit 1`)
+	a.write("fence_status", "plug", allActions, `case $(sed -n 's/^plug=//p' now) in on) exit 0;; off) exit 2;; esac; exit 1`)
 	d := a.driver()
 	if err := d.Do(t.Context(), dev("fence_status"), fencing.Status, "on"); err != nil {
 		t.Error(err)
@@ -162,15 +166,34 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// A device that says "done" and has the power on is not believed; one that cannot say afterwards is.
+func TestOffIsVerified(t *testing.T) {
+	a := newAgents(t)
+	a.write("fence_honest", "plug", allActions, obeys)
+	a.write("fence_lies", "plug", allActions, "exit 0")
+	a.write("fence_blind", "plug", allActions, `[ $action = status ] && exit 1; exit 0`)
+	a.write("fence_remapped", "plug", allActions, "exit 0")
+	a.write("fence_asks_nothing", "plug", "on off monitor", `[ $action = status ] && exit 1; exit 0`)
+	for agent, believed := range map[string]bool{"fence_honest": true, "fence_lies": false, "fence_blind": true, "fence_remapped": true, "fence_asks_nothing": true} {
+		err := a.driver().Do(t.Context(), dev(agent, "pcmk_off_action", map[string]string{"fence_remapped": "reboot"}[agent]), fencing.Off, "n1")
+		if (err == nil) != believed || err != nil && !strings.Contains(err.Error(), "the power is on") {
+			t.Errorf("%s: %v", agent, err)
+		}
+	}
+	if err := a.driver().Do(t.Context(), dev("fence_asks_nothing"), fencing.Status, "n1"); err != nil {
+		t.Errorf("an agent without status is asked whether it answers: %v", err)
+	}
+}
+
 func TestRebootWithoutReboot(t *testing.T) {
 	a := newAgents(t)
-	a.write("fence_offon", "plug", "on off status", "")
-	a.write("fence_offonly", "plug", "off status", "")
+	a.write("fence_offon", "plug", "on off status", obeys)
+	a.write("fence_offonly", "plug", "off status", obeys)
 	a.write("fence_nook", "plug", "on off", `[ $action = on ] && exit 1; exit 0`)
 	a.write("fence_nooff", "plug", "on off", `[ $action = off ] && exit 1; exit 0`)
 	var log bytes.Buffer
 	d := New(Config{Path: []string{a.dir}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	for agent, want := range map[string]string{"fence_offon": "off on", "fence_offonly": "off", "fence_nook": "off on", "fence_nooff": "!off"} {
+	for agent, want := range map[string]string{"fence_offon": "off status on", "fence_offonly": "off status", "fence_nook": "off on", "fence_nooff": "!off"} {
 		os.Remove(filepath.Join(a.dir, "actions"))
 		err := d.Do(t.Context(), dev(agent), fencing.Reboot, "n1")
 		got := strings.Join(strings.Fields(a.read("actions")), " ")
@@ -193,7 +216,7 @@ func TestRebootWithoutReboot(t *testing.T) {
 func TestReaches(t *testing.T) {
 	a := newAgents(t)
 	a.write("fence_lists", "plug", allActions, `[ $action = list ] && printf 'n1,first\n  7 , blade 7\n'; exit 0`)
-	a.write("fence_asked", "plug", "off on status", `case $(sed -n 's/^plug=//p' input) in n1) exit 0;; n2) exit 2;; esac; exit 1`)
+	a.write("fence_asked", "plug", "off on status", `case $(sed -n 's/^plug=//p' now) in n1) exit 0;; n2) exit 2;; esac; exit 1`)
 	a.write("fence_dumb", "plug", "off on", "")
 	for _, c := range []struct {
 		dev    fencing.Device
@@ -230,7 +253,7 @@ echo about to go on >&2
 echo > ready
 `
 	a.write("fence_hang", "plug", allActions, spawn+"sleep 300")
-	a.write("fence_done", "plug", allActions, spawn+"exit 0")
+	a.write("fence_done", "plug", "on off", spawn+"exit 0")
 	a.write("fence_stubborn", "plug", allActions, "trap '' TERM INT HUP\n"+spawn+"while :; do sleep 1; done")
 	for _, agent := range []string{"fence_hang", "fence_done", "fence_stubborn"} {
 		t.Run(agent, func(t *testing.T) {
@@ -305,7 +328,7 @@ func TestMegabytesAreBounded(t *testing.T) {
 
 func TestMetaDataIsAskedForOnce(t *testing.T) {
 	a := newAgents(t)
-	a.write("fence_once", "plug", allActions, "")
+	a.write("fence_once", "plug", "on off", "")
 	path := filepath.Join(a.dir, "fence_once")
 	script := strings.Replace(a.read("fence_once"), "\ncd ", "\necho >> "+a.dir+"/runs\ncd ", 1)
 	os.WriteFile(path, []byte(script), 0o755)

@@ -24,6 +24,8 @@ const (
 	reapRounds = 20
 	// reapPause is the wait between two rounds.
 	reapPause = 5 * time.Millisecond
+	// verifyTime bounds asking a device for the power's state after it said that it switched it off.
+	verifyTime = 10 * time.Second
 	// onTime bounds switching on after a reboot that is done as off and on, at the least: the node is fenced by then.
 	onTime = 20 * time.Second
 )

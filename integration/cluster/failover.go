@@ -99,7 +99,7 @@ func (c *Cluster) Failover(victim string, cut time.Time) (Failover, error) {
 				earliest(&f.Elected, at)
 			case e.Kind == executor.KindFenceBegin && e.Fence != nil && e.Fence.Target == victim:
 				earliest(&f.FenceBegan, at)
-			case e.Kind == executor.KindFenceEnd && e.Fence != nil && e.Fence.Target == victim && e.Fence.OK:
+			case e.Kind == executor.KindFenceEnd && e.Fence != nil && e.Fence.Target == victim && e.Fence.OK && powerless(e.Fence.Action):
 				earliest(&f.FenceEnded, at)
 			case e.Kind == executor.KindBegin && e.Operation == resources.Start && (e.Action == nil || e.Action.Agent.Class != "stonith"):
 				earliest(&f.StartBegan, at)

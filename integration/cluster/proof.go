@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"paceline/agent/executor"
+	"paceline/fencing"
 	"paceline/integration/lab"
 )
 
@@ -68,6 +69,9 @@ func Hasty(spans []Span, journals map[string][]executor.Entry) []Recovery {
 	return out
 }
 
+// powerless says whether an action takes a node's power: to ask a device changes nothing.
+func powerless(action string) bool { return action == fencing.Off || action == fencing.Reboot }
+
 // confirmed says whether a node's death was known at a moment: fenced by somebody, or back from a new boot.
 func confirmed(node string, dead, by int64, journals map[string][]executor.Entry) bool {
 	for name, entries := range journals {
@@ -75,7 +79,7 @@ func confirmed(node string, dead, by int64, journals map[string][]executor.Entry
 			if e.MonoMS < dead || e.MonoMS > by {
 				continue
 			}
-			if name == node || e.Kind == executor.KindFenceEnd && e.Fence != nil && e.Fence.Target == node && e.Fence.OK {
+			if name == node || e.Kind == executor.KindFenceEnd && e.Fence != nil && e.Fence.Target == node && e.Fence.OK && powerless(e.Fence.Action) {
 				return true
 			}
 		}
