@@ -107,8 +107,9 @@ lint: ## gofmt, vet, layers and tidiness; staticcheck where it is installed
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "staticcheck is not installed: skipped"; fi
 
 .PHONY: docs
-docs: ## make docs/cli.md of the table of commands
+docs: ## make docs/cli.md of the table of commands, and docs/json.md of the types of their answers
 	$(GO) run ./ctl/paceline __reference > docs/cli.md
+	$(GO) test -count=1 -run '^TestJSONIsDocumented$$' ./ctl -update-json
 
 .PHONY: install
 install: build ## install the binaries, the manual pages, completions and the systemd unit below DESTDIR and PREFIX (/usr/local)

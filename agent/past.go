@@ -88,6 +88,13 @@ func (b backend) Past(context.Context) ([]history.Event, []string, error) {
 	return events, problems, nil
 }
 
+// Note keeps an event in this node's part of the timeline.
+func (b backend) Note(e history.Event) {
+	if n := b.d.current(); n != nil && n.past != nil {
+		n.past.Note(e)
+	}
+}
+
 // Input returns the saved input of a transition, if this node keeps it; else CodeNotFound.
 func (b backend) Input(_ context.Context, id history.ID) (*history.Input, error) {
 	n := b.d.current()

@@ -121,8 +121,8 @@ func jsonCluster(t *testing.T) func(line string) (string, int) {
 	return run
 }
 
-// docs/json.md tells what every command with --json answers, as the types have it, and the commands do answer so: with
-// -update-json the document is made anew.
+// docs/json.md tells what every command with --json answers, as the types have it, and the commands do answer so: `make docs`
+// makes the document anew.
 func TestJSONIsDocumented(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -187,7 +187,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		}
 	}
 	if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, w.Bytes()) {
-		t.Errorf("docs/json.md is not what the types make (%v): run go test ./ctl -run JSONIsDocumented -update-json", err)
+		t.Errorf("docs/json.md is not what the types make (%v): run `make docs`", err)
 	}
 }
 

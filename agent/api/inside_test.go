@@ -208,3 +208,16 @@ func TestMissingMembersAreProblems(t *testing.T) {
 	}
 	t.Errorf("nobody is told of node3: %+v", st.Problems)
 }
+
+func TestRefusalsDoNotFillTheTimeline(t *testing.T) {
+	var a allowance
+	now, kept := time.Unix(1900000000, 0), 0
+	for range 10 * refusalsMax {
+		if a.room(now) {
+			kept++
+		}
+	}
+	if kept != refusalsMax || !a.room(now.Add(refusalsPause+time.Second)) {
+		t.Errorf("%d refusals at once are kept, want %d, and more after a while", kept, refusalsMax)
+	}
+}

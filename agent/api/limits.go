@@ -57,6 +57,10 @@ const (
 	AccessTTLMax = 366 * 24 * time.Hour
 	// tokenID is how many digits of its hash name an access token: they collide once in billions.
 	tokenID = 10
+	// refusalsMax is how many refusals in refusalsPause are kept in the timeline: a program that asks for what it may not have, again and
+	// again, is not to push everything else out of it.
+	refusalsMax   = 20
+	refusalsPause = time.Minute
 	// remoteMax bounds the connections of people and programs outside the cluster; more wait.
 	remoteMax = 64
 	// guessesMax is how many wrong tokens a host may show in guessPause before it is not listened to for that time;

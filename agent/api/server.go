@@ -24,12 +24,13 @@ type Config struct {
 
 // Server answers the API for one daemon.
 type Server struct {
-	backend Backend
-	log     *slog.Logger
-	group   string
-	plan    Planner
-	mux     *http.ServeMux
-	last    lastPlan
+	backend  Backend
+	log      *slog.Logger
+	group    string
+	plan     Planner
+	mux      *http.ServeMux
+	last     lastPlan
+	refusals allowance
 }
 
 // NewServer returns a server; ServeUnix and PeerHandler expose it.

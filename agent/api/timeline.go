@@ -20,6 +20,8 @@ import (
 type Historian interface {
 	// Past returns this node's part of the timeline, oldest first, and what is wrong with it.
 	Past(ctx context.Context) ([]history.Event, []string, error)
+	// Note keeps an event of the API itself. It does not block.
+	Note(e history.Event)
 	// Input returns the saved input of a transition, if this node keeps it; else an error of CodeNotFound.
 	Input(ctx context.Context, id history.ID) (*history.Input, error)
 	// Others names the other nodes that may keep a part, and how to reach them; without Transport for those that are not

@@ -50,6 +50,7 @@ const (
 	Link       = "link"       // a link to a node went down or came back, seen from the node that keeps this
 	Transition = "transition" // a transition was planned and starts
 	Result     = "result"     // it ended
+	Refused    = "refused"    // a change that somebody asked for was not made
 	Lost       = "lost"       // something was not kept
 )
 

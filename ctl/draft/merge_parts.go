@@ -49,13 +49,12 @@ func (m *merger) set(kind, object, key string, name func(cib.NVPair) string, bas
 }
 
 func pairText(p cib.NVPair) string {
-	lower := strings.ToLower(p.Name)
 	switch {
 	case p.IDRef != "":
 		return "@" + p.IDRef
 	case p.NoValue:
 		return p.Name
-	case strings.Contains(lower, "passw"), strings.Contains(lower, "secret"):
+	case cib.SecretName(p.Name):
 		return p.Name + "=******"
 	}
 	return p.Name + "=" + p.Value

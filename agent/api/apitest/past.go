@@ -14,6 +14,13 @@ func (c *Cluster) Past(context.Context) ([]history.Event, []string, error) {
 	return c.Timeline, c.TimelineProblems, nil
 }
 
+// Note adds to the timeline.
+func (c *Cluster) Note(e history.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Timeline = append(c.Timeline, e)
+}
+
 // Input returns the saved input that a test set.
 func (c *Cluster) Input(_ context.Context, id history.ID) (*history.Input, error) {
 	c.mu.Lock()
