@@ -136,6 +136,8 @@ func (t *teller) line(f audit.Fact, e *executor.Entry) []audit.Fact {
 		return []audit.Fact{f}
 	case executor.KindEnd:
 		return t.end(f, e)
+	case executor.KindCheckpoint:
+		return t.checkpoint(f, e)
 	case executor.KindSession:
 		if e.Session == nil {
 			return nil
@@ -149,6 +151,27 @@ func (t *teller) line(f audit.Fact, e *executor.Entry) []audit.Fact {
 		return t.fence(f, e)
 	}
 	return nil
+}
+
+// checkpoint makes facts of what a node knows at the head of a new file. A node whose disk fails stops what it has to stop all the same;
+// the line about it is in no file, and the next checkpoint leaves the resource out.
+func (t *teller) checkpoint(f audit.Fact, e *executor.Entry) []audit.Fact {
+	if e.State == nil {
+		return nil
+	}
+	has := map[string]bool{}
+	for _, a := range e.State.Active {
+		name, _, _ := strings.Cut(a.Resource, ":")
+		has[name] = true
+	}
+	var out []audit.Fact
+	for _, what := range slices.SortedFunc(maps.Keys(t.active), func(a, b [2]string) int { return strings.Compare(a[1], b[1]) }) {
+		if what[0] == f.Node && !has[what[1]] {
+			delete(t.active, what)
+			out = append(out, audit.Fact{At: f.At, Kind: audit.Gone, Node: f.Node, Resource: what[1]})
+		}
+	}
+	return out
 }
 
 // end makes facts of an operation's end. An end of which nothing is known leaves everything possible.

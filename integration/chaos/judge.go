@@ -32,6 +32,7 @@ const (
 	ruleCrash    = "no daemon ends by itself"
 	ruleAnswer   = "every command answers"
 	ruleNeedless = "nobody is fenced without need"
+	ruleSecret   = "no password in a log or a list of processes"
 )
 
 // finding is a rule that did not hold.
@@ -94,23 +95,41 @@ func (r *run) collect() error {
 			seen = &lines{}
 			r.seen[n.Name] = seen
 		}
-		entries, err := executor.ReadJournal(filepath.Join(dir, executor.JournalName))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if len(entries) > 0 && entries[0].Seq > seen.newest+1 { // rotated since
-			entries, err = executor.ReadJournals(dir)
-		}
+		entries, err := unread(filepath.Join(dir, executor.JournalName), seen.newest)
 		if err != nil {
 			return fmt.Errorf("journal of %s: %w", n.Name, err)
 		}
 		for _, e := range entries {
-			if e.Kind != executor.KindCheckpoint && seen.add(e.Seq) {
+			if seen.add(e.Seq) {
 				r.fresh[n.Name] = append(r.fresh[n.Name], e)
 			}
 		}
 	}
 	return nil
+}
+
+// unread reads a journal with so many of its rotated files as hold lines after a number, the oldest first. Every file begins with a
+// checkpoint, which tells what a disk that failed had kept out of the file before it.
+func unread(path string, after int64) ([]executor.Entry, error) {
+	var all []executor.Entry
+	for i := 0; i <= executor.JournalsKept; i++ {
+		name := path
+		if i > 0 {
+			name += fmt.Sprintf(".%d", i)
+		}
+		entries, err := executor.ReadJournal(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(entries, all...)
+		if len(entries) > 0 && entries[0].Seq <= after+1 {
+			break
+		}
+	}
+	return all, nil
 }
 
 // forget is to be called when a node's disk was emptied: its lines begin again.
@@ -175,7 +194,7 @@ func (r *run) needless(events []lab.PowerEvent) {
 	}
 }
 
-// logs looks for daemons that ended by themselves in what their logs have since the last look.
+// logs looks for daemons that ended by themselves, and for the password, in what their logs have since the last look.
 func (r *run) logs() {
 	for _, n := range r.c.Nodes() {
 		text, at := since(n.Log(daemon), r.readTo[n.Name])
@@ -183,6 +202,19 @@ func (r *run) logs() {
 		r.judged(ruleCrash)
 		for _, line := range crashes(text) {
 			r.broken(ruleCrash, n.Name+": "+line)
+		}
+		r.judged(ruleSecret)
+		if strings.Contains(text, canary) {
+			r.broken(ruleSecret, "in the log of "+n.Name)
+		}
+		list, err := n.Processes()
+		if err != nil {
+			continue // without power
+		}
+		for _, p := range list {
+			if strings.Contains(strings.Join(p.Args, " "), canary) {
+				r.broken(ruleSecret, fmt.Sprintf("%s: %q", n.Name, p.Args))
+			}
 		}
 	}
 }

@@ -20,6 +20,9 @@ var marks = map[string]string{"web": "1000001", "first": "1000002", "second": "1
 // leases are the resources that hold a lock on a file that all nodes share: one kernel tells whether two ever run.
 var leases = []string{"ledger", "archive"}
 
+// canary is a password of a resource: nobody may ever read it in a log or in a list of processes.
+const canary = "canary-7f3e9a51"
+
 // workload is the configuration: an address with a service, locks that tell a second activation at once, an order between two on
 // different terms, a clone everywhere, and a promotable one where its agent is installed.
 func workload(nodes []string, stateful bool) string {
@@ -41,7 +44,8 @@ location archive-away archive 50: node2
 `, strings.Join(nodes, " "), vip, marks["web"], marks["first"], marks["second"], marks["everywhere"])
 	if stateful {
 		b.WriteString("primitive db ocf:pacemaker:Stateful op monitor interval=10s role=Promoted op monitor interval=11s role=Unpromoted\n" +
-			"clone dbs db meta promotable=true clone-max=3\n")
+			"clone dbs db meta promotable=true clone-max=3\n" +
+			"primitive vault ocf:pacemaker:Dummy params passwd=" + canary + " op monitor interval=10s\n")
 	}
 	return b.String()
 }

@@ -127,3 +127,32 @@ func TestRulesetOfTwoNetworks(t *testing.T) {
 		}
 	}
 }
+
+// What goes through a narrow link comes late; when the link is wide again it does not.
+func TestNarrow(t *testing.T) {
+	l := upLab(t, Options{Nodes: 1})
+	p, err := l.Client().Ping(t.Context(), netip.MustParseAddr("10.77.0.11"), 10*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	if _, err := p.Await(t.Context(), time.Time{}, func(r Reply) bool { return r.Trip < 100*time.Millisecond }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Narrow("node1", 8); err != nil { // a hundred requests a second are some fifty kilobits
+		t.Skip("this kernel has no queue that delays: ", err)
+	}
+	late, err := p.Await(t.Context(), time.Now(), func(r Reply) bool { return r.Trip > 400*time.Millisecond })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Narrow("node1", 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Await(t.Context(), late.At, func(r Reply) bool { return r.Trip < 100*time.Millisecond }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Narrow("nobody", 8); err == nil {
+		t.Error("a narrow link of a machine that is not there")
+	}
+}

@@ -69,6 +69,12 @@ func TestPowerSwitch(t *testing.T) {
 	if _, err := fence("action=reboot\nplug=node1\n"); err != nil || !l.Node("node1").On() {
 		t.Errorf("reboot of a node that is off: %v", err)
 	}
+	l.Switch().SetDeny("node2", "the outlet does not answer any more")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if reply := l.Switch().Do(ctx, PowerRequest{Action: "off", Plug: "node2"}, "node1"); reply.OK || !strings.Contains(reply.Error, "does not answer") || l.Node("node2").On() {
+		t.Errorf("an outlet that does it and says no: %+v, node2 on: %v", reply, l.Node("node2").On())
+	}
 	var said []string
 	for _, e := range l.Switch().Events() {
 		if e.Node == "node1" && !strings.Contains(e.What, ":") {
