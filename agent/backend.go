@@ -272,7 +272,7 @@ func transitionOf(p coordinator.Progress) api.Transition {
 
 // problems lists what this daemon finds wrong beside what follows from the CIB.
 func (n *node) problems() []api.Problem {
-	out := n.linkProblems()
+	out := append(n.linkProblems(), n.keyProblems()...)
 	for _, p := range n.members.Problems() {
 		out = append(out, api.Problem{Name: p.Kind, Severity: api.SeverityError, What: p.Text, Since: p.First})
 	}

@@ -91,11 +91,11 @@ func (d *Daemon) startConfigured() error {
 	if err != nil {
 		return err
 	}
-	key, err := peer.LoadKey(d.opt.keyPath())
+	ring, err := peer.LoadRing(d.opt.keyPath())
 	if err != nil {
 		return err
 	}
-	n, err := startNode(d, f, key, nil)
+	n, err := startNode(d, f, ring, nil)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
 		undo()
 		return nil, err
 	}
-	n, err := startNode(d, f, key, contacts)
+	n, err := startNode(d, f, peer.Ring{Current: key}, contacts)
 	if err != nil {
 		undo()
 		return nil, err

@@ -26,6 +26,9 @@ const (
 	innerState   = "/node/v1/state"   // GET: what is known of me (cib.NodeState)
 	innerTrouble = "/node/v1/trouble" // POST: what is wrong with me (a list of api.Problem), while it is
 
+	// innerKeys is between any two nodes. GET: the keys that you accept; POST: a step of a rotation (keyStep).
+	innerKeys = "/node/v1/keys"
+
 	innerAttributes = "/node/v1/attributes" // POST: set attributes of nodes for agents of mine, or tell me some
 )
 
@@ -38,6 +41,8 @@ func (n *node) servePeers(l net.Listener) {
 	mux.Handle("/", n.d.server.PeerHandler())
 	mux.HandleFunc("POST "+innerTrouble, n.hearTrouble)
 	mux.HandleFunc("POST "+innerAttributes, n.hearAttributes)
+	mux.HandleFunc("POST "+innerKeys, n.hearKeys)
+	mux.HandleFunc("GET "+innerKeys, n.tellKeys)
 	for path, act := range map[string]func(context.Context, string) (any, error){
 		"POST " + innerLeave: n.letGo, "POST " + innerForget: n.forget, "GET " + innerState: n.stateOf,
 	} {

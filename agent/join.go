@@ -75,7 +75,7 @@ func (n *node) admit(w http.ResponseWriter, r *http.Request) {
 	n.log.Info("a node may join", "name", req.Name, "id", req.ID, "address", req.Address)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(peer.JoinReply{
-		Cluster: n.file.Cluster, Key: n.key.Hex(), Profile: n.file.Profile, Gossip: gossip, Node: n.file.Node,
+		Cluster: n.file.Cluster, Key: n.keys.now().Current.Hex(), Profile: n.file.Profile, Gossip: gossip, Node: n.file.Node,
 	})
 }
 
@@ -155,7 +155,7 @@ func (n *node) at(port int) []string {
 }
 
 func (n *node) token(ttl time.Duration) (peer.Token, error) {
-	t, err := peer.NewToken(n.at(n.file.PeerPort), n.key, time.Now().Add(ttl))
+	t, err := peer.NewToken(n.at(n.file.PeerPort), n.keys.now().Current, time.Now().Add(ttl))
 	if err != nil {
 		return t, err
 	}

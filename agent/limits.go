@@ -28,6 +28,10 @@ const (
 	tokenTTLDefault = 24 * time.Hour
 	// accessAddresses bounds the members that an access token names: all voters, and a text that can still be copied.
 	accessAddresses = 7
+	// keyBodyMax bounds what nodes say about keys.
+	keyBodyMax = 4 << 10
+	// rotationPatience is how long two keys may be accepted before status speaks of it: a rotation takes a second.
+	rotationPatience = 15 * time.Second
 	// peersMax bounds the remembered addresses.
 	peersMax = 64
 )

@@ -45,9 +45,6 @@ func (n *node) linked() (memberlist.Transport, error) {
 	return t, nil
 }
 
-// gossipKeys are the keys that open the gossip, the current one first.
-func (n *node) gossipKeys() [][]byte { return [][]byte{n.key.GossipKey()} }
-
 // learn notes the addresses of a member before the gossip calls it.
 func (n *node) learn(m membership.Member) {
 	n.links.Learn(m.Name, m.Addresses(), m.Port, m.PeerPort)

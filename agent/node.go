@@ -35,7 +35,7 @@ import (
 type node struct {
 	d       *Daemon
 	file    File
-	key     peer.Key
+	keys    keys
 	profile profile
 	log     *slog.Logger
 
@@ -75,13 +75,13 @@ type node struct {
 }
 
 // startNode starts a member. contacts are gossip addresses to begin with, beside those remembered.
-func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err error) {
+func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, err error) {
 	p, err := profileFor(f.Profile)
 	if err != nil {
 		return nil, err
 	}
 	n := &node{
-		d: d, file: f, key: key, profile: p, log: d.log,
+		d: d, file: f, keys: keys{ring: ring}, profile: p, log: d.log,
 		takeover: make(chan coordinator.Event, 64), attributes: newKeeper(),
 	}
 	n.ctx, n.cancel = context.WithCancel(d.ctx)
@@ -101,7 +101,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	}()
 	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
 	n.peer, err = peer.New(peer.Config{
-		Keys: []peer.Key{key}, Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
+		Keys: ring.Keys(), Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
 		Listen: listen, NetListen: n.links.Listen, NetDial: n.links.Dial, Logger: n.log,
 	})
 	if err != nil {
@@ -144,7 +144,7 @@ func startNode(d *Daemon, f File, key peer.Key, contacts []string) (_ *node, err
 	}
 	n.members, err = membership.Start(membership.Config{
 		Name: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot, Address: f.Address, Port: f.GossipPort,
-		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Key: key.GossipKey(), Cluster: f.Cluster, Profile: p.gossip,
+		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Keys: n.gossipKeys(), Cluster: f.Cluster, Profile: p.gossip,
 		Links: f.Links, Transport: gossip, Learn: n.learn, Logger: n.log,
 	})
 	if err != nil {
@@ -300,10 +300,12 @@ func (n *node) keepContact(contacts []string) {
 		if !n.inCompany() {
 			if all := append(n.recallPeers(), contacts...); len(all) > 0 {
 				ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second)
-				if _, err := n.members.Join(ctx, all); err != nil {
-					n.log.Debug("nobody answers yet", "addresses", all, "err", err)
-				}
+				_, err := n.members.Join(ctx, all)
 				cancel()
+				if err != nil {
+					n.log.Debug("nobody answers yet", "addresses", all, "err", err)
+					n.fetchKeys(all)
+				}
 			}
 		}
 		select {

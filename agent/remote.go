@@ -71,7 +71,7 @@ func (b backend) IssueAccess(_ context.Context, expires time.Time) (text, hash s
 			addresses = append(addresses, a)
 		}
 	}
-	t, err := peer.NewToken(addresses, n.key, expires)
+	t, err := peer.NewToken(addresses, n.keys.now().Current, expires)
 	if err != nil {
 		return "", "", err
 	}

@@ -213,7 +213,13 @@ func (n *wholeNode) on() {
 			contacts = append(contacts, fmt.Sprintf("%s:%d", m.ip, f.GossipPort))
 		}
 	}
-	node, err := startNode(d, f, n.w.key, contacts)
+	ring, err := peer.LoadRing(opt.keyPath())
+	if err != nil {
+		n.w.violate("%s has lost its key: %v", n.name, err)
+		cancel()
+		return
+	}
+	node, err := startNode(d, f, ring, contacts)
 	if err != nil {
 		cancel()
 		n.w.violate("%s does not start: %v", n.name, err)

@@ -27,14 +27,53 @@ func runInit(in *invocation) error {
 	return nil
 }
 
+// token returns the token that was given, or read from standard input for "-".
+func (in *invocation) token() (string, error) {
+	if token := in.arg(0); token != "-" {
+		return token, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(in.In, 64<<10))
+	return strings.TrimSpace(string(b)), err
+}
+
+func runRotateKey(in *invocation) error {
+	r, err := in.api.RotateKey(in.ctx, api.KeyRotateRequest{WithoutAbsent: in.c.Bool("without-absent")})
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	in.printf("the cluster's key is %s now, on %s\n", r.Key, strings.Join(r.Nodes, ", "))
+	switch absent := strings.Join(r.Absent, ", "); {
+	case r.Waiting:
+		in.printf("The old key is accepted still, as there is no %s. When it is back, it fetches the new key; then: paceline cluster rotate-key\n", absent)
+	case absent != "":
+		in.printf("There was no %s: to come back it needs `paceline cluster renew-key` with a new token.\n", absent)
+	}
+	return nil
+}
+
+func runRenewKey(in *invocation) error {
+	token, err := in.token()
+	if err != nil {
+		return err
+	}
+	r, err := in.api.RenewKey(in.ctx, api.KeyRenewRequest{Token: token})
+	if err != nil {
+		return err
+	}
+	if in.json() {
+		return in.writeJSON(r)
+	}
+	in.printf("this node has the cluster's key %s now\n", r.Key)
+	return nil
+}
+
 func runJoin(in *invocation) error {
-	token := in.arg(0)
-	if token == "-" {
-		b, err := io.ReadAll(io.LimitReader(in.In, 64<<10))
-		if err != nil {
-			return err
-		}
-		token = strings.TrimSpace(string(b))
+	token, err := in.token()
+	if err != nil {
+		return err
 	}
 	r, err := in.api.Join(in.ctx, api.JoinRequest{
 		Token: token, Node: in.c.String("node"), Address: in.c.String("address"), Links: in.c.StringSlice("link"), Witness: in.c.Bool("witness"),

@@ -47,6 +47,21 @@ var clusterCommands = []command{
 		examples: []string{"paceline cluster token --expires 1h"},
 	},
 	{
+		path: "cluster rotate-key", short: "replace the cluster's key on all nodes, without a stop", run: runRotateKey,
+		long: "All members first accept a new key beside the old one, then use it, then drop the old one; services and sessions go on.\n" +
+			"While a member is not there the old key stays accepted, so that it can fetch the new one when it comes back: give the command\n" +
+			"again then, as after any interruption. Join and access tokens that were made before are void afterwards.",
+		flags:    []flag{{name: "without-absent", usage: "drop the old key though members are not there: they need a token to come back"}, flagJSON},
+		examples: []string{"paceline cluster rotate-key"},
+	},
+	{
+		path: "cluster renew-key", short: "fetch the cluster's key for this node, which was away while it was replaced", run: runRenewKey,
+		long:     "The token is one of `paceline cluster token` on a member; '-' has it read from standard input.",
+		args:     []arg{{name: "TOKEN"}},
+		flags:    []flag{flagJSON},
+		examples: []string{"ssh node1 paceline cluster token | paceline cluster renew-key -"},
+	},
+	{
 		path: "cluster leave", short: "take a node out of the cluster for good", run: runLeave,
 		long: "Without NODE it is this one: its resources move away first, it gives its vote back, then it forgets the cluster.\n" +
 			"With NODE it removes another one that is not online.",

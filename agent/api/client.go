@@ -206,6 +206,16 @@ func (c *Client) Leave(ctx context.Context, r LeaveRequest) (*LeaveReply, error)
 	return post[LeaveReply](ctx, c, "/v1/cluster/leave", r, LeaveMax)
 }
 
+// RotateKey replaces the cluster's key on all members, without a stop.
+func (c *Client) RotateKey(ctx context.Context, r KeyRotateRequest) (*KeyRotateReply, error) {
+	return post[KeyRotateReply](ctx, c, "/v1/cluster/key/rotate", r, LeaveMax)
+}
+
+// RenewKey fetches the cluster's key for this node with a join token.
+func (c *Client) RenewKey(ctx context.Context, r KeyRenewRequest) (*KeyRotateReply, error) {
+	return post[KeyRotateReply](ctx, c, "/v1/cluster/key/renew", r, LeaveMax)
+}
+
 // ForceQuorum makes this node the only voter: the last resort when the majority is lost for good.
 func (c *Client) ForceQuorum(ctx context.Context, r ForceQuorumRequest) (*ForceQuorumReply, error) {
 	return post[ForceQuorumReply](ctx, c, "/v1/cluster/force-quorum", r, LeaveMax)

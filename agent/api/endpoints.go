@@ -68,6 +68,8 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/v1/cluster/join", where: here, limit: LeaveMax, what: says("join the cluster"), right: rightLocal, answer: (*Server).join},
 	{method: "POST", path: "/v1/cluster/token", where: here, limit: RequestMax, what: says("make a join token"), right: rightLocal, answer: (*Server).token},
 	{method: "POST", path: "/v1/cluster/leave", where: hereIfOwn, limit: LeaveMax, what: says("leave the cluster"), right: rightLocal, answer: (*Server).leave},
+	{method: "POST", path: "/v1/cluster/key/rotate", limit: LeaveMax, what: says("rotate the cluster's key"), right: rightLocal, answer: (*Server).rotateKey},
+	{method: "POST", path: "/v1/cluster/key/renew", where: here, limit: LeaveMax, what: says("renew the cluster's key"), right: rightLocal, answer: (*Server).renewKey},
 	{method: "POST", path: "/v1/disks", where: here, limit: FenceMax, what: says("work on shared disks"), right: rightLocal, answer: (*Server).disks},
 	{method: "POST", path: "/v1/cluster/force-quorum", where: here, limit: LeaveMax, what: says("force a quorum"), right: rightLocal, answer: (*Server).forceQuorum},
 }

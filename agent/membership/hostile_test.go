@@ -68,7 +68,7 @@ func TestOnlySealedPacketsAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stranger.Shutdown()
-		if pings(t, stranger, ipOf(1)+":7946", "n1", c.Key, time.Second) != 1 {
+		if pings(t, stranger, ipOf(1)+":7946", "n1", c.Keys[0], time.Second) != 1 {
 			t.Error("a ping with the right key is not answered")
 		}
 		if pings(t, stranger, ipOf(1)+":7946", "n1", bytes.Repeat([]byte{8}, 32), time.Second) != 0 {
@@ -171,7 +171,7 @@ func FuzzGossip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, how byte, message []byte) {
 		packet := message
 		if how&1 != 0 {
-			packet = sealed(t, c.Key, "c1", message)
+			packet = sealed(t, c.Keys[0], "c1", message)
 		}
 		to := ipOf(1) + ":7946"
 		if how&2 == 0 {
@@ -187,7 +187,7 @@ func FuzzGossip(f *testing.F) {
 		for len(stranger.PacketCh()) > 0 {
 			<-stranger.PacketCh()
 		}
-		for turn := 0; pings(t, stranger, to, "n1", c.Key, time.Second) == 0; turn++ {
+		for turn := 0; pings(t, stranger, to, "n1", c.Keys[0], time.Second) == 0; turn++ {
 			if turn == 5 {
 				t.Fatal("the member does not answer any more")
 			}

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ type Config struct {
 	Port        int    // of the gossip, UDP and TCP
 	PeerPort    int
 	Links       []string // further IP addresses of this node, on networks of their own
-	Key         []byte   // 32 bytes: peer.Key.GossipKey
+	Keys        [][]byte // of 32 bytes, the one that encrypts first: peer.Key.GossipKey
 	Profile     Profile
 	// Seeds are addresses ("IP:port") of members, called again and again as long as nobody else is alive here.
 	Seeds []string
@@ -51,6 +52,7 @@ type Membership struct {
 	config   Config
 	log      *slog.Logger
 	serf     *serf.Serf
+	keyring  *memberlist.Keyring
 	table    *table
 	guard    *guard
 	problems *problems
@@ -85,6 +87,11 @@ func Start(c Config) (*Membership, error) {
 		self:  Member{Name: c.Name, ID: c.ID, Incarnation: c.Incarnation, Addr: c.Address, Port: c.Port, Links: strings.Join(c.Links, ",")},
 		learn: c.Learn, table: m.table, problems: m.problems, claims: map[string]Member{}, patience: 2 * c.Profile.Detect(10),
 	}
+	ring, err := memberlist.NewKeyring(c.Keys, c.Keys[0])
+	if err != nil {
+		return nil, fmt.Errorf("membership: %w", err)
+	}
+	m.keyring = ring
 	m.running.Go(m.watch)
 	s, err := serf.Create(m.serfConfig())
 	if err != nil {
@@ -106,8 +113,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("the name of the node is longer than %d bytes", nameMax)
 	case c.Cluster == "" || len(c.Cluster) > clusterMax:
 		return fmt.Errorf("the cluster's name is empty or longer than %d bytes", clusterMax)
-	case len(c.Key) != 32:
-		return fmt.Errorf("the gossip key has %d bytes, not 32", len(c.Key))
+	case len(c.Keys) == 0:
+		return errors.New("there is no gossip key")
+	case len(c.Keys[0]) != 32:
+		return fmt.Errorf("the gossip key has %d bytes, not 32", len(c.Keys[0]))
 	case ip == nil:
 		return fmt.Errorf("%q is not an IP address", c.Address)
 	case ip.IsUnspecified():
@@ -127,7 +136,7 @@ func (m *Membership) serfConfig() *serf.Config {
 	ml := memberlist.DefaultLANConfig()
 	ml.Transport = c.Transport
 	ml.Label = c.Cluster
-	ml.SecretKey = c.Key
+	ml.Keyring = m.keyring
 	ml.GossipVerifyIncoming, ml.GossipVerifyOutgoing = true, true
 	ml.BindAddr, ml.BindPort = c.Address, c.Port
 	ml.AdvertiseAddr, ml.AdvertisePort = c.Address, c.Port
@@ -200,6 +209,26 @@ func (m *Membership) View() View { return m.table.view() }
 // Problems returns what in the gossip of the last minutes a person has to put right: collisions, foreign clusters' packets,
 // packets that our key does not open.
 func (m *Membership) Problems() []Problem { return m.problems.all() }
+
+// SetKeys replaces the keys that open the gossip; the first encrypts it from now on.
+func (m *Membership) SetKeys(keys [][]byte) error {
+	for _, k := range keys {
+		if err := m.keyring.AddKey(k); err != nil {
+			return fmt.Errorf("gossip key: %w", err)
+		}
+	}
+	if err := m.keyring.UseKey(keys[0]); err != nil {
+		return fmt.Errorf("gossip key: %w", err)
+	}
+	for _, have := range slices.Clone(m.keyring.GetKeys()) {
+		if !slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, have) }) {
+			if err := m.keyring.RemoveKey(have); err != nil {
+				return fmt.Errorf("gossip key: %w", err)
+			}
+		}
+	}
+	return nil
+}
 
 // Join makes contact with members at addresses ("host:port"), with several at a time, and returns as soon as one has
 // answered (1); the others are called all the same. The error tells of each address if none answered. If another node has

@@ -43,7 +43,7 @@ func (w *world) config(i int, p Profile) Config {
 	return Config{
 		Cluster: "c1", Name: fmt.Sprintf("n%d", i), ID: fmt.Sprintf("id%d", i), Incarnation: fmt.Sprintf("inc%d.%d", i, w.starts),
 		Boot: fmt.Sprintf("boot%d", i), Version: "0.1", Role: RoleVoter, Address: ipOf(i), Port: 7946, PeerPort: 7947,
-		Key: bytes.Repeat([]byte{7}, 32), Profile: p,
+		Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Profile: p,
 	}
 }
 
@@ -407,7 +407,7 @@ func TestForeignGossipIsNamed(t *testing.T) {
 		other := w.config(2, LAN)
 		other.Cluster = "c2"
 		key := w.config(3, LAN)
-		key.Key = bytes.Repeat([]byte{8}, 32)
+		key.Keys = [][]byte{bytes.Repeat([]byte{8}, 32)}
 		for _, c := range []Config{other, key} {
 			m := w.start(c)
 			if _, err := m.Join(t.Context(), []string{ipOf(1) + ":7946"}); err == nil {
@@ -513,7 +513,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"no name":             func(c *Config) { c.Name = "" },
 		"longer than 128":     func(c *Config) { c.Name = strings.Repeat("x", 129) },
 		"cluster's name":      func(c *Config) { c.Cluster = "" },
-		"has 3 bytes, not 32": func(c *Config) { c.Key = []byte("key") },
+		"has 3 bytes, not 32": func(c *Config) { c.Keys = [][]byte{[]byte("key")} },
 		"is not an IP":        func(c *Config) { c.Address = "host" },
 		"no address that":     func(c *Config) { c.Address = "0.0.0.0" },
 		"no time profile":     func(c *Config) { c.Profile = Profile{} },

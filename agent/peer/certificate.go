@@ -147,6 +147,9 @@ func (i *issuer) certificate(now time.Time) (*tls.Certificate, error) {
 	return c, nil
 }
 
+// ErrOtherKey is in the error of Dial to a node that has another cluster key.
+var ErrOtherKey = errors.New("its certificate is of another cluster key")
+
 // verify checks a peer's chain against the accepted authorities (one, or two while a key is being rotated) and returns
 // whose it is. Errors are sentence parts for people.
 func verify(chain []*x509.Certificate, accepted []*authority, cluster string, usage x509.ExtKeyUsage, now time.Time) (Identity, error) {
@@ -164,8 +167,7 @@ func verify(chain []*x509.Certificate, accepted []*authority, cluster string, us
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
 	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign {
-		return Identity{}, fmt.Errorf("its certificate is of another cluster key: its authority is %q, ours is %q",
-			leaf.Issuer.CommonName, accepted[0].cert.Subject.CommonName)
+		return Identity{}, fmt.Errorf("%w: its authority is %q, ours is %q", ErrOtherKey, leaf.Issuer.CommonName, accepted[0].cert.Subject.CommonName)
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("its certificate is not good: %w", err)

@@ -171,6 +171,7 @@ func dialStranger(ctx context.Context, alpn string, want Fingerprint, address st
 	t := tls.Client(raw, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		NextProtos:             []string{alpn},
+		ServerName:             authorityName(want),
 		InsecureSkipVerify:     true, // VerifyConnection recognises the cluster by the fingerprint
 		SessionTicketsDisabled: true,
 		VerifyConnection: func(s tls.ConnectionState) error {

@@ -53,37 +53,41 @@ func ParseKey(text string) (Key, error) {
 	return k, nil
 }
 
-// LoadKey reads a key file. It refuses a file that anybody but its owner may read or write.
+// LoadKey reads a key file and returns the current key. It refuses a file that anybody but its owner may read or write.
 func LoadKey(path string) (Key, error) {
+	r, err := LoadRing(path)
+	return r.Current, err
+}
+
+// readKeyFile reads a file that only its owner may read.
+func readKeyFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Key{}, fmt.Errorf("load cluster key: %w", err)
+		return nil, fmt.Errorf("load cluster key: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Key{}, fmt.Errorf("load cluster key: %w", err)
+		return nil, fmt.Errorf("load cluster key: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return Key{}, fmt.Errorf("load cluster key: %s is not a regular file", path)
+		return nil, fmt.Errorf("load cluster key: %s is not a regular file", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return Key{}, fmt.Errorf("load cluster key: %s has mode %04o: others on this machine may read it (make it 0600; "+
-			"if somebody did, the cluster needs a new key)", path, mode)
+		return nil, fmt.Errorf("load cluster key: %s has mode %04o: others on this machine may read it (make it 0600; "+
+			"if somebody did, the cluster needs a new key: paceline cluster rotate-key)", path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, keyFileMax))
 	if err != nil {
-		return Key{}, fmt.Errorf("load cluster key: %w", err)
+		return nil, fmt.Errorf("load cluster key: %w", err)
 	}
-	k, err := ParseKey(string(text))
-	if err != nil {
-		return Key{}, fmt.Errorf("load cluster key: %s: %w", path, err)
-	}
-	return k, nil
+	return text, nil
 }
 
 // Save writes the key file with mode 0600, whole or not at all, and replaces one that is there.
-func (k Key) Save(path string) (err error) {
+func (k Key) Save(path string) error { return saveKeyFile(path, k.Hex()+"\n") }
+
+func saveKeyFile(path, text string) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("save cluster key: %w", err)
@@ -93,7 +97,7 @@ func (k Key) Save(path string) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if _, err = f.WriteString(k.Hex() + "\n"); err == nil {
+	if _, err = f.WriteString(text); err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
@@ -155,6 +159,20 @@ func (k Key) CAFingerprint() Fingerprint {
 
 // String returns the first eight bytes, as people compare them.
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:8]) }
+
+// Hex returns the fingerprint in full.
+func (f Fingerprint) Hex() string { return hex.EncodeToString(f[:]) }
+
+// ParseFingerprint reads what Hex returns.
+func ParseFingerprint(text string) (Fingerprint, error) {
+	var f Fingerprint
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(f) {
+		return f, errors.New("parse fingerprint: not the SHA-256 of a key")
+	}
+	copy(f[:], b)
+	return f, nil
+}
 
 // Format keeps the key out of every formatted text, whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, "(cluster key)") }

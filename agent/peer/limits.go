@@ -31,8 +31,8 @@ const (
 	// refusalsMax bounds the refusals kept for status; the one that has been quiet longest goes first.
 	refusalsMax = 32
 
-	// keyFileMax bounds what is read of a key file: 64 hexadecimal digits and some white space.
-	keyFileMax = 256
+	// keyFileMax bounds what is read of a key file: two lines of 64 hexadecimal digits, a word and some white space.
+	keyFileMax = 512
 	// tokenMax bounds a token's text: seven addresses come to about 500 bytes.
 	tokenMax = 4096
 	// joinReplyMax bounds what a join client reads.

@@ -211,10 +211,11 @@ func (p *Peer) serverConfig(offered []string, id *Identity) (*tls.Config, error)
 	if len(offered) == 0 {
 		return nil, errors.New("it names no protocol (no ALPN): it is not paceline")
 	}
+	keys := p.keys.Load()
 	conf := &tls.Config{
 		MinVersion: tls.VersionTLS13,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return p.issuer.certificate(time.Now())
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return keys.forName(hello.ServerName).certificate(time.Now())
 		},
 		// Every connection is made anew from certificates: a resumed one could outlive a change of keys. It also keeps
 		// the server from writing after the handshake, for which a client that writes first is not ready.
@@ -237,9 +238,10 @@ func (p *Peer) serverConfig(offered []string, id *Identity) (*tls.Config, error)
 	if !slices.ContainsFunc(offered, func(s string) bool { return slices.Contains(conf.NextProtos, s) }) {
 		return nil, fmt.Errorf("it wants protocol %s, which is not served here", quoted(offered))
 	}
+	conf.ClientCAs = keys.pool                 // tells the caller which authorities are known here
 	conf.ClientAuth = tls.RequireAnyClientCert // VerifyConnection verifies it, with better words
 	conf.VerifyConnection = func(s tls.ConnectionState) (err error) {
-		*id, err = verify(s.PeerCertificates, p.trusted, p.config.Identity.Cluster, x509.ExtKeyUsageClientAuth, time.Now())
+		*id, err = verify(s.PeerCertificates, keys.trusted, p.config.Identity.Cluster, x509.ExtKeyUsageClientAuth, time.Now())
 		return err
 	}
 	return conf, nil

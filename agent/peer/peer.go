@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,13 +41,12 @@ type Config struct {
 
 // Peer is one node's end of all streams between nodes.
 type Peer struct {
-	config  Config
-	log     *slog.Logger
-	trusted []*authority
-	issuer  *issuer
-	socket  net.Listener
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
+	config Config
+	log    *slog.Logger
+	keys   atomic.Pointer[accepted]
+	socket net.Listener
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 
 	mu         sync.Mutex
 	listeners  map[string]*listener
@@ -84,14 +84,9 @@ func New(c Config) (*Peer, error) {
 		conns:      map[*Conn]struct{}{},
 		handshakes: map[string]int{},
 	}
-	for _, k := range c.Keys {
-		a, err := newAuthority(k)
-		if err != nil {
-			return nil, fmt.Errorf("peer: %w", err)
-		}
-		p.trusted = append(p.trusted, a)
+	if err := p.SetKeys(c.Keys); err != nil {
+		return nil, err
 	}
-	p.issuer = &issuer{by: p.trusted[0], id: c.Identity}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if c.Listen != "" {
 		var err error
@@ -168,9 +163,9 @@ func (p *Peer) DialBy(ctx context.Context, dial func(ctx context.Context, addres
 		return nil, fmt.Errorf("dial %s (%s): %w", address, alpn, err)
 	}
 	var id Identity
-	conf := p.clientConfig(alpn)
+	conf := clientConfig(alpn, p.keys.Load())
 	conf.VerifyConnection = func(s tls.ConnectionState) (err error) {
-		id, err = verify(s.PeerCertificates, p.trusted, p.config.Identity.Cluster, x509.ExtKeyUsageServerAuth, time.Now())
+		id, err = verify(s.PeerCertificates, p.keys.Load().trusted, p.config.Identity.Cluster, x509.ExtKeyUsageServerAuth, time.Now())
 		return err
 	}
 	t := tls.Client(raw, conf)
@@ -190,13 +185,14 @@ func (p *Peer) DialBy(ctx context.Context, dial func(ctx context.Context, addres
 	return c, nil
 }
 
-func (p *Peer) clientConfig(alpn string) *tls.Config {
+func clientConfig(alpn string, keys *accepted) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,
 		NextProtos:         []string{alpn},
+		ServerName:         authorityName(keys.trusted[0].fingerprint),
 		InsecureSkipVerify: true, // VerifyConnection does it: nodes are named by ID, not by host name
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return p.issuer.certificate(time.Now())
+		GetClientCertificate: func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return keys.forAuthorities(r.AcceptableCAs).certificate(time.Now())
 		},
 		SessionTicketsDisabled: true,
 	}

@@ -206,7 +206,7 @@ func dialBlindly(t *testing.T, w *world, evil *Peer) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	c := tls.Client(raw, evil.clientConfig(ALPNRaft)) // no VerifyConnection
+	c := tls.Client(raw, clientConfig(ALPNRaft, evil.keys.Load())) // no VerifyConnection
 	c.Handshake()
 	c.SetDeadline(time.Now().Add(time.Second))
 	if n, err := c.Read(make([]byte, 1)); err == nil {
