@@ -67,6 +67,7 @@ var replies = []reply{
 	{"cluster join", "", api.JoinReply{}},
 	{"cluster token", "cluster token", api.TokenReply{}},
 	{"cluster force-quorum", "", api.ForceQuorumReply{}},
+	{"cluster rotate-key, cluster renew-key", "", api.KeyRotateReply{}},
 	{"cluster start, cluster stop, cluster restart, cluster enable, cluster disable, cluster wait_for_startup", "cluster stop --dry-run", serviceReply{}},
 	{"ticket show, site ticket", "ticket show", ticketsReply{}},
 	{"ra classes", "ra classes", nil},
