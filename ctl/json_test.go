@@ -60,7 +60,7 @@ var replies = []reply{
 	{"node show", "node show node1", nil},
 	{"node list", "node list", nil},
 	{"node server", "node server", nil},
-	{"node fence, node clearstate", "", api.FenceReply{}},
+	{"node fence, node clearstate, fence test", "", api.FenceReply{}},
 	{"fence sbd", "", api.DisksReply{}},
 	{"node delete, cluster leave, cluster remove", "", api.LeaveReply{}},
 	{"cluster init", "", api.InitReply{}},
