@@ -1,7 +1,7 @@
 // Package model is the takeover protocol, small enough that every order of events can be tried.
 //
 // It explores two and three nodes with crashes, restarts, pauses, cut links, lost and late messages, late and failing
-// fencing, over the rules 4, 5, 9 and 10 of the architecture: who may vote, fence, take over, admit and start. The network is
+// fencing, over the rules 4, 5, 9 and 10 of the architecture: who may vote, fence, take over, admit (in two stages) and start. The network is
 // asynchronous (any message may be late or lost, so a cut or a pause is just a run in which it is) and the failure
 // detector may say anything, so what holds here does not hang on time. In every state that can be reached it is checked that
 //

@@ -18,7 +18,10 @@ type Outcome struct {
 // Explore tries every order of events within the budget, breadth first, so that a trace is a shortest one. It ends at the
 // first broken invariant, or when most states were seen (0: no bound). States are told apart by 128 bits of hash.
 func Explore(b Budget, broken Broken, most int) Outcome {
-	x := &explorer{b: b, broken: broken, all: 1<<b.Nodes - 1}
+	if b.Voters == 0 {
+		b.Voters = b.Nodes
+	}
+	x := &explorer{b: b, broken: broken, all: 1<<b.Voters - 1}
 	seeds := [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	type key [2]uint64
 	hash := func(s *state) key { return key{maphash.Comparable(seeds[0], *s), maphash.Comparable(seeds[1], *s)} }

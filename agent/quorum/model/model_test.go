@@ -31,6 +31,9 @@ func TestRulesHold(t *testing.T) {
 		{"two nodes, a fencing each", Budget{Nodes: 2, Terms: 3, Boots: 2, Fencings: 2, Messages: 2}, false},
 		{"two nodes, a move", Budget{Nodes: 2, Terms: 2, Boots: 2, Fencings: 1, Places: 2, Stops: 1, Messages: 2}, false},
 		{"three nodes, elections", Budget{Nodes: 3, Terms: 2, Crashes: 1, Boots: 2, Messages: 2}, false},
+		{"two voters become three", Budget{Nodes: 3, Voters: 2, Terms: 2, Boots: 1, Fencings: 1, Admits: 1, Messages: 2}, false},
+		{"two voters become three, a crash", Budget{Nodes: 3, Voters: 2, Terms: 2, Crashes: 1, Boots: 2, Fencings: 1, Admits: 1, Messages: 2}, true},
+		{"two become three, three terms", Budget{Nodes: 3, Voters: 2, Terms: 3, Boots: 1, Fencings: 1, Admits: 2, Messages: 2}, true},
 		{"two nodes, fenced and back again", Budget{Nodes: 2, Terms: 3, Crashes: 1, Boots: 2, Fencings: 1, Places: 2, Admits: 1, Messages: 2}, true},
 		{"two nodes, each fences, and back", Budget{Nodes: 2, Terms: 3, Boots: 3, Fencings: 2, Places: 1, Admits: 1, Messages: 2}, true},
 		{"two nodes, four terms", Budget{Nodes: 2, Terms: 4, Boots: 2, Fencings: 2, Places: 1, Messages: 2}, true},
@@ -70,6 +73,7 @@ func TestEveryBrokenRuleIsFound(t *testing.T) {
 		{"the ghost is heard", Budget{Nodes: 2, Terms: 3, Boots: 2, Fencings: 1, Places: 2, Messages: 2}, Broken{GhostHears: true}},
 		{"a vote is forgotten", Budget{Nodes: 3, Terms: 2, Crashes: 1, Boots: 2, Messages: 3}, Broken{ForgetsVote: true}},
 		{"a silent voter is removed", two, Broken{SilenceRemoves: true}},
+		{"a third votes unannounced", Budget{Nodes: 3, Voters: 2, Terms: 2, Boots: 1, Fencings: 1, Admits: 1, Messages: 2}, Broken{GrowthUnheard: true}},
 	} {
 		began := time.Now()
 		o := Explore(c.b, c.x, 8_000_000)

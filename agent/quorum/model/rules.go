@@ -10,14 +10,15 @@ import (
 
 // Budget bounds an exploration: without it there would be no end of terms and restarts.
 type Budget struct {
-	Nodes    int   // 2 or 3, all voters at the beginning
+	Nodes    int   // 2 or 3
+	Voters   int   // of them, at the beginning: the others are members without a vote; 0: all
 	Terms    uint8 // highest term
 	Crashes  uint8 // crashes of nodes and of daemons, together
 	Boots    uint8 // incarnations of one node
 	Fencings uint8 // fence orders
 	Places   uint8 // placements of the service
 	Stops    uint8 // orders to stop it where it is
-	Admits   uint8 // re-admissions of a removed voter
+	Admits   uint8 // admissions of voters, or beginnings of one
 	Messages int   // in flight at once
 }
 
@@ -31,6 +32,7 @@ type Broken struct {
 	GhostHears       bool // rule 4: who took over still votes for its fenced peer, and follows it
 	ForgetsVote      bool // rule 3: a vote is not durable
 	HeardIsTogether  bool // rule 5: in quorum counts as soon as a leader is heard, not only as a member again
+	GrowthUnheard    bool // rule 5: a third is made a voter of two at once, not known to both as one on its way before
 	SilenceRemoves   bool // rule 4: a silent voter is removed without a confirmed fencing
 }
 
@@ -51,6 +53,9 @@ func (x *explorer) first() state {
 	var s state
 	for i := range x.b.Nodes {
 		s.nodes[i] = node{power: true, daemon: true, term: 1, vote: 0, ghost: nobody, leader: 0, target: nobody, boots: 1, together: true}
+	}
+	for i := range x.b.Nodes {
+		s.nodes[i].together = x.all>>i&1 == 1
 	}
 	n := &s.nodes[0]
 	n.role, n.votes = leader, x.all
@@ -190,9 +195,9 @@ func (x *explorer) put(s *state, i int, e entry) {
 
 func (x *explorer) leading(s *state, i int, yield func(step)) {
 	n := &s.nodes[i]
-	voters := n.log.voters(x.all)
+	voters, growing := n.log.voters(x.all), n.log.growing()
 	for j := range x.b.Nodes {
-		if j == i || uint8(j) == n.ghost || voters>>j&1 == 0 || n.match[j] == n.log.n {
+		if j == i || uint8(j) == n.ghost || (voters|growing)>>j&1 == 0 || n.match[j] == n.log.n {
 			continue
 		}
 		t := *s
@@ -233,10 +238,21 @@ func (x *explorer) leading(s *state, i int, yield func(step)) {
 			t := *s // not while its fencing is under way (Core.tendAlive)
 			x.entry(&t, i, newEntry(n.term, join, j).of(s.nodes[j].boots), fmt.Sprintf("%d takes %d in as a member", i, j), yield)
 			continue
+		case growing>>j&1 == 1: // store.Admit: when it has caught up; or its admission is taken back (store.LetGo)
+			if n.match[j] == n.log.n {
+				t := *s
+				x.entry(&t, i, newEntry(n.term, admit, j), fmt.Sprintf("%d admits %d", i, j), yield)
+			}
+			t := *s
+			x.entry(&t, i, newEntry(n.term, remove, j), fmt.Sprintf("%d takes the admission of %d back", i, j), yield)
 		case voters>>j&1 == 0 && s.nodes[j].daemon && !confirmed && s.admitted < x.b.Admits:
 			t := *s
 			t.admitted++
-			x.entry(&t, i, newEntry(n.term, admit, j), fmt.Sprintf("%d admits %d", i, j), yield)
+			how, what := admit, "admits"
+			if voters&(voters-1) != 0 && !x.broken.GrowthUnheard { // of two or more: all are to know it first (store.Admit)
+				how, what = learn, "has its log sent to"
+			}
+			x.entry(&t, i, newEntry(n.term, how, j), fmt.Sprintf("%d %s %d", i, what, j), yield)
 		}
 		if at == nobody || x.broken.StartUnfenced && at != j {
 			if s.placed < x.b.Places && n.log.joined(n.log.n, j, s.nodes[j].boots) {
@@ -366,8 +382,11 @@ func (x *explorer) mayFence(s *state, i, j int) bool {
 	var in quorum.Input
 	in.Self = name(i)
 	in.Together = n.together || x.broken.AloneMayFence
-	voters := n.log.voters(x.all)
+	voters, growing := n.log.voters(x.all), n.log.growing()
 	for k := range x.b.Nodes {
+		if growing>>k&1 == 1 {
+			in.Growing = name(k)
+		}
 		if voters>>k&1 == 1 {
 			in.Voters = append(in.Voters, quorum.Voter{ID: name(k), Name: name(k), Heard: k != j})
 		}
@@ -494,8 +513,8 @@ func (x *explorer) deliver(s *state, k int, yield func(step)) {
 	before := t.committed
 	switch m.kind {
 	case requestVote:
-		if n.log.voters(x.all)>>m.from&1 == 0 && !x.broken.GhostHears {
-			return // a stranger's
+		if (n.log.voters(x.all)|n.log.growing())>>m.from&1 == 0 && !x.broken.GhostHears {
+			return // a stranger's; one that is known as on its way has its vote by the word of others (store, vouched)
 		}
 		n.hearTerm(m.term)
 		last := m.log.e[0].term()

@@ -26,9 +26,10 @@ const (
 	fenced              // the node's fencing is confirmed: it runs nothing that it ran before
 	admit               // the node is a voter again
 	join                // the node is a member, in this incarnation
+	learn               // the node receives the log, and is about to be admitted
 )
 
-var kinds = [...]string{"noop", "place", "remove", "stopped", "fenced", "admit", "join"}
+var kinds = [...]string{"noop", "place", "remove", "stopped", "fenced", "admit", "join", "learn"}
 
 func newEntry(term uint8, k kind, node int) entry {
 	return entry(term)<<12 | entry(k)<<8 | entry(node)
@@ -78,6 +79,19 @@ func (l *log) voters(all uint8) uint8 {
 		}
 	}
 	return all
+}
+
+// growing returns those who receive the log on their way to a vote (raft's members without a vote).
+func (l *log) growing() (set uint8) {
+	for _, e := range l.e[:l.n] {
+		switch e.kind() {
+		case learn:
+			set |= 1 << e.node()
+		case admit, remove:
+			set &^= 1 << e.node()
+		}
+	}
+	return set
 }
 
 // active returns where the service may be active by the log's first n entries; nobody if it is nowhere.
