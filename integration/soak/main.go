@@ -272,6 +272,6 @@ func judge(o options, panels []Panel, deeds int) (string, []string, error) {
 	}
 	err := w.Flush()
 	fmt.Fprintf(&b, "\nThe first quarter is not judged. The trend is the median of all slopes between two samples, times the judged time. Flat is what adds at most\n"+
-		"10 %% of the median or 3 MiB (memory), 5 %% or 4 (handles), 20 %% or 3 (threads); files are bounded by %d MiB.\n", 128)
+		"10 %% of the median or 3 MiB (memory), 5 %% or 16 (handles), 20 %% or 3 (threads); files are bounded by %d MiB.\n", 128)
 	return b.String(), grows, err
 }
