@@ -43,7 +43,7 @@ splits: build ## cut the link between two nodes N times in a row (N=50): exactly
 
 .PHONY: faults
 faults: build ## tell the stories of faults in full: pauses of 1 to 60 s, long cuts, long flapping (some minutes)
-	PACELINE_FAULTS=whole PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 60m -v -run '^(TestFaultyDevices|TestLinkFaults|TestPauses|TestClonedNode|TestTwoNodesFromTheDark|TestWitnessesOfTwoClusters|TestCutOffNodeObeysPolicy|TestWatchdogOnly|TestPoisonPills|TestLyingDevices)$$' ./integration
+	PACELINE_FAULTS=whole PACELINE_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 60m -v -run '^(TestFaultyDevices|TestLinkFaults|TestPauses|TestClonedNode|TestTwoNodesFromTheDark|TestWitnessesOfTwoClusters|TestCutOffNodeObeysPolicy|TestWatchdogOnly|TestPoisonPills|TestLyingSwitch)$$' ./integration
 
 .PHONY: chaos
 MINUTES ?= 30

@@ -127,7 +127,9 @@ func (d *Daemon) init(ctx context.Context, req api.InitRequest) (api.InitReply, 
 	if err != nil {
 		return api.InitReply{}, err
 	}
-	return api.InitReply{Cluster: f.Cluster, Node: f.Node, Address: f.Address, Token: t.Encode(), Expires: t.Expires}, nil
+	return api.InitReply{
+		Cluster: f.Cluster, Node: f.Node, Address: f.Address, Token: t.Encode(), Expires: t.Expires, Fencing: propose(lookAtMachine("/", f)),
+	}, nil
 }
 
 // setDefaults gives a new cluster what most people want and would have to find out: services stay where they are unless

@@ -24,6 +24,7 @@ func runInit(in *invocation) error {
 	in.printf("cluster %s is made; this node is %s at %s\n\n", r.Cluster, r.Node, r.Address)
 	in.printf("On the next node:\n\n  paceline cluster join %s\n\n", r.Token)
 	in.printf("The token is a secret, lets one node in, and is good until %s.\nFor every further node: paceline cluster token\n", moment(r.Expires))
+	in.proposeFencing(r.Fencing)
 	return nil
 }
 

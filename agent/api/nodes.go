@@ -244,7 +244,7 @@ func withoutVoter(v Quorum) bool { return v.Votes-1 >= (v.Total-1)/2+1 || v.Tota
 func fenceDevices(c *cib.Configuration) []string {
 	out := []string{}
 	for _, r := range c.Primitives() {
-		if r.Agent.Class == "stonith" {
+		if r.Agent.Class == "stonith" && r.Agent.Type != "watchdog" && r.Agent.Type != "fence_watchdog" { // the target's own watchdog is no device
 			out = append(out, r.ID)
 		}
 	}

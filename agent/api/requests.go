@@ -190,6 +190,8 @@ type InitReply struct {
 	Address string    `json:"address"`
 	Token   string    `json:"token"` // for the next node
 	Expires time.Time `json:"expires"`
+	// Fencing is how the nodes could be fenced: nothing of it is configured.
+	Fencing FencingProposal `json:"fencing"`
 }
 
 // JoinRequest joins a cluster. Empty fields get the defaults of InitRequest.

@@ -64,7 +64,7 @@ var clusterOptions = []Known{
 	{Name: "enable-startup-probes", Type: TypeBool, Default: "true", Text: "whether a node that joins is asked for the state of every resource"},
 	{Name: "fencing-action", Type: TypeEnum, Default: "reboot", Allowed: []string{"reboot", "off", "poweroff"}, Text: "what is done to a node that is fenced"},
 	{Name: "fencing-enabled", Type: TypeBool, Default: "true", Text: "whether failed nodes are fenced before their resources are recovered"},
-	{Name: "fencing-max-attempts", Type: TypeInteger, Default: "10", Min: "1", Text: "how often fencing of one node may fail before it waits for a new reason to try"},
+	{Name: "fencing-max-attempts", Type: TypeInteger, Default: "10", Min: "1", Text: "without effect: a failed fencing is tried again, with pauses that grow to a minute"},
 	{Name: "fencing-reaction", Type: TypeEnum, Default: "stop", Allowed: []string{"stop", "panic"}, Text: "what a node does that learns of its own fencing"},
 	{Name: "fencing-timeout", Type: TypeTime, Default: "60s", Text: "how long an action of a fencing device may take"},
 	{Name: "fencing-watchdog-timeout", Type: TypeTime, Default: "0", Text: "after which time a lost node has surely reset itself by its watchdog; 0 is never, negative derives it"},

@@ -24,7 +24,7 @@ func Devices(c *cib.CIB) []fencing.Device {
 			}
 			merge(params, t.Params)
 		}
-		if agent.Class != "stonith" || agent.Type == WatchdogDevice { // what a watchdog did is for the coordinator to work out
+		if agent.Class != "stonith" || watchdogAgent(agent.Type) { // what a watchdog did is for the coordinator to work out
 			continue
 		}
 		merge(params, r.Params)

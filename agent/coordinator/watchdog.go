@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,24 @@ const (
 	// watchdogActionTime bounds what the device does when the wait is over: nothing but answer.
 	watchdogActionTime = 10 * time.Second
 )
+
+// watchdogAgent says whether an agent is the target's own watchdog: by our name, or by the one that it has elsewhere.
+func watchdogAgent(agent string) bool { return agent == WatchdogDevice || agent == "fence_watchdog" }
+
+// watchdogFor says whether the watchdog of a node counts: it does unless a device for it is configured that lists other nodes only.
+func watchdogFor(c *cib.CIB, node string) bool {
+	for _, r := range c.Primitives() {
+		if r.Agent.Class != "stonith" || !watchdogAgent(r.Agent.Type) {
+			continue
+		}
+		params := map[string]string{}
+		merge(params, r.Params)
+		if list := fencing.HostList(fencing.Device{Params: params}); len(list) > 0 && !slices.Contains(list, node) {
+			return false
+		}
+	}
+	return true
+}
 
 // WatchdogFencing reports whether nodes may be presumed dead by their watchdogs (stonith-watchdog-timeout is not zero).
 func WatchdogFencing(c *cib.CIB) bool { return watchdogTimeout(c) != 0 }
@@ -54,6 +73,8 @@ func presumedDead(c *cib.CIB, st *cib.NodeState, voters int) (time.Duration, str
 	switch {
 	case err != nil || announced <= 0:
 		return 0, "its watchdog was not armed when it was last a member"
+	case !watchdogFor(c, st.Uname):
+		return 0, "the watchdog device of the configuration does not list it"
 	case voters < watchdogVoters:
 		return 0, fmt.Sprintf("watchdogs alone need three voters, and there are %d: add a node or a witness", voters)
 	case chosen > 0 && chosen < announced:

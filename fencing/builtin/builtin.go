@@ -14,6 +14,9 @@ import (
 // after which the watchdog has surely reset the target, and who gives the order has worked that out.
 const Watchdog = "watchdog"
 
+// watchdogElsewhere is what the same agent is called elsewhere.
+const watchdogElsewhere = "fence_watchdog"
+
 // Driver hands each order to the driver of its agent.
 type Driver struct {
 	agents fencing.Driver // of the fence-agents family
@@ -30,12 +33,12 @@ func (d *Driver) Do(ctx context.Context, dev fencing.Device, action, target stri
 	switch dev.Agent {
 	case Pill:
 		return pill(ctx, d.pills, dev, action, target)
-	case Watchdog:
+	case Watchdog, watchdogElsewhere:
 	default:
 		return d.agents.Do(ctx, dev, action, target)
 	}
 	switch action {
-	case fencing.Off, fencing.Reboot, fencing.List:
+	case fencing.Off, fencing.Reboot, fencing.List, fencing.Monitor, fencing.Status:
 		return ctx.Err()
 	}
 	return fmt.Errorf("a watchdog ends its own machine: it has no action %q", action)
