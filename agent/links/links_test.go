@@ -200,15 +200,15 @@ func TestAllLinksCut(t *testing.T) {
 // stream over a link that goes down ends.
 func TestDialFallsOver(t *testing.T) {
 	bubble(t, func(t *testing.T, wire *memnet.Net, a, b *end) {
-		done := make(chan struct{})
-		defer close(done)
-		var taken []net.Conn
+		done, taken := make(chan struct{}), make(chan []net.Conn)
 		go func() {
+			var list []net.Conn
 			for {
 				select {
 				case c := <-b.gossip.StreamCh():
-					taken = append(taken, c)
+					list = append(list, c)
 				case <-done:
+					taken <- list
 					return
 				}
 			}
@@ -247,7 +247,8 @@ func TestDialFallsOver(t *testing.T) {
 		if _, err := a.net.DialOne(t.Context(), "10.0.0.2:7946"); err == nil {
 			t.Error("a dial of one link went over another")
 		}
-		for _, c := range append(taken, second, third) {
+		close(done)
+		for _, c := range append(<-taken, second, third) {
 			c.Close()
 		}
 	})
