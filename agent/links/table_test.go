@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 // play runs rounds of probes: each word says which links answer ("01", "0", "-").
