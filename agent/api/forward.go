@@ -58,8 +58,13 @@ func noCoordinator(last error) error {
 // forward passes a request to the coordinator and its answer back. again is true if nothing was executed and the search
 // for the coordinator should go on.
 func (s *Server) forward(ctx, search context.Context, route Route, q *request) (again bool, err error) {
+	ctx, stop := s.whileLeads(ctx, route)
+	defer stop()
 	resp, err := s.send(ctx, route, q.who, q.Method, q.URL.RequestURI(), q.body)
 	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errReplaced) {
+			err = cause
+		}
 		var op *net.OpError
 		dialled := !errors.As(err, &op) || op.Op != "dial"
 		if dialled && q.Method != http.MethodGet {
@@ -78,6 +83,34 @@ func (s *Server) forward(ctx, search context.Context, route Route, q *request) (
 	q.passed, q.answered = route.Coordinator, resp.StatusCode
 	copyFlushing(q.w, resp.Body)
 	return false, nil
+}
+
+// errReplaced ends a request that waits for a node that coordinates no more.
+var errReplaced = errors.New("another node coordinates the cluster meanwhile")
+
+// whileLeads returns a context that ends when another node than the one that a request was passed to coordinates. A coordinator that lost its
+// power says nothing more, and its connection does not end by itself.
+func (s *Server) whileLeads(ctx context.Context, route Route) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for look := time.NewTicker(leadsEvery); ; {
+			select {
+			case <-look.C:
+			case <-ctx.Done():
+			}
+			if ctx.Err() != nil {
+				look.Stop()
+				return
+			}
+			brief, done := context.WithTimeout(ctx, leadsEvery)
+			now, err := s.backend.Route(brief)
+			done()
+			if err == nil && now.Coordinator != route.Coordinator {
+				cancel(errReplaced)
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // send makes one request to the coordinator in the name of a user.

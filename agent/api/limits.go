@@ -8,6 +8,9 @@ const (
 	RouteWait = 2 * time.Second
 	// AuditMax bounds one node's part of an audit: it reads some 50 MB of journal.
 	AuditMax = 30 * time.Second
+	// leadsEvery is how often a request that was passed to the coordinator looks whether that still is one: a person who waits notices
+	// half a second more or less.
+	leadsEvery = 500 * time.Millisecond
 	// BodyMax bounds a request: a configuration of some thousand resources is about 5 MiB of JSON.
 	BodyMax = 32 << 20
 	// ReplyMax bounds what a client reads: the same configuration with its status.

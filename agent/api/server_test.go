@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -697,6 +698,25 @@ func TestWritesAreNotRepeated(t *testing.T) {
 	if sent != 1 {
 		t.Errorf("sent %d times", sent)
 	}
+}
+
+// A coordinator that lost its power answers nothing more, and its connection does not end: as soon as another node coordinates, whoever waits
+// is told that nobody knows.
+func TestARequestDoesNotOutliveItsCoordinator(t *testing.T) {
+	c := apitest.New("node1", "node2")
+	var sent atomic.Bool
+	c.Routing = func(context.Context) (api.Route, error) {
+		if sent.Load() {
+			return api.Route{Coordinator: "node3", Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("not asked") })}, nil
+		}
+		return api.Route{Coordinator: "node2", Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent.Store(true)
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}, nil
+	}
+	_, err := serve(t, c).Fence(t.Context(), api.FenceRequest{Node: "node2"})
+	refused(t, err, api.CodeUnreachable, "another node coordinates", "not known whether the change was made")
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
