@@ -220,6 +220,7 @@ func (o *outside) Dial(ctx context.Context, name, addr string, term uint64) (coo
 	for _, r := range w.Running {
 		up.Running = append(up.Running, r.Resource)
 	}
+	up.Unacked = w.Unacked
 	live := &session{Session: s, node: name, events: make(chan coordinator.Event)}
 	n.wg.Go(live.pump)
 	return live, up, nil

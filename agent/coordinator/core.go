@@ -82,8 +82,8 @@ type session struct {
 	downSince   time.Time
 	why         string
 	retryAt     time.Time
-	// inFlight counts, by resource, operations of coordinators before whose results are not known yet; they are waited for until
-	// inFlightBy.
+	// inFlight counts, by resource, the results that are to come of operations that coordinators before ordered; they are waited
+	// for until inFlightBy.
 	inFlight   map[string]int
 	inFlightBy time.Time
 }
@@ -126,6 +126,7 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 	case SessionDown:
 		c.sessionDown(now, e)
 	case Reported:
+		c.session(e.Result.Node).landed(e.Result)
 		c.reported(now, e.Result)
 	case FenceReported:
 		c.fenceReported(now, e.Result)

@@ -50,6 +50,8 @@ type SessionUp struct {
 	Boot        string
 	// Running are the resources of the operations that run or wait on the node now, one for each; recurring ones are left out.
 	Running []string
+	// Unacked are the resources of results that the node is about to repeat, one for each; of recurring operations none.
+	Unacked []string
 	// PresumedDead is how long after its last session the node is dead in truth, by its own watchdog; 0: nobody may count on
 	// that. Watchdog says how it stands, for people.
 	PresumedDead time.Duration

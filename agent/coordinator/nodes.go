@@ -349,14 +349,14 @@ func (c *Core) sessionUp(now time.Time, e SessionUp) {
 	c.tied[e.Node] = now
 	s.incarnation, s.boot, s.downSince, s.retryAt = e.Incarnation, e.Boot, time.Time{}, time.Time{}
 	s.inFlight, s.inFlightBy = map[string]int{}, now.Add(inFlightMax)
-	for _, r := range e.Running {
+	for _, r := range slices.Concat(e.Running, e.Unacked) {
 		s.inFlight[r]++
 	}
 	c.afresh()
 	c.dropStalePending(e)
 }
 
-// landed takes in that an operation ended which a node had from a coordinator before.
+// landed takes in the result of an operation that a node had from a coordinator before.
 func (s *session) landed(r transition.Result) {
 	if r.IntervalMS != 0 || s.inFlight[r.Resource] == 0 {
 		return

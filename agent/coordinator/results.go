@@ -25,7 +25,6 @@ func (c *Core) reported(now time.Time, r transition.Result) {
 		c.effects = append(c.effects, Ack{Node: r.Node, CallID: r.CallID})
 		return
 	}
-	c.session(r.Node).landed(r)
 	var action *transition.Action
 	if c.machine != nil && !r.Unasked {
 		action, _ = c.machine.InFlight(r.Numbers)

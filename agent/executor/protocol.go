@@ -92,6 +92,8 @@ type Welcome struct {
 	Inventory []Item `json:"inventory"`
 	// Running lists operations in flight and waiting, of whatever term.
 	Running []Running `json:"running"`
+	// Unacked are the resources of results that follow, one for each: they were not acknowledged. Of recurring monitors none.
+	Unacked []string `json:"unacked,omitempty"`
 	// CutOff says why the node has acted for itself since the last session; empty if it has not.
 	CutOff string `json:"cut_off,omitempty"`
 	// PresumedDead is how long after the end of its last session this node is dead in truth, if its watchdog is armed and it is

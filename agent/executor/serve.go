@@ -122,6 +122,13 @@ func (e *Executor) admit(s *nodeSession) (*Welcome, *Refused) {
 	}
 	e.stepLease(leaseHello{lease: h.NodeLease, policy: h.Policy})
 	before.Running = e.inFlight()
+	e.j.view(func(x *State) {
+		for _, r := range x.Unacked {
+			if r.IntervalMS == 0 {
+				before.Unacked = append(before.Unacked, r.Resource)
+			}
+		}
+	})
 	before.Watchdog, before.PresumedDead = watchdog, e.presumedDead()
 	e.announced = e.pillWait()
 	before.PillWait = e.announced

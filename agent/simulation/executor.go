@@ -452,6 +452,17 @@ func (e *executor) reportAfter(j job, rc, status int, took time.Duration) {
 	}
 }
 
+// repeats are the resources of the results that are to be sent again.
+func (e *executor) repeats() []string {
+	var out []string
+	for _, r := range e.unacked {
+		if r.IntervalMS == 0 {
+			out = append(out, r.Resource)
+		}
+	}
+	return out
+}
+
 func (e *executor) resend(s *session) {
 	if e.session != s {
 		return

@@ -76,7 +76,7 @@ var faults = []fault{
 	{"short pause of the coordinator", func(w *world) bool {
 		for _, n := range w.nodes {
 			if n.core != nil && n.up {
-				n.paused = w.now + w.between(150*time.Millisecond, 1200*time.Millisecond)
+				n.paused = max(n.paused, w.now+w.between(150*time.Millisecond, 1200*time.Millisecond))
 				w.say("the coordinator %s stands still until %v", n.name, n.paused)
 				return true
 			}
@@ -129,7 +129,7 @@ var faults = []fault{
 		}
 		d := w.between(100*time.Millisecond, 12*time.Second)
 		w.say("%s stands still for %v", n.name, d)
-		n.paused = w.now + d
+		n.paused = max(n.paused, w.now+d)
 		// It hears nobody and is not heard, as if it were gone: gossip's probes stay without an answer.
 		if d > detectMin {
 			for _, m := range w.nodes {
@@ -219,6 +219,10 @@ var faults = []fault{
 		for _, lead := range w.nodes {
 			if lead.core != nil && lead.log.ready && lead != n {
 				w.say("a person has %s fenced", n.name)
+				if w.asked == nil {
+					w.asked = map[string]bool{}
+				}
+				w.asked[n.name] = true
 				lead.tellCore(coordinator.FenceAsked{Target: n.name, Action: "reboot", Origin: "user root"})
 				return true
 			}
@@ -361,14 +365,14 @@ func (w *world) cleanup() []cib.Change {
 
 // heal ends all faults.
 func (w *world) heal() {
+	w.stirred = w.now
 	w.over, w.late, w.slow, w.snipers, w.device.mode, w.agents = true, 0, 0, 0, "", ""
 	w.say("everything is healed")
 	for i := range w.cuts {
 		clear(w.cuts[i])
 	}
 	for _, n := range w.nodes {
-		n.paused = min(n.paused, w.now)
-		switch {
+		switch { // who stands still does so to its end
 		case !n.power:
 			w.powerOn(n, 0)
 		case !n.up:
@@ -390,13 +394,15 @@ func (w *world) settle() {
 	for w.out.Violation == nil {
 		if w.now >= clear { // a person looks after what failed for good: a stop on the only node, a start everywhere
 			if w.operator("all clear", w.allClear()) {
-				clear = w.now + clearEvery
+				clear, w.cleared = w.now+clearEvery, w.now
 			}
 		}
+		w.lively()
 		why := w.unrest()
 		if why == "" {
 			if why = w.missing(); why == "" {
 				w.out.Rest = w.now - healed - quietFor
+				w.watch()
 				return
 			}
 		}
@@ -404,7 +410,7 @@ func (w *world) settle() {
 			kept = why
 		}
 		if w.now > deadline {
-			w.violate("L1 a healed cluster comes to rest", "after %v: %s", settleMax, kept)
+			w.violate(atRest, "after %v: %s", settleMax, kept)
 			return
 		}
 		w.until(w.now + 500*time.Millisecond)

@@ -105,6 +105,7 @@ func (n *node) stop() {
 	}
 	n.endCore()
 	n.up = false
+	n.w.stirred = n.w.now
 	n.takeover = nil
 	n.fenced = nil
 	n.executor.daemonEnds()
@@ -116,6 +117,7 @@ func (n *node) start() {
 	n.up = true
 	n.inc++
 	n.paused = 0
+	w.stirred = w.now
 	w.say("%s starts its daemon (boot %d, incarnation %d)", n.name, n.boot, n.inc)
 	w.busy()
 	if w.opt.Broken.ForgetsVotes {
@@ -241,6 +243,7 @@ func (n *node) hears(m *node, alive bool) {
 		return 1
 	})
 	n.view = v
+	n.w.stirred = n.w.now
 	n.w.say("%s: %s is %s", n.name, m.name, status)
 	n.w.busy()
 	n.tellTakeover(coordinator.Viewed{View: v})
@@ -435,6 +438,7 @@ func (n *node) carryOut(e coordinator.Effect) {
 	case coordinator.SendFence:
 		w.busy()
 		w.say("%s orders %s: %s %s", n.name, e.Node, e.Order.Action, e.Order.Target)
+		w.paced(n.coreTerm, e.Order)
 		n.with(e.Node, func(s *session) { s.fence(e.Order) })
 	case coordinator.Ack:
 		n.with(e.Node, func(s *session) { s.ack(e.CallID) })

@@ -83,7 +83,7 @@ func (n *node) dial(name string) {
 			}
 			s.toInc, s.openTo = to.inc, true
 			answer(w.latency(), coordinator.SessionUp{
-				Node: name, ID: to.id, Incarnation: to.incarnation(), Boot: to.bootID(), Running: to.executor.running(),
+				Node: name, ID: to.id, Incarnation: to.incarnation(), Boot: to.bootID(), Running: to.executor.running(), Unacked: to.executor.repeats(),
 			})
 		}
 	}

@@ -105,7 +105,7 @@ func TestAFailureShrinks(t *testing.T) {
 func TestSeeds(t *testing.T) {
 	began := time.Now()
 	var virtual time.Duration
-	sum := Outcome{Faults: map[string]int{}, Judged: map[string]int{}}
+	sum := Outcome{Faults: map[string]int{}, Judged: map[string]int{}, Live: map[string]int{}}
 	var rests []time.Duration
 	runs := 0
 	sweep(*first, *seeds, options, func(o Outcome) bool {
@@ -121,6 +121,9 @@ func TestSeeds(t *testing.T) {
 		rests = append(rests, o.Rest)
 		for k, n := range o.Judged {
 			sum.Judged[k] += n
+		}
+		for k, n := range o.Live {
+			sum.Live[k] += n
 		}
 		for k, n := range o.Faults {
 			sum.Faults[k] += n
@@ -143,6 +146,12 @@ func TestSeeds(t *testing.T) {
 		t.Logf("  judged %9d times: %s", sum.Judged[r.Name], r.Name)
 		if *seeds >= 1000 && sum.Judged[r.Name] == 0 {
 			t.Errorf("%s is never put to the test", r.Name)
+		}
+	}
+	for _, name := range []string{oneView, oneCoordinator, idleInTime, staysPut, fencingPaced} {
+		t.Logf("  judged %9d times: %s", sum.Live[name], name)
+		if *seeds >= 1000 && sum.Live[name] == 0 {
+			t.Errorf("%s is never put to the test", name)
 		}
 	}
 	slices.Sort(rests)

@@ -78,6 +78,7 @@ type Outcome struct {
 	Transition int
 	Replanned  int
 	Judged     map[string]int // how often each rule was put to the test
+	Live       map[string]int // the same of the bounds of liveness
 	Rest       time.Duration  // from the end of all faults to rest
 	Violation  *Violation
 	Trace      []string
@@ -133,7 +134,11 @@ type world struct {
 	entries uint64 // of the log, ever
 	agents  string // how resource agents fare: "", fail, slow, hang
 	out     Outcome
-	lastDo  time.Duration // when something last happened that a cluster at rest does not do
+	lastDo  time.Duration    // when something last happened that a cluster at rest does not do
+	stirred time.Duration    // when a daemon last began or ended, or heard or missed another
+	begun   map[string]begun // of fencings, by target
+	asked   map[string]bool  // whom a person has fenced
+	cleared time.Duration    // when a person last looked after failures
 }
 
 // Run runs one seed to its end, or to the first violation.

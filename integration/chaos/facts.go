@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"paceline/agent/audit"
-	"paceline/agent/cib"
+	"paceline/agent/audit/journals"
 	"paceline/agent/executor"
 	"paceline/integration/lab"
 	"paceline/resources"
@@ -15,20 +15,18 @@ import (
 
 // teller makes facts of what nodes' journals and the power switch say. It keeps what it needs to know of what it was told before.
 type teller struct {
-	boot map[string]string // the boot that a node is in, by its journal
-	dark map[string]string // the boot in which a node last lost its power
-	// idle are the starts under way of what was not active before, by node and call: one that is called off leaves nothing behind.
-	idle   map[call]bool
-	active map[[2]string]bool // by node and resource
+	readers map[string]*journals.Reader
+	dark    map[string]string // the boot in which a node last lost its power
 }
 
-type call struct {
-	node string
-	id   int64
-}
+func newTeller() *teller { return &teller{map[string]*journals.Reader{}, map[string]string{}} }
 
-func newTeller() *teller {
-	return &teller{map[string]string{}, map[string]string{}, map[call]bool{}, map[[2]string]bool{}}
+func (t *teller) reader(node string) *journals.Reader {
+	if t.readers[node] == nil {
+		t.readers[node] = journals.NewReader(node)
+		t.readers[node].PowerIsKnown = true
+	}
+	return t.readers[node]
 }
 
 // moment is a line of a journal, an event at the switch, or a fact known otherwise.
@@ -94,10 +92,8 @@ func (t *teller) tell(m moment) []audit.Fact {
 	case m.power != nil:
 		switch {
 		case m.power.What == "off":
-			f.Kind, f.Boot = audit.Off, t.boot[m.node]
+			f = t.reader(m.node).Off(f.At)
 			t.dark[m.node] = f.Boot
-			maps.DeleteFunc(t.active, func(k [2]string, _ bool) bool { return k[0] == m.node })
-			maps.DeleteFunc(t.idle, func(k call, _ bool) bool { return k.node == m.node })
 			return []audit.Fact{f}
 		case strings.HasPrefix(m.power.What, "asked:off"), strings.HasPrefix(m.power.What, "asked:reboot"):
 			// When the order expires no switch knows: whether it came in time is judged where that is known.
@@ -106,113 +102,13 @@ func (t *teller) tell(m moment) []audit.Fact {
 		}
 		return nil
 	}
-	return t.line(f, m.entry)
-}
-
-// line makes facts of a journal's line.
-func (t *teller) line(f audit.Fact, e *executor.Entry) []audit.Fact {
-	if e.Boot != "" {
-		t.boot[f.Node] = e.Boot
-	}
-	f.Boot = e.Boot
-	f.Resource, _, _ = strings.Cut(e.Resource, ":") // instances of a clone are judged together
-	f.Operation, f.Interval, f.Call = e.Operation, e.IntervalMS, e.CallID
-	if e.Numbers != nil {
-		f.Term, f.Revision = e.Numbers.Term, e.Numbers.Revision
-	}
-	f.Unasked = e.SelfStop || e.Numbers == nil || e.Numbers.Term == 0
-	switch e.Kind {
-	case executor.KindBegin:
-		if e.Action != nil && e.Action.Agent.Class == "stonith" {
-			return nil
-		}
-		f.Kind = audit.Begin
-		if what := [2]string{f.Node, f.Resource}; e.Operation == resources.Start {
-			if !t.active[what] {
-				t.idle[call{f.Node, e.CallID}] = true
-			}
-			t.active[what] = true
-		}
-		return []audit.Fact{f}
-	case executor.KindEnd:
-		return t.end(f, e)
-	case executor.KindCheckpoint:
-		return t.checkpoint(f, e)
-	case executor.KindSession:
-		if e.Session == nil {
-			return nil
-		}
-		f.Term = e.Session.Term
-		led := audit.Fact{At: f.At, Kind: audit.Led, Node: e.Session.Coordinator, Term: f.Term}
-		member := audit.Fact{At: f.At, Kind: audit.Member, Node: f.Node, Boot: e.Boot}
-		f.Kind = audit.Session
-		return []audit.Fact{led, f, member}
-	case executor.KindFenceBegin, executor.KindFenceEnd:
-		return t.fence(f, e)
-	}
-	return nil
-}
-
-// checkpoint makes facts of what a node knows at the head of a new file. A node whose disk fails stops what it has to stop all the same;
-// the line about it is in no file, and the next checkpoint leaves the resource out.
-func (t *teller) checkpoint(f audit.Fact, e *executor.Entry) []audit.Fact {
-	if e.State == nil {
-		return nil
-	}
-	has := map[string]bool{}
-	for _, a := range e.State.Active {
-		name, _, _ := strings.Cut(a.Resource, ":")
-		has[name] = true
-	}
-	var out []audit.Fact
-	for _, what := range slices.SortedFunc(maps.Keys(t.active), func(a, b [2]string) int { return strings.Compare(a[1], b[1]) }) {
-		if what[0] == f.Node && !has[what[1]] {
-			delete(t.active, what)
-			out = append(out, audit.Fact{At: f.At, Kind: audit.Gone, Node: f.Node, Resource: what[1]})
+	out := t.reader(m.node).Line(f.At, m.entry)
+	for i := range out {
+		if out[i].Kind == audit.Fenced {
+			out[i].Boot = t.dark[out[i].Node] // what the switch knows is better than when the order began
 		}
 	}
 	return out
-}
-
-// end makes facts of an operation's end. An end of which nothing is known leaves everything possible.
-func (t *teller) end(f audit.Fact, e *executor.Entry) []audit.Fact {
-	f.Kind, f.RC = audit.End, -1
-	what, which := [2]string{f.Node, f.Resource}, call{f.Node, e.CallID}
-	idle := t.idle[which]
-	delete(t.idle, which)
-	switch {
-	case e.Result == nil:
-	case e.Result.Status == cib.OpCancelled: // its agent never ran
-		if idle {
-			delete(t.active, what)
-			return []audit.Fact{f, {At: f.At, Kind: audit.Gone, Node: f.Node, Resource: f.Resource}}
-		}
-	case e.Result.Status == cib.OpDone:
-		f.RC = e.Result.RC
-		if e.Operation == resources.Stop && f.RC == 0 {
-			delete(t.active, what)
-		}
-	default:
-		f.RC = max(e.Result.RC, int(resources.GenericError))
-	}
-	return []audit.Fact{f}
-}
-
-func (t *teller) fence(f audit.Fact, e *executor.Entry) []audit.Fact {
-	if e.Fence == nil || e.Fence.Action == "monitor" || e.Fence.Action == "on" || e.Fence.Action == "status" {
-		return nil
-	}
-	if e.Kind == executor.KindFenceBegin {
-		if e.Fence.Term == 0 {
-			return nil // the takeover of two: who votes is in no journal
-		}
-		f.Kind, f.Target, f.Term, f.Number = audit.FenceSent, e.Fence.Target, e.Fence.Term, e.Fence.Fence
-		return []audit.Fact{f}
-	}
-	if !e.Fence.OK {
-		return nil
-	}
-	return []audit.Fact{{At: f.At, Kind: audit.Fenced, Node: e.Fence.Target, Boot: t.dark[e.Fence.Target]}}
 }
 
 // acts says that a line tells of an operation that changes something.

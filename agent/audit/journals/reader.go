@@ -1,6 +1,8 @@
 package journals
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"paceline/agent/audit"
@@ -83,7 +85,8 @@ func (r *Reader) Line(at time.Duration, e *executor.Entry) []audit.Fact {
 	return out
 }
 
-// known makes facts of all that lines said that are gone.
+// known makes facts of all that lines said that are gone. A node whose disk fails stops what it has to stop all the same: the line
+// about it is in no file, and the next checkpoint leaves the resource out.
 func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
 	if s == nil {
 		return nil
@@ -94,8 +97,18 @@ func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
 		out = append(out, audit.Fact{At: at, Kind: audit.Led, Node: s.Coordinator, Term: s.Term},
 			audit.Fact{At: at, Kind: audit.Session, Node: r.node, Term: s.Term})
 	}
+	has := map[string]bool{}
 	for _, a := range s.Active {
-		if a.Action == nil || a.Action.Agent.Class == "stonith" {
+		has[a.Resource] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.active)) {
+		if !has[name] {
+			delete(r.active, name)
+			out = append(out, audit.Fact{At: at, Kind: audit.Gone, Node: r.node, Resource: name})
+		}
+	}
+	for _, a := range s.Active {
+		if r.active[a.Resource] || a.Action == nil || a.Action.Agent.Class == "stonith" {
 			continue
 		}
 		f := audit.Fact{At: at, Kind: audit.Found, Node: r.node, Boot: s.Boot, Resource: a.Resource}
