@@ -270,3 +270,24 @@ func TestAnOrderWhoseTurnNeverComesIsAnswered(t *testing.T) {
 		stopExecutor(t, e)
 	})
 }
+
+// A session begins by saying of which resources results follow that nobody has acknowledged, so that nobody plans before they came.
+func TestASessionTellsOfTheResultsThatFollow(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		e := start(t, config(dir, a))
+		c := dial(t, e, hello(1))
+		c.do(action("web", resources.Start))
+		c.send(action("web", resources.Stop))
+		c.result() // and no acknowledgement
+		c.close()
+		next := dial(t, e, hello(2))
+		if got := next.welcome.Unacked; !slices.Equal(got, []string{"web"}) {
+			t.Errorf("results follow of %v", got)
+		}
+		if r := next.result(); r.Operation != resources.Stop {
+			t.Errorf("what follows is %+v", r)
+		}
+		next.close()
+		stopExecutor(t, e)
+	})
+}
