@@ -283,3 +283,25 @@ func TestMessageWaitCoversTheWorst(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// While a node's own pill is being written, it decides nothing about the other's, and the device does not count as read: if the writing
+// comes to nothing, it has to die, as the other counts on that.
+func TestATieWaitsForTheWriting(t *testing.T) {
+	pill := Message{Seq: 1, ID: 1, Kind: Reset, From: "b", To: "a", Boot: "a1"}
+	row := rowOf("a", "a1", map[int]Message{2: pill})
+	w := NewWatch("a", "a1", 1, 5*time.Second)
+	w.Claimed(0, [SlotsMax]uint64{})
+	if err := w.Sends("b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(w.Looked(0, zero, row)); got != "" || w.Alive(zero) == nil {
+		t.Errorf("while its own is being written: %q, alive: %v", got, w.Alive(zero))
+	}
+	w.Over("b")
+	if got := told(w.Looked(0, zero, row)); got != "take reset, answer" {
+		t.Errorf("its own could not be written: %q", got)
+	}
+	if w.Sends("b") == nil {
+		t.Error("a node that has to die sends a pill")
+	}
+}
