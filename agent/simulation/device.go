@@ -11,6 +11,8 @@ import (
 type device struct {
 	w    *world
 	mode string // "", fails, hangs, slow
+	// pending are the orders that it has not carried out yet: a slow one may act long after who gave it is gone.
+	pending int
 }
 
 func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func(ok bool, detail string)) {
@@ -46,7 +48,9 @@ func (d *device) do(by *node, o fencing.Order, expires time.Duration, reply func
 	}
 	gone := false
 	w.after(sent, func() { gone = by.boot != boot || !by.power })
+	d.pending++
 	w.after(acts, func() {
+		d.pending--
 		if gone || d.mode == "slow" && (by.boot != boot || !by.power) {
 			return
 		}

@@ -120,7 +120,7 @@ func (w *world) coordinated() string {
 
 // watch looks at a cluster at rest: nothing may start, move or be fenced any more.
 func (w *world) watch() {
-	if w.out.Seed%watchEvery != 0 {
+	if w.out.Seed%watchEvery != 0 || w.device.pending > 0 {
 		return
 	}
 	started, fenced := w.out.Activated, w.out.Fencings
