@@ -131,6 +131,8 @@ func TestFactsAreJudged(t *testing.T) {
 			State: &executor.State{Active: []executor.Active{{Resource: "ip"}}}}), elsewhere(), nil, "S1 single activity"},
 		{"fenced, then recovered", ran, elsewhere(fence(100, executor.KindFenceBegin, "a", false), fence(105, executor.KindFenceEnd, "a", true)),
 			[]lab.PowerEvent{power(101, "a", "asked:off", "b"), power(102, "a", "off", "b")}, ""},
+		{"fenced by a node whose journal can not be written", ran, elsewhere(),
+			[]lab.PowerEvent{power(101, "a", "off", "operator"), power(103, "a", "answered:off", "b")}, ""},
 		{"recovered without a fencing", ran, elsewhere(), []lab.PowerEvent{power(100, "a", "off", "operator")}, "S3 fencing before recovery"},
 		{"back in the boot in which it was fenced", append(ran[:3:3], session(108, "b1", "c")), elsewhere(fence(100, executor.KindFenceBegin, "a", false), fence(105, executor.KindFenceEnd, "a", true)),
 			[]lab.PowerEvent{power(102, "a", "off", "b")}, "S16 a fenced boot never returns"},

@@ -99,6 +99,10 @@ func (t *teller) tell(m moment) []audit.Fact {
 			// When the order expires no switch knows: whether it came in time is judged where that is known.
 			f.Kind, f.Node, f.Target, f.Until = audit.FenceActs, m.power.By, m.node, f.At
 			return []audit.Fact{f}
+		case m.power.Note == "" && (m.power.What == "answered:off" || m.power.What == "answered:reboot"):
+			// The device's word, which the journal of a node whose disk fails does not have.
+			f.Kind, f.Boot = audit.Fenced, t.dark[m.node]
+			return []audit.Fact{f}
 		}
 		return nil
 	}
