@@ -127,6 +127,8 @@ func TestFactsAreJudged(t *testing.T) {
 		{"a stop that timed out", append(ran[:3:3], line(20, executor.KindBegin, "stop", "ip", 2), ended(30, "stop", "ip", 2, 0, cib.OpTimeout)), elsewhere(), nil, "S1 single activity"},
 		{"a start that was called off", append(ran[:1:1], line(10, executor.KindBegin, "start", "ip", 1), ended(12, "start", "ip", 1, 1, cib.OpCancelled)), elsewhere(), nil, ""},
 		{"a disk that failed kept the stop out of the file", append(ran[:3:3], executor.Entry{Kind: executor.KindCheckpoint, MonoMS: 108, Boot: "b1", State: &executor.State{}}), elsewhere(), nil, ""},
+		{"a disk that failed kept the stop's end out of the file", append(append(ran[:3:3], line(20, executor.KindBegin, "stop", "ip", 2)),
+			executor.Entry{Kind: executor.KindCheckpoint, MonoMS: 108, Boot: "b1", State: &executor.State{}}, line(120, executor.KindBegin, "monitor", "ip", 3)), elsewhere(), nil, ""},
 		{"a checkpoint that still has it", append(ran[:3:3], executor.Entry{Kind: executor.KindCheckpoint, MonoMS: 108, Boot: "b1",
 			State: &executor.State{Active: []executor.Active{{Resource: "ip"}}}}), elsewhere(), nil, "S1 single activity"},
 		{"fenced, then recovered", ran, elsewhere(fence(100, executor.KindFenceBegin, "a", false), fence(105, executor.KindFenceEnd, "a", true)),

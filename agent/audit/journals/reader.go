@@ -20,6 +20,7 @@ type Reader struct {
 	// idle are the starts under way of what was not active before, by call: one that is called off leaves nothing behind.
 	idle    map[int64]bool
 	active  map[string]bool
+	begun   map[int64]audit.Fact      // operations whose end was not told yet, by call
 	fencing map[fenceOf]time.Duration // fencings under way: since when
 
 	// PowerIsKnown says that the machine's losses of power come as facts from elsewhere: then a new boot tells nothing new.
@@ -33,13 +34,14 @@ type fenceOf struct {
 
 // NewReader returns a Reader for the journal of a node.
 func NewReader(node string) *Reader {
-	return &Reader{node: node, idle: map[int64]bool{}, active: map[string]bool{}, fencing: map[fenceOf]time.Duration{}}
+	return &Reader{node: node, idle: map[int64]bool{}, active: map[string]bool{}, begun: map[int64]audit.Fact{}, fencing: map[fenceOf]time.Duration{}}
 }
 
 // Off takes in that the machine lost its power, and returns the fact.
 func (r *Reader) Off(at time.Duration) audit.Fact {
 	clear(r.idle)
 	clear(r.active)
+	clear(r.begun)
 	return audit.Fact{At: at, Kind: audit.Off, Node: r.node, Boot: r.boot}
 }
 
@@ -70,6 +72,7 @@ func (r *Reader) Line(at time.Duration, e *executor.Entry) []audit.Fact {
 			return out // a record, not an activity
 		}
 		f.Kind = audit.Begin
+		r.begun[e.CallID] = f
 		if e.Operation == resources.Start {
 			r.idle[e.CallID] = r.idle[e.CallID] || !r.active[f.Resource]
 			r.active[f.Resource] = true
@@ -96,6 +99,17 @@ func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
 	if s.Term != 0 {
 		out = append(out, audit.Fact{At: at, Kind: audit.Led, Node: s.Coordinator, Term: s.Term},
 			audit.Fact{At: at, Kind: audit.Session, Node: r.node, Term: s.Term})
+	}
+	runs := map[int64]bool{}
+	for _, o := range s.Open {
+		runs[o.CallID] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.begun)) {
+		if f := r.begun[id]; !runs[id] {
+			delete(r.begun, id)
+			f.At, f.Kind, f.RC = at, audit.End, -1 // it has ended, and how is not told
+			out = append(out, f)
+		}
 	}
 	has := map[string]bool{}
 	for _, a := range s.Active {
@@ -126,6 +140,7 @@ func (r *Reader) end(f audit.Fact, e *executor.Entry) []audit.Fact {
 	f.Kind, f.RC = audit.End, -1
 	idle := r.idle[e.CallID]
 	delete(r.idle, e.CallID)
+	delete(r.begun, e.CallID)
 	switch {
 	case e.Result == nil:
 	case e.Result.Status == cib.OpCancelled: // its agent never ran
