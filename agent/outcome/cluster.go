@@ -49,7 +49,7 @@ func Cleared(c *cib.CIB, source *cib.NodeState) []cib.Change {
 			}) {
 				continue
 			}
-			out = append(out, cib.Change{ForgetOps: &cib.ForgetOps{NodeID: target.ID, Resource: h.ID}})
+			out = append(out, Forget(target, h.ID)...)
 		}
 	}
 	return out

@@ -1,7 +1,9 @@
 package scheduler
 
 import (
+	"slices"
 	"sort"
+	"strings"
 
 	"paceline/agent/cib"
 )
@@ -109,10 +111,10 @@ func (w *world) promoteInstances(r *rsc) {
 		return w.instanceBefore(r, a, b, onNode)
 	})
 	perNode := map[*node]int{}
-	promoted := outOfReach(r)
+	promoted, unknown := outOfReach(r), w.unknown(r)
 	for _, k := range order {
 		n := nodeOf(k)
-		if promoted >= r.clone.promotedMax || n == nil || !w.promotable(r, k, n, perNode) {
+		if promoted >= r.clone.promotedMax || promoted+unknown >= r.clone.promotedMax && instanceRole(k) < rolePromoted || n == nil || !w.promotable(r, k, n, perNode) {
 			w.leaveUnpromoted(k)
 			continue
 		}
@@ -136,6 +138,31 @@ func outOfReach(r *rsc) int {
 			}
 		})
 		if held {
+			count++
+		}
+	}
+	return count
+}
+
+// unknown counts the nodes that are alive and take no orders now, and of which nobody knows whether an instance is promoted there:
+// what was known of it was forgotten, as it is when an order was not carried out, and the probe that tells is still to come. What
+// is promoted elsewhere stays so, and nothing else is promoted meanwhile. A node that tells nothing of anything has only booted.
+func (w *world) unknown(r *rsc) int {
+	count := 0
+	for _, n := range w.nodes {
+		if !n.online || !n.pending || n.unclean || n.stat == nil || len(n.stat.Resources) == 0 {
+			continue
+		}
+		told := false
+		for _, k := range r.kids {
+			k.leaves(func(l *rsc) {
+				told = told || slices.ContainsFunc(n.stat.Resources, func(h *cib.ResourceHistory) bool {
+					base, _, _ := strings.Cut(h.ID, ":")
+					return base == l.base && len(h.Ops) > 0
+				})
+			})
+		}
+		if !told {
 			count++
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"paceline/agent/cib"
 	"paceline/agent/executor"
 	"paceline/agent/transition"
+	"paceline/fencing"
 	"paceline/integration/lab"
 )
 
@@ -97,7 +98,14 @@ func TestPromotedSpans(t *testing.T) {
 }
 
 func fenceEnd(at int64, target string, ok bool) executor.Entry {
-	return executor.Entry{Kind: executor.KindFenceEnd, MonoMS: at, Fence: &executor.FenceLine{Target: target, OK: ok}}
+	return executor.Entry{Kind: executor.KindFenceEnd, MonoMS: at, Fence: &executor.FenceLine{Target: target, Action: fencing.Reboot, OK: ok}}
+}
+
+// asked is the end of an order that a device carried out without taking power away.
+func asked(at int64, target string) executor.Entry {
+	e := fenceEnd(at, target, true)
+	e.Fence.Action = fencing.Status
+	return e
 }
 
 // A recovery is hasty unless the node that ran the resource was fenced, or came back, between its end and the start.
@@ -110,6 +118,7 @@ func TestHasty(t *testing.T) {
 	}{
 		{"fenced first", ran, []executor.Entry{fenceEnd(105, "a", true), begin(110, "start", "ip")}, 0},
 		{"fenced after", ran, []executor.Entry{begin(110, "start", "ip"), fenceEnd(120, "a", true)}, 1},
+		{"its device was only asked", ran, []executor.Entry{asked(105, "a"), begin(110, "start", "ip")}, 1},
 		{"fencing failed", ran, []executor.Entry{fenceEnd(105, "a", false), begin(110, "start", "ip")}, 1},
 		{"another one was fenced", ran, []executor.Entry{fenceEnd(105, "c", true), begin(110, "start", "ip")}, 1},
 		{"fenced in an earlier life", ran, []executor.Entry{fenceEnd(5, "a", true), begin(110, "start", "ip")}, 1},

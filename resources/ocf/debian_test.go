@@ -237,7 +237,7 @@ func TestNginx(t *testing.T) {
 	}
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "nginx.conf")
-	text := "user root;\npid " + dir + "/pid;\nerror_log " + dir + "/error.log;\nevents {}\nhttp { access_log off; server { listen 127.0.0.1:8089; root " + dir + "; } }\n"
+	text := "user root;\npid " + dir + "/pid;\nerror_log " + dir + "/error.log;\nevents {}\nhttp {\n access_log off;\n server {\n  listen 127.0.0.1:8089;\n  root " + dir + ";\n  location /nginx_status {\n   stub_status on;\n  }\n }\n}\n"
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
