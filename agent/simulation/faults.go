@@ -442,6 +442,9 @@ func (w *world) unrest() string {
 		if !n.up {
 			return n.name + " is down"
 		}
+		if n.paused > w.now {
+			return n.name + " stands still"
+		}
 		if n.core != nil {
 			if lead != nil {
 				return "two coordinate"
