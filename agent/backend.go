@@ -103,10 +103,11 @@ func (n *node) isLeader() bool {
 }
 
 // isVoter reports whether this node has a vote. Who was replaced while it was away has a log that says so still, and nobody tells it
-// by raft: it believes the coordinator that opened a session to it, as long as no leader was heard.
+// by raft: it believes the coordinator that opened a session to it, while it hears no leader. That it heard one before says nothing:
+// its vote may have gone to another just after it started.
 func (n *node) isVoter() bool {
 	n.mu.Lock()
-	led := n.led
+	led := n.leader.LeaderID != ""
 	n.mu.Unlock()
 	if !led && n.exec.Status().Voteless {
 		return false

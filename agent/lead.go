@@ -42,7 +42,6 @@ func (n *node) leadLoop() {
 			end()
 			n.mu.Lock()
 			n.leader = l
-			n.led = n.led || l.LeaderID != ""
 			n.heard = n.heard || l.LeaderID != ""
 			if l.LeaderID != "" && l.LeaderID != n.d.id.ID {
 				n.fenced = nil // another has led since: what was confirmed before is not the newest that is known of the peer

@@ -66,7 +66,6 @@ type node struct {
 	peers    map[string]string // where the peer ports of those that are alive are, by ID
 	leader   store.Leadership
 	heard    bool                // a coordinator was heard since this daemon started
-	led      bool                // the voters had a leader since this daemon started, as far as raft heard
 	runner   *coordinator.Runner // not nil while this node leads
 	verdict  verdictNow
 	leaving  bool                   // this node asked to be let go
