@@ -73,7 +73,10 @@ func (in *invocation) trace(id, op, interval string, values []api.ValueRequest, 
 			if err != nil {
 				return err
 			}
-			if slices.ContainsFunc(r.Actions, func(a api.Action) bool { return a.Operation == "stop" }) {
+			if slices.ContainsFunc(r.Actions, func(a api.Action) bool {
+				of, _, _ := strings.Cut(a.Resource, ":") // without the number of an instance
+				return a.Operation == "stop" && of == id
+			}) {
 				return api.Errorf(api.CodeConfirm, "trace "+id, "%s would be restarted for it", id).
 					WithHint("`paceline resource trace %s monitor` traces its monitor without that; --yes goes on", id)
 			}

@@ -259,6 +259,7 @@ var crmWords = map[string]word{
 	"crm script list":                            {status: 2, says: "paceline configure apply"},
 	"crm node fence node2":                       {before: "paceline resource move web node2 --stay", status: 3, says: asks, settle: true},
 	"crm resource move web node2":                {settle: true},
+	"crm resource trace web monitor":             {settle: true}, // what is on its way to another node would be restarted
 }
 
 // pacelineWords are those of the other column.
