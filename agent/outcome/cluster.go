@@ -43,16 +43,22 @@ func Cleared(c *cib.CIB, source *cib.NodeState) []cib.Change {
 			if op.Operation != resources.MigrateTo || op.MigrateTarget == "" || op.MigrateTarget == source.Uname {
 				continue
 			}
-			target := c.NodeState(op.MigrateTarget)
-			if target == nil || !slices.ContainsFunc(target.Resources, func(t *cib.ResourceHistory) bool {
-				return t.ID == h.ID && !slices.ContainsFunc(t.Ops, func(o *cib.OpRecord) bool { return o.Operation == resources.MigrateFrom })
-			}) {
-				continue
+			if target := c.NodeState(op.MigrateTarget); target != nil {
+				out = append(out, forgetArrival(target, h.ID)...)
 			}
-			out = append(out, Forget(target, h.ID)...)
 		}
 	}
 	return out
+}
+
+// forgetArrival forgets what the target of a migration says of the resource, unless it says that it took part.
+func forgetArrival(target *cib.NodeState, resource string) []cib.Change {
+	for _, h := range target.Resources {
+		if h.ID == resource && !slices.ContainsFunc(h.Ops, func(op *cib.OpRecord) bool { return op.Operation == resources.MigrateFrom }) {
+			return Forget(target, resource)
+		}
+	}
+	return nil
 }
 
 // ClusterChanges returns what an action of the coordinator's own does; known is false for one that nobody knows.

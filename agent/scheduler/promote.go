@@ -1,9 +1,7 @@
 package scheduler
 
 import (
-	"slices"
 	"sort"
-	"strings"
 
 	"paceline/agent/cib"
 )
@@ -113,8 +111,11 @@ func (w *world) promoteInstances(r *rsc) {
 	perNode := map[*node]int{}
 	promoted, unknown := outOfReach(r), w.unknown(r)
 	for _, k := range order {
-		n := nodeOf(k)
-		if promoted >= r.clone.promotedMax || promoted+unknown >= r.clone.promotedMax && instanceRole(k) < rolePromoted || n == nil || !w.promotable(r, k, n, perNode) {
+		n, taken := nodeOf(k), promoted
+		if instanceRole(k) < rolePromoted {
+			taken += unknown
+		}
+		if taken >= r.clone.promotedMax || n == nil || !w.promotable(r, k, n, perNode) {
 			w.leaveUnpromoted(k)
 			continue
 		}
@@ -155,12 +156,7 @@ func (w *world) unknown(r *rsc) int {
 		}
 		told := false
 		for _, k := range r.kids {
-			k.leaves(func(l *rsc) {
-				told = told || slices.ContainsFunc(n.stat.Resources, func(h *cib.ResourceHistory) bool {
-					base, _, _ := strings.Cut(h.ID, ":")
-					return base == l.base && len(h.Ops) > 0
-				})
-			})
+			k.leaves(func(l *rsc) { told = told || l.known.has(n) })
 		}
 		if !told {
 			count++

@@ -280,14 +280,10 @@ func (t *transport) admit(rpc raft.RPC) error {
 	}
 	switch m := rpc.Command.(type) {
 	case *raft.RequestVoteRequest:
-		if id := t.rules.vouched(from); id != "" {
-			m.RPCHeader.ID = []byte(id)
-		}
+		t.vouch(&m.RPCHeader)
 		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
 	case *raft.RequestPreVoteRequest:
-		if id := t.rules.vouched(from); id != "" {
-			m.RPCHeader.ID = []byte(id)
-		}
+		t.vouch(&m.RPCHeader)
 		return t.rules.mayVote(position{m.LastLogTerm, m.LastLogIndex})
 	case *raft.TimeoutNowRequest:
 		return t.rules.mayStand()
@@ -297,6 +293,13 @@ func (t *transport) admit(rpc raft.RPC) error {
 		}
 	}
 	return nil
+}
+
+// vouch has a candidate ask in the name of a voter where raft would refuse it for what this node has missed.
+func (t *transport) vouch(h *raft.RPCHeader) {
+	if id := t.rules.vouched(raft.ServerID(h.ID)); id != "" {
+		h.ID = []byte(id)
+	}
 }
 
 func (t *transport) noteLeader(id raft.ServerID) {
