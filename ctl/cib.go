@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"cmp"
 	"compress/bzip2"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func runCIBImport(in *invocation) error {
 		if err != nil {
 			return err
 		}
-		conf, name = &t.Input.CIB.Configuration, orElse(name, "transition-"+t.Input.ID.String())
+		conf, name = &t.Input.CIB.Configuration, cmp.Or(name, "transition-"+t.Input.ID.String())
 	} else {
 		text, err := in.readFile(source)
 		if err != nil {
@@ -81,7 +82,7 @@ func runCIBImport(in *invocation) error {
 			return err
 		}
 		base := filepath.Base(source)
-		name = orElse(name, strings.SplitN(base, ".", 2)[0])
+		name = cmp.Or(name, strings.SplitN(base, ".", 2)[0])
 	}
 	file, err := d.file(name)
 	if err != nil {

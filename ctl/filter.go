@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -46,7 +47,7 @@ func runFilter(in *invocation) error {
 	}
 	if commit {
 		s.Set(next)
-		return in.commitSession(s, orElse(in.c.String("message"), "filter through "+strings.Fields(in.arg(0) + " -")[0]))
+		return in.commitSession(s, cmp.Or(in.c.String("message"), "filter through "+strings.Fields(in.arg(0) + " -")[0]))
 	}
 	if in.c.Bool("dry-run") {
 		s.Set(next)

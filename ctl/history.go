@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -119,9 +120,9 @@ func eventText(e api.TimelineEvent) string {
 	case history.Result:
 		return fmt.Sprintf("transition %s: %s", e.Transition, e.Text)
 	case api.TimelineConfiguration:
-		return fmt.Sprintf("configuration %d by %s: %s", e.Revision, orElse(e.User, "nobody known"), e.Text)
+		return fmt.Sprintf("configuration %d by %s: %s", e.Revision, cmp.Or(e.User, "nobody known"), e.Text)
 	case api.TimelineFencing:
-		return fmt.Sprintf("fencing, asked for by %s: %s", orElse(e.User, "nobody known"), e.Text)
+		return fmt.Sprintf("fencing, asked for by %s: %s", cmp.Or(e.User, "nobody known"), e.Text)
 	}
 	text := e.Kind + ": " + e.Text
 	if e.Node != "" && !strings.Contains(e.Text, e.Node) {
@@ -192,7 +193,7 @@ func (in *invocation) showTransition(t *api.TransitionReply) error {
 	in.printf("Transition %s\n", t.Input.ID)
 	in.printf("  planned  %s for revision %d, because of: %s\n", t.Input.Now.Local().Format("2006-01-02 15:04:05.000"), t.Input.Revision, t.Input.Cause)
 	in.printf("  kept by  %s\n  check    %s\n", t.Keeper, t.Again.Text)
-	in.printf("  result   %s\n", orElse(result, "not known: the coordinator changed, or it is still under way"))
+	in.printf("  result   %s\n", cmp.Or(result, "not known: the coordinator changed, or it is still under way"))
 	for _, line := range results {
 		in.printf("           %s\n", line)
 	}

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ type answer struct {
 }
 
 func runSimulate(in *invocation) error {
-	form := orElse(in.c.String("output"), "text")
+	form := cmp.Or(in.c.String("output"), "text")
 	if form != "text" && form != "json" && form != "dot" {
 		return usagef("paceline simulate: output %q is none of text, json, dot", form)
 	}
@@ -68,7 +69,7 @@ func (in *invocation) question() (question, error) {
 	}
 	q.steps, q.scores = in.c.Bool("steps"), in.c.Bool("scores")
 	q.run = in.c.Bool("run") || q.steps
-	source := orElse(in.c.String("cib"), "live")
+	source := cmp.Or(in.c.String("cib"), "live")
 	if id, ok := strings.CutPrefix(source, "history:"); ok {
 		if q.saved, err = in.transition(id); err != nil {
 			return q, err
@@ -271,11 +272,4 @@ func writePlanDot(out io.Writer, plan *scheduler.Result) error {
 	b.WriteString("}\n")
 	_, err := io.WriteString(out, b.String())
 	return err
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -150,7 +151,7 @@ func (w *wordsStory) typeAll(t *testing.T, lines []string, words map[string]word
 			await(t, w.Cluster, "the scene for "+line, w.set)
 		}
 		w.prepare(t, k.on, k.before)
-		out, status := w.typed(t, k.on, orElse(k.typed, line))
+		out, status := w.typed(t, k.on, cmp.Or(k.typed, line))
 		if status != k.status || !regexp.MustCompile(k.says).MatchString(out) {
 			t.Errorf("%s\nexit status %d, want %d, and %q in:\n%s", line, status, k.status, k.says, out)
 		} else if strings.Contains(out, "error: ") && !strings.Contains(out, "hint: ") {
@@ -164,13 +165,6 @@ func (w *wordsStory) typeAll(t *testing.T, lines []string, words map[string]word
 		}
 	}
 	t.Logf("%d commands in %v", len(lines), time.Since(begin).Round(time.Millisecond))
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // prepare runs a line that has to work.
@@ -319,7 +313,7 @@ func commandsOf(text string) []string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if kind, ok := strings.CutPrefix(line, "```"); ok {
-			block = map[bool]string{true: "", false: orElse(kind, "text")}[block != ""]
+			block = map[bool]string{true: "", false: cmp.Or(kind, "text")}[block != ""]
 			continue
 		}
 		switch {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -44,7 +45,7 @@ func (s *Server) audit(ctx context.Context, e endpoint, q *request, took time.Du
 		cause = newMask(nil, snap.CIB.Secrets()).text(cause)
 	}
 	s.log.Info("audit", append(line, "result", "refused", "code", er.Code, "cause", cause)...)
-	s.noteRefusal(time.Now(), e, q, er.Code, orElse(er.What, q.what)+": "+cause)
+	s.noteRefusal(time.Now(), e, q, er.Code, cmp.Or(er.What, q.what)+": "+cause)
 }
 
 // noteRefusal puts a change that was refused into the timeline, where people look for why something is not as they wanted it. What is

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -313,7 +314,7 @@ func (s *Server) forceQuorum(ctx context.Context, q *request) (any, error) {
 	}
 	if !r.Yes {
 		return nil, Errorf(CodeConfirm, q.what, "if one of %s runs anywhere, services run twice and data is lost; changes that only the others hold are lost in any case",
-			orElse(list(others), "the other voters")).
+			cmp.Or(list(others), "the other voters")).
 			WithHint("make sure that they have no power; for a single lost peer of two, `paceline node fence --confirmed NODE` is enough. Then add --yes")
 	}
 	s.log.Warn("a quorum is forced", "user", q.who.user, "lost", others)

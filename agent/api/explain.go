@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -87,7 +88,7 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status, commi
 		}
 		if n.State != NodeOnline {
 			text := "the node is " + string(n.State)
-			if why := orElse(n.Cause, p.NodeWhy[n.Name]); why != "" && n.State != NodeStandby && n.State != NodeMaintenance {
+			if why := cmp.Or(n.Cause, p.NodeWhy[n.Name]); why != "" && n.State != NodeStandby && n.State != NodeMaintenance {
 				text += ": " + why
 			}
 			switch o := originOf(commits, n.Name, string(n.State)); {
@@ -255,7 +256,7 @@ func failureText(f Failure) string {
 	if !f.When.IsZero() {
 		text += " at " + f.When.Format(time.DateTime)
 	}
-	text += ": " + orElse(f.Reason, f.RCText)
+	text += ": " + cmp.Or(f.Reason, f.RCText)
 	switch f.Count {
 	case "":
 	case "INFINITY":

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ func explainNodeFrom(snap Snapshot, name string, p Plan, st *Status) *Explanatio
 	if !n.Since.IsZero() {
 		text += " since " + stamp(n.Since)
 	}
-	if why := orElse(p.NodeWhy[name], n.Cause); why != "" && n.State != NodeOnline {
+	if why := cmp.Or(p.NodeWhy[name], n.Cause); why != "" && n.State != NodeOnline {
 		text += ": " + why
 	}
 	x.Summary = append(x.Summary, text+".", stateMeaning[n.State])

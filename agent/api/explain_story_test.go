@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -102,7 +103,7 @@ func (e explained) seen(t *testing.T) (Snapshot, Plan, *Status) {
 func (e explained) explain(t *testing.T) *Explanation {
 	t.Helper()
 	snap, p, st := e.seen(t)
-	target, err := findResource(&snap.CIB.Configuration, orElse(e.ask, "web"))
+	target, err := findResource(&snap.CIB.Configuration, cmp.Or(e.ask, "web"))
 	if err != nil {
 		t.Fatal(err)
 	}

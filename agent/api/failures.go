@@ -87,7 +87,7 @@ func failed(op *cib.OpRecord) (failure, bool) {
 	if err != nil {
 		return f, false
 	}
-	status, err := strconv.Atoi(orElse(op.OpStatus, "0"))
+	status, err := strconv.Atoi(cmp.Or(op.OpStatus, "0"))
 	if err != nil || status == cib.OpPending || status == cib.OpCancelled {
 		return f, false
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -171,7 +172,7 @@ type ValueRequest struct {
 
 func (r ValueRequest) edit(q *request, what string, change cib.Change) edit {
 	return edit{
-		change: change, message: orElse(r.Message, what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
+		change: change, message: cmp.Or(r.Message, what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
 	}
 }
 
@@ -359,7 +360,7 @@ func (s *Server) ticket(ctx context.Context, q *request) (any, error) {
 	} else if ticketText(before) == ticketText(next) {
 		text = ""
 	}
-	e := edit{change: cib.Change{SetTicket: set}, message: orElse(r.Message, q.what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait)}
+	e := edit{change: cib.Change{SetTicket: set}, message: cmp.Or(r.Message, q.what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait)}
 	reply, err := s.commitStatus(ctx, q, e, func(*string) string { return text }, nil)
 	if err == nil && r.Action == "grant" && text != "" {
 		reply.Notes = append(reply.Notes, "granted by hand: make sure that no other site has it, nothing else does")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ func (s *Server) move(ctx context.Context, q *request) (any, error) {
 	if r.Node != "" {
 		m.what = q.what + " to " + r.Node
 	}
-	m.r.Message = orElse(r.Message, m.what)
+	m.r.Message = cmp.Or(r.Message, m.what)
 	if m.resource.Kind == cib.KindClone && !m.resource.Promotable() {
 		return nil, Errorf(CodeRefused, q.what, "%s is a clone: it runs on several nodes already", m.resource.ID).
 			WithHint("keep it off a node with a location constraint, or use `paceline node standby NODE`")
@@ -151,7 +152,7 @@ func (m *mover) foresee(c *cib.CIB) error {
 		}
 	}
 	text := strings.Join(why, "; ")
-	return Errorf(CodeRefused, m.q.what, "%s would not run on %s: %s", m.resource.ID, m.r.Node, orElse(text, "the scheduler places it elsewhere")).
+	return Errorf(CodeRefused, m.q.what, "%s would not run on %s: %s", m.resource.ID, m.r.Node, cmp.Or(text, "the scheduler places it elsewhere")).
 		WithHint("`paceline explain %s %s` says more", m.resource.ID, m.r.Node)
 }
 
@@ -201,7 +202,7 @@ func (m *mover) giveUp(ctx context.Context, c *cib.CIB, at string, reply *Change
 	}
 	for _, f := range failures(c) {
 		if slices.Contains(m.members, baseID(f.Resource)) && f.Node == m.r.Node {
-			why += fmt.Sprintf("; %s of %s failed there: %s", f.Operation, f.Resource, orElse(f.Reason, f.RCText))
+			why += fmt.Sprintf("; %s of %s failed there: %s", f.Operation, f.Resource, cmp.Or(f.Reason, f.RCText))
 		}
 	}
 	err := Errorf(CodeFailed, m.q.what, "%s", why).WithHint("the preference is withdrawn; `paceline explain %s` says why it is where it is", m.resource.ID)

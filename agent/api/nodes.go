@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -25,7 +26,7 @@ func nodeMode(attribute, value string) func(*Server, context.Context, *request) 
 		}
 		batch, transient := modeChange(snap.CIB, node, attribute, value, r.UntilReboot)
 		e := edit{
-			change: cib.Change{Batch: batch}, message: orElse(r.Message, q.what),
+			change: cib.Change{Batch: batch}, message: cmp.Or(r.Message, q.what),
 			dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
 		}
 		if attribute == "standby" && value != "" {
@@ -139,11 +140,11 @@ func (s *Server) fence(ctx context.Context, q *request) (any, error) {
 	}
 	reply.Schema = Schema
 	if !reply.Event.OK && r.Action == "test" {
-		return nil, Errorf(CodeFailed, "test the fencing of "+node.Uname, "%s", orElse(reply.Event.Detail, "no device answered")).
+		return nil, Errorf(CodeFailed, "test the fencing of "+node.Uname, "%s", cmp.Or(reply.Event.Detail, "no device answered")).
 			WithHint("until that is mended, recovery of what runs on %s would wait for a person; `paceline doctor` says more", node.Uname)
 	}
 	if !reply.Event.OK {
-		return nil, Errorf(CodeFailed, q.what, "%s", orElse(reply.Event.Detail, "no device confirmed it")).
+		return nil, Errorf(CodeFailed, q.what, "%s", cmp.Or(reply.Event.Detail, "no device confirmed it")).
 			WithHint("`paceline status` shows the devices; if the node surely has no power: `paceline node fence --confirmed %s`", node.Uname)
 	}
 	if r.Wait > 0 {
@@ -259,13 +260,6 @@ func fenceDevices(c *cib.Configuration) []string {
 		}
 	}
 	return out
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 func number(n int) string { return strconv.Itoa(n) }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -87,7 +88,7 @@ func protection(st *Status) Protected {
 		add("this node does not hear the coordinator")
 	}
 	if !st.Quorum.Quorate {
-		add("there is no quorum: %s", orElse(st.Quorum.Reason, "too few voters are heard"))
+		add("there is no quorum: %s", cmp.Or(st.Quorum.Reason, "too few voters are heard"))
 	}
 	if st.Stale && st.Revision == 0 {
 		return Protected{Because: no} // this node has no copy of what is configured

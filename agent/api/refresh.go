@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -126,7 +127,7 @@ func setFailcount(c *cib.CIB, resource *cib.Resource, id string, r FailcountRequ
 			}
 		}
 	}
-	ms, err := cib.ParseMilliseconds(orElse(interval, "0"))
+	ms, err := cib.ParseMilliseconds(cmp.Or(interval, "0"))
 	if err != nil {
 		return nil, "", Errorf(CodeUsage, "", "%q is no interval", interval)
 	}

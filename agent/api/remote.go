@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -313,7 +314,7 @@ func (r *AccessRequest) check(q *request, c *cib.Configuration) error {
 	}
 	for _, role := range r.Roles {
 		if !known[role] {
-			return Errorf(CodeNotFound, q.what, "there is no role %q", role).WithHint("roles are %s", orElse(list(names), "none yet: paceline configure role NAME ..."))
+			return Errorf(CodeNotFound, q.what, "there is no role %q", role).WithHint("roles are %s", cmp.Or(list(names), "none yet: paceline configure role NAME ..."))
 		}
 	}
 	return nil

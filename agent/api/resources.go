@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func (s *Server) resourceRequest(ctx context.Context, q *request) (ResourceReque
 
 func (r ResourceRequest) edit(q *request, change cib.Change) edit {
 	return edit{
-		change: change, message: orElse(r.Message, q.what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
+		change: change, message: cmp.Or(r.Message, q.what), dryRun: r.DryRun, yes: r.Yes, wait: time.Duration(r.Wait),
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -152,7 +153,7 @@ func (n *Node) fill(m Member) {
 	if m.Name == "" {
 		return
 	}
-	n.Role, n.Address, n.Version, n.Incarnation = orElse(m.Role, n.Role), m.Address, m.Version, m.Incarnation
+	n.Role, n.Address, n.Version, n.Incarnation = cmp.Or(m.Role, n.Role), m.Address, m.Version, m.Incarnation
 	n.Session, n.Since = m.Session, m.Since
 }
 

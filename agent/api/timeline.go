@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func commitEvents(commits []Commit) []TimelineEvent {
 	var out []TimelineEvent
 	for _, c := range commits {
 		e := TimelineEvent{User: c.User, Event: history.Event{
-			Time: c.Time, Kind: TimelineConfiguration, Revision: c.Revision, Text: orElse(c.Message, "the configuration was changed"),
+			Time: c.Time, Kind: TimelineConfiguration, Revision: c.Revision, Text: cmp.Or(c.Message, "the configuration was changed"),
 		}}
 		for _, ch := range c.Changes {
 			e.Results = append(e.Results, ch.Text)

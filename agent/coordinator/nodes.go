@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 	}
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
 		if batch := announcements(s, m.ID, st); len(batch) > 0 {
-			c.nodeCommit(m.ID, m.Name+": its watchdog "+orElse(s.watchdog, "is gone"), batch)
+			c.nodeCommit(m.ID, m.Name+": its watchdog "+cmp.Or(s.watchdog, "is gone"), batch)
 		}
 		return true
 	}

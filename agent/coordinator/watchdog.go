@@ -149,10 +149,3 @@ func attribute(st *cib.NodeState, name string) string {
 	merge(attrs, st.Attributes)
 	return attrs[name]
 }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -176,7 +177,7 @@ func (w *world) explainStay(r *rsc, n *node) {
 	case stop != nil && stop.need && !stop.runnable:
 		w.say(r.id, n, "%s should be restarted on %s but cannot be: %s", r.id, n.name, stop.blocked)
 	case stop != nil && stop.need:
-		w.say(r.id, n, "%s is restarted on %s: %s", r.id, n.name, orElse(stop.why, "what it depends on changes"))
+		w.say(r.id, n, "%s is restarted on %s: %s", r.id, n.name, cmp.Or(stop.why, "what it depends on changes"))
 	case r.role != r.next && r.next == rolePromoted:
 		w.say(r.id, n, "%s is promoted on %s", r.id, n.name)
 	case r.role == rolePromoted && r.next != rolePromoted:
@@ -184,13 +185,6 @@ func (w *world) explainStay(r *rsc, n *node) {
 	default:
 		w.say(r.id, n, "%s stays on %s: %s", r.id, n.name, w.whyThere(r, n))
 	}
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // whyThere tells why a node was chosen.

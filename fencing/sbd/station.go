@@ -1,6 +1,7 @@
 package sbd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -425,7 +426,7 @@ func (s *Station) Send(ctx context.Context, kind byte, to, boot string) error {
 	for _, p := range s.here {
 		src := source{medium: p.medium, header: p.header, slot: p.slot}
 		if p.slot == 0 {
-			src.trouble = errors.New(orElse(p.why, "it was not read yet"))
+			src.trouble = errors.New(cmp.Or(p.why, "it was not read yet"))
 		}
 		sources = append(sources, src)
 	}

@@ -1,6 +1,7 @@
 package sbd
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -143,7 +144,7 @@ func (w *Watch) Alive(now time.Time) error {
 		case !d.begun.IsZero() && now.Sub(d.begun) <= w.fresh:
 			good++
 		case trouble == "":
-			trouble = fmt.Sprintf("device %d: ", i+1) + orElse(d.trouble, fmt.Sprintf("no answer for %v", w.fresh))
+			trouble = fmt.Sprintf("device %d: ", i+1) + cmp.Or(d.trouble, fmt.Sprintf("no answer for %v", w.fresh))
 		}
 	}
 	if good < w.read {
@@ -172,10 +173,3 @@ func (w *Watch) Lies(target string) { w.sending[target] = true }
 
 // Over says that the pill for that node was delivered, or taken back.
 func (w *Watch) Over(target string) { delete(w.sending, target) }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
