@@ -57,13 +57,13 @@ type RuleReport struct {
 
 // unseen are the rules that no node of a live cluster can tell the facts of.
 var unseen = map[string]string{
-	"S4 no start without a lease":           "no journal tells of leases",
+	"S5 no start without a lease":           "no journal tells of leases",
 	"S6 no fencing after its order expired": "when a device acted only the device knows",
 	"S7 one winner of a split":              "when a device acted only the device knows",
-	"S11 results count once":                "results that were committed are not kept for long",
-	"S14 hands off":                         "which configuration a plan was made for is not kept for long",
-	"S17 bounded queues":                    "no journal tells what waits",
-	"S18 no needless kill":                  "whether something was wrong nobody on a node can tell for sure",
+	"S21 results count once":                "results that were committed are not kept for long",
+	"S19 hands off":                         "which configuration a plan was made for is not kept for long",
+	"S29 bounded queues":                    "no journal tells what waits",
+	"S32 no needless kill":                  "whether something was wrong nobody on a node can tell for sure",
 }
 
 // Judge puts the parts of a cluster's nodes to the rules. What happened before the last of them begins is only taken in.

@@ -84,7 +84,7 @@ func TestMergeKnowsBootsAndSettings(t *testing.T) {
 	}
 	b.Facts[0].Until = 17 * time.Second // it was up again when that fencing began
 	b.Facts[0].At = 18 * time.Second
-	if got := findings(a, b); !slices.Equal(got, []string{"S16 a fenced boot never returns"}) {
+	if got := findings(a, b); !slices.Equal(got, []string{"S28 a fenced boot never returns"}) {
 		t.Errorf("back in the boot that was fenced: %v", got)
 	}
 	b.Facts = nil

@@ -14,9 +14,9 @@ const (
 	oneView        = "L1 one view"
 	oneCoordinator = "L2 one coordinator"
 	idleInTime     = "L3 idle"
-	atRest         = "L4 a healed cluster comes to rest"
-	staysPut       = "L5 nothing moves at rest"
-	fencingPaced   = "L6 fencing is tried again, and not too fast"
+	atRest         = "L3 rest"
+	staysPut       = "L6 nothing moves at rest"
+	fencingPaced   = "L7 fencing is tried again"
 
 	viewMax        = 2 * detectMax
 	coordinatorMax = 3 * time.Second

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	sameStateSamePlan = "S19 same state, same plan"
-	planLeavesNothing = "S20 a plan that was carried out leaves nothing to do"
+	sameStateSamePlan = "S11 same state, same plan"
+	planLeavesNothing = "S12 a plan that was carried out leaves nothing to do"
 )
 
 // plan is the scheduler, by the wall clock of the node: that clock may be wrong, and jump.

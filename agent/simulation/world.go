@@ -174,7 +174,7 @@ func (w *world) next() {
 	w.now = e.at
 	w.out.Events++
 	if w.out.Events > eventsMax {
-		w.violate("L0 time passes", "%d events, and no end", w.out.Events)
+		w.violate("time passes", "%d events, and no end", w.out.Events)
 		return
 	}
 	e.do()

@@ -137,9 +137,9 @@ func TestFactsAreJudged(t *testing.T) {
 			[]lab.PowerEvent{power(101, "a", "off", "operator"), power(103, "a", "answered:off", "b")}, ""},
 		{"recovered without a fencing", ran, elsewhere(), []lab.PowerEvent{power(100, "a", "off", "operator")}, "S3 fencing before recovery"},
 		{"back in the boot in which it was fenced", append(ran[:3:3], session(108, "b1", "c")), elsewhere(fence(100, executor.KindFenceBegin, "a", false), fence(105, executor.KindFenceEnd, "a", true)),
-			[]lab.PowerEvent{power(102, "a", "off", "b")}, "S16 a fenced boot never returns"},
-		{"two who lead in one term", append(ran[:3:3], session(20, "b1", "a")), nil, nil, "S8 one commander per term"},
-		{"two operations at once", append(ran[:2:2], line(11, executor.KindBegin, "monitor", "ip", 2)), nil, nil, "S15 one operation at a time"},
+			[]lab.PowerEvent{power(102, "a", "off", "b")}, "S28 a fenced boot never returns"},
+		{"two who lead in one term", append(ran[:3:3], session(20, "b1", "a")), nil, nil, "S9 one commander per term"},
+		{"two operations at once", append(ran[:2:2], line(11, executor.KindBegin, "monitor", "ip", 2)), nil, nil, "S20 one operation at a time"},
 	} {
 		journals := map[string][]executor.Entry{"a": c.a, "b": c.b}
 		judge, found := audit.New(), ""
