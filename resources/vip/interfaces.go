@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -35,6 +36,39 @@ func addresses(l netlink.Link, fam int) (out []netlink.Addr, err error) {
 func ipOf(a netlink.Addr) netip.Addr {
 	ip, _ := netip.AddrFromSlice(a.IP)
 	return ip.Unmap()
+}
+
+// where finds all interfaces that have the address: where nic is set, among those of its VRF, because another VRF may have the
+// same address as another's.
+func (s settings) where() ([]netlink.Addr, error) {
+	have, err := where(s.ip)
+	if err != nil || len(have) == 0 || s.nic == "" {
+		return have, err
+	}
+	nic, err := netlink.LinkByName(s.nic)
+	if err != nil {
+		return have, nil // no such interface any more: then it may be anywhere
+	}
+	domain := vrfOf(nic)
+	return slices.DeleteFunc(have, func(a netlink.Addr) bool {
+		l, err := netlink.LinkByIndex(a.LinkIndex)
+		return err == nil && !sameVRF(vrfOf(l), domain)
+	}), nil
+}
+
+// vrfOf is the VRF that a link belongs to, or is; nil for none.
+func vrfOf(l netlink.Link) *netlink.Vrf {
+	if i := l.Attrs().MasterIndex; i != 0 {
+		if master, err := netlink.LinkByIndex(i); err == nil {
+			l = master
+		}
+	}
+	v, _ := l.(*netlink.Vrf)
+	return v
+}
+
+func sameVRF(a, b *netlink.Vrf) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Index == b.Index
 }
 
 // where finds all interfaces that have the address.
@@ -132,6 +166,9 @@ func down(l netlink.Link) string {
 		return fmt.Sprintf("interface %s has no carrier", a.Name)
 	case a.OperState == netlink.OperLowerLayerDown:
 		return fmt.Sprintf("interface %s is down, as what it is built on", a.Name)
+	}
+	if v := vrfOf(l); v != nil && v.Flags&net.FlagUp == 0 { // nothing passes it then
+		return fmt.Sprintf("interface %s works, and its VRF %s is down", a.Name, v.Name)
 	}
 	return ""
 }

@@ -15,6 +15,10 @@ const (
 	frameMax = 1514
 	// oneShotPause is between announcements where the process ends with the operation and cannot repeat them later.
 	oneShotPause = 30 * time.Millisecond
+	// announceEveryMin bounds how often an address is announced for as long as it runs: all hosts of the segment hear it.
+	announceEveryMin = time.Second
+	// routeProtocol marks the routes that are ours (rtm_protocol): of the numbers that no routing daemon has in rt_protos.
+	routeProtocol = 80
 )
 
 // announceAt is when a new owner announces the address, counted from the start: switches and hosts lose frames while ports

@@ -35,6 +35,14 @@ var meta = resources.MetaData{
 		{Name: "dad_time", Type: "time", Default: "50ms", ShortDesc: "How long to wait for an answer; delays every start by as much"},
 		{Name: "arp_count", Type: "integer", Default: "4", ShortDesc: "How often to announce the address after a start"},
 		{Name: "arp_interval", Type: "time", ShortDesc: "Time between announcements; after 0, 1, 2 and 5 seconds if not set"},
+		{Name: "announce_interval", Type: "time", ShortDesc: "Announce the address again this often, for as long as it is here; not if not set",
+			LongDesc: "For neighbours that forget, or never ask. At least 1s. In process it is kept exactly; as an OCF executable, which ends " +
+				"with its operation, every recurring monitor announces the address, whatever the interval is."},
+		{Name: "source_route", ShortDesc: "Route whose preferred source the address is while it is here: default, or a prefix as in 10.0.0.0/8",
+			LongDesc: "What this node sends by that route has the address as its source then. The route itself is not touched: the agent adds a " +
+				"better copy of it (smaller metric, protocol 80), which stop removes; if the node loses the address otherwise, the route is there as before. " +
+				"A route that is missing, or that differs from the copy because somebody changed it, is a failure, which recovery mends."},
+		{Name: "source_route_table", Type: "integer", ShortDesc: "Routing table of that route; that of the interface's VRF, else the main one, if not set"},
 	},
 	Actions: []resources.Action{
 		{Name: resources.Start, Timeout: 20 * time.Second},
@@ -59,8 +67,8 @@ type Runner struct {
 	events  events
 
 	mu         sync.Mutex
-	announcing map[string]context.CancelFunc // by resource
-	wg         sync.WaitGroup                // of announcers
+	announcing map[string]*announcer // by resource; one that has ended is not here
+	wg         sync.WaitGroup        // of announcers
 }
 
 // New makes the agent.
@@ -68,7 +76,7 @@ func New(c Config) *Runner {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Runner{log: c.Logger, oneShot: c.OneShot, announcing: map[string]context.CancelFunc{}}
+	r := &Runner{log: c.Logger, oneShot: c.OneShot, announcing: map[string]*announcer{}}
 	r.Agent = &native.Agent{
 		Meta: meta,
 		Operations: map[string]native.Operation{
@@ -85,8 +93,8 @@ func New(c Config) *Runner {
 // Close ends the announcements that are still to come.
 func (r *Runner) Close() {
 	r.mu.Lock()
-	for _, cancel := range r.announcing {
-		cancel()
+	for _, a := range r.announcing {
+		a.cancel()
 	}
 	r.mu.Unlock()
 	r.wg.Wait()
@@ -97,8 +105,10 @@ type settings struct {
 	bits      int // -1: as the interface's subnet
 	nic       string
 	label     string
-	dad       time.Duration // 0: do not ask
-	intervals []time.Duration
+	dad       time.Duration   // 0: do not ask
+	intervals []time.Duration // of the announcements after a start
+	every     time.Duration   // between those for as long as it runs; 0: none
+	source    *sourceRoute    // nil: none
 }
 
 func read(req resources.Request) (settings, resources.Result) {
@@ -140,6 +150,10 @@ func read(req resources.Request) (settings, resources.Result) {
 			}
 		}
 	}
+	if s.every = v.Duration("announce_interval"); s.every > 0 && s.every < announceEveryMin {
+		v.Failf("announce_interval", "%v is too often: at least %v", s.every, announceEveryMin)
+	}
+	s.source = readSourceRoute(v, s.ip)
 	if v.Err() != nil {
 		return s, resources.Errorf(resources.NotConfigured, "%v", v.Err())
 	}
@@ -154,32 +168,46 @@ func failure(err error) resources.Result {
 	return resources.Errorf(resources.GenericError, "%v", err)
 }
 
-// monitor says whether the address is on its interface, and the interface works.
-func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Result {
+// monitor says whether the address is on its interface, the interface works, and the route that shall have it as its source does.
+func (r *Runner) monitor(ctx context.Context, req resources.Request) resources.Result {
 	s, res := read(req)
 	if res.Code != resources.OK {
 		return res
 	}
-	if l := local(s.ip); l != nil && (s.nic == "" || l.Attrs().Name == s.nic) && down(l) == "" {
-		return resources.Result{}
+	l, res := s.works()
+	if res.Code == resources.OK && s.source != nil {
+		if err := s.source.check(s.ip, l); err != nil {
+			res = failure(err)
+		}
 	}
-	have, err := where(s.ip)
+	if res.Code == resources.OK && s.every > 0 {
+		r.keepAnnouncing(ctx, req, s)
+	}
+	return res
+}
+
+// works returns the interface that has the address, and whether it works there.
+func (s settings) works() (netlink.Link, resources.Result) {
+	if l := local(s.ip); l != nil && (s.nic == "" || l.Attrs().Name == s.nic) && down(l) == "" {
+		return l, resources.Result{}
+	}
+	have, err := s.where()
 	if err != nil {
-		return failure(err)
+		return nil, failure(err)
 	}
 	if len(have) == 0 {
-		return resources.Result{Code: resources.NotRunning}
+		return nil, resources.Result{Code: resources.NotRunning}
 	}
 	l, err := netlink.LinkByIndex(have[0].LinkIndex)
 	switch {
 	case err != nil:
-		return failure(fmt.Errorf("look up interface %d: %w", have[0].LinkIndex, err))
+		return nil, failure(fmt.Errorf("look up interface %d: %w", have[0].LinkIndex, err))
 	case s.nic != "" && l.Attrs().Name != s.nic:
-		return resources.Errorf(resources.GenericError, "%s is on %s and not on %s", s.ip, l.Attrs().Name, s.nic)
+		return nil, resources.Errorf(resources.GenericError, "%s is on %s and not on %s", s.ip, l.Attrs().Name, s.nic)
 	case down(l) != "":
-		return resources.Errorf(resources.GenericError, "%s", down(l))
+		return nil, resources.Errorf(resources.GenericError, "%s", down(l))
 	}
-	return resources.Result{}
+	return l, resources.Result{}
 }
 
 func (r *Runner) start(ctx context.Context, req resources.Request) resources.Result {
@@ -187,7 +215,7 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	if res.Code != resources.OK {
 		return res
 	}
-	have, err := where(s.ip)
+	have, err := s.where()
 	if err != nil {
 		return failure(err)
 	}
@@ -199,8 +227,13 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	if why := down(link); why != "" {
 		return resources.Errorf(resources.GenericError, "%s cannot be taken: %s", s.ip, why)
 	}
+	if s.source != nil { // before anything is changed: a start that fails shall leave nothing
+		if _, _, err := s.source.copies(s.ip, link); err != nil {
+			return failure(err)
+		}
+	}
 	var seg *segment
-	if speaks(link) && (s.dad > 0 && len(have) == 0 || len(s.intervals) > 0) {
+	if speaks(link) && (s.dad > 0 && len(have) == 0 || len(s.intervals) > 0 || s.every > 0) {
 		if seg, err = openSegment(link, s.ip); err != nil {
 			return failure(err)
 		}
@@ -230,7 +263,13 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 		}
 	}
 	if seg != nil {
-		r.announce(ctx, req.Resource, seg, s.intervals)
+		r.announce(ctx, req.Resource, seg, s)
+	}
+	if s.source != nil {
+		native.Doing(ctx, "making %s the source of the route to %s", s.ip, s.source)
+		if err := s.source.set(s.ip, link); err != nil {
+			return failure(err)
+		}
 	}
 	return resources.Result{}
 }
@@ -268,12 +307,7 @@ func (s settings) place(have []netlink.Addr) (netlink.Link, int, resources.Resul
 }
 
 func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Result {
-	r.mu.Lock()
-	if cancel := r.announcing[req.Resource]; cancel != nil {
-		cancel()
-		delete(r.announcing, req.Resource)
-	}
-	r.mu.Unlock()
+	r.hush(req.Resource)
 	s, res := read(req)
 	if !s.ip.IsValid() {
 		if res.Code == resources.OK || req.Params["ip"] == "" {
@@ -281,9 +315,15 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 		}
 		return resources.Result{} // what is no address is on no interface
 	}
-	have, err := where(s.ip) // the other parameters do not matter: a stop that fails costs the node
+	have, err := s.where() // the other parameters do not matter: a stop that fails costs the node
 	if err != nil {
 		return failure(err)
+	}
+	if req.Params["source_route"] != "" { // whatever it says: what has the address as its source is known by that
+		native.Doing(ctx, "removing the routes with source %s", s.ip)
+		if err := unset(s.ip); err != nil {
+			return failure(err)
+		}
 	}
 	for _, a := range have {
 		native.Doing(ctx, "removing %s", a.IPNet)
@@ -292,56 +332,4 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 		}
 	}
 	return resources.Result{}
-}
-
-// announce tells the segment about the new owner: the first time now, the others in the background. It takes over seg.
-func (r *Runner) announce(ctx context.Context, resource string, seg *segment, at []time.Duration) {
-	if len(at) == 0 {
-		go seg.conn.Close()
-		return
-	}
-	if err := seg.announce(); err != nil { // the address works all the same: neighbours ask when their entry ages
-		r.log.Warn("announce address", "res", resource, "cause", err)
-	}
-	if r.oneShot {
-		for range min(len(at)-1, 2) {
-			time.Sleep(oneShotPause)
-			_ = seg.announce()
-		}
-		seg.conn.Close()
-		return
-	}
-	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	r.mu.Lock()
-	if old := r.announcing[resource]; old != nil {
-		old()
-	}
-	r.announcing[resource] = cancel
-	r.mu.Unlock()
-	began := time.Now()
-	r.wg.Go(func() {
-		defer seg.conn.Close()
-		defer cancel()
-		for _, d := range at[1:] {
-			// Between the announcements we hear whether somebody else claims it: an owner that was not to be heard before.
-			due := began.Add(d)
-			mac, err := seg.foreign(later, false, due)
-			if later.Err() != nil {
-				return
-			}
-			if mac != nil {
-				r.log.Error("address has a second owner", "res", resource, "address", seg.addr, "owner", mac)
-			}
-			if mac != nil || err != nil {
-				select {
-				case <-later.Done():
-					return
-				case <-time.After(time.Until(due)):
-				}
-			}
-			if err := seg.announce(); err != nil {
-				r.log.Warn("announce address", "res", resource, "cause", err)
-			}
-		}
-	})
 }

@@ -150,7 +150,7 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 	// common order, so that a link may be down before its address is known here. mu is held.
 	look := func() string {
 		index = 0
-		if have, err := where(s.ip); err == nil && len(have) > 0 {
+		if have, err := s.where(); err == nil && len(have) > 0 {
 			if l, err := netlink.LinkByIndex(have[0].LinkIndex); err == nil {
 				index, name = l.Attrs().Index, l.Attrs().Name
 				return down(l)
@@ -174,7 +174,7 @@ func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(
 				if why := look(); why != "" {
 					changed(why)
 				}
-			} else {
+			} else if index == 0 || ev.addr.LinkIndex == index { // another VRF may have the same address
 				on := name
 				if l, err := netlink.LinkByIndex(ev.addr.LinkIndex); err == nil {
 					on = l.Attrs().Name
