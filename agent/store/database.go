@@ -71,6 +71,43 @@ func makeDatabase(path string, o *bbolt.Options) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
+	return moveDatabase(made, path)
+}
+
+// renewDatabase puts a synced copy in the place of the file.
+func renewDatabase(path string, options *bbolt.Options) error {
+	db, err := openDatabase(path, options)
+	if err != nil {
+		return err
+	}
+	made := path + ".new"
+	err = errors.Join(copyDatabase(db, made), db.Close())
+	if err == nil {
+		err = moveDatabase(made, path)
+	}
+	if err != nil {
+		return fmt.Errorf("copy %s: %w (hint: it needs as much room again)", path, err)
+	}
+	return nil
+}
+
+func copyDatabase(db *bbolt.DB, to string) error {
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(f)
+		return err
+	})
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// moveDatabase gives a file that was made and synced its name.
+func moveDatabase(made, path string) error {
 	if err := os.Rename(made, path); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
@@ -52,6 +53,9 @@ var (
 	formatValue = []byte("paceline-raft/1")
 )
 
+// errStuck is of a disk that neither takes a write nor refuses it. What it does with the write later counts for nothing.
+var errStuck = fmt.Errorf("it has not ended within %v (hint: look for a lost path to the disk, or a full queue)", writeTimeout)
+
 // update runs one durable write. Its first error is the last one that the disk is asked for.
 func (d *disk) update(write func(*bbolt.Tx) error) error {
 	d.writing.Lock()
@@ -59,6 +63,8 @@ func (d *disk) update(write func(*bbolt.Tx) error) error {
 	if err := d.failure(); err != nil {
 		return err
 	}
+	stuck := time.AfterFunc(writeTimeout, func() { d.fail(errStuck) })
+	defer stuck.Stop()
 	err := d.db.Update(func(tx *bbolt.Tx) error {
 		if d.fault != nil {
 			if err := d.fault(); err != nil {
@@ -67,10 +73,10 @@ func (d *disk) update(write func(*bbolt.Tx) error) error {
 		}
 		return write(tx)
 	})
-	if err == nil {
-		return nil
+	if err != nil {
+		return d.fail(err)
 	}
-	return d.fail(err)
+	return d.failure()
 }
 
 func (d *disk) fail(err error) error {

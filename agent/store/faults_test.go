@@ -2,10 +2,15 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc64"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +57,46 @@ func TestFailedDiskOfTheLeader(t *testing.T) {
 	})
 }
 
+// A disk that neither takes a write nor refuses it, as a lost path to a SAN does, must not leave the others with a leader
+// that goes on sending heartbeats and commits nothing.
+func TestStuckDiskOfTheLeader(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		var stuck atomic.Pointer[chan struct{}]
+		l.node("a").fault = func() error {
+			if wait := stuck.Load(); wait != nil {
+				<-*wait
+			}
+			return nil
+		}
+		a := l.form("a", "b", "c")
+		a.commit("batch-limit", "1")
+		back := make(chan struct{})
+		stuck.Store(&back)
+		if _, err := a.try(Command{Change: option("batch-limit", "2")}); !errors.Is(err, ErrUncertain) {
+			t.Errorf("the caller got %v", err)
+		}
+		if next := l.findLeader("b", "c"); next == nil {
+			t.Error("nobody else leads")
+		} else if _, err := next.try(Command{Change: option("batch-limit", "3")}); err != nil {
+			t.Error(err)
+		}
+		if a.leadership().Leader {
+			t.Error("the node still takes itself for the leader")
+		}
+		if err := a.Health(); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errStuck) {
+			t.Errorf("health: %v", err)
+		}
+		stuck.Store(nil)
+		close(back)
+		if err := a.await("batch-limit", "3"); err != nil {
+			t.Error(err)
+		}
+		if err := a.Health(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestFailedDiskOfTheOnlyVoter(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		var full atomic.Bool
@@ -63,6 +108,8 @@ func TestFailedDiskOfTheOnlyVoter(t *testing.T) {
 		}
 		a := l.form("a")
 		a.commit("batch-limit", "1")
+		db := filepath.Join(a.dir, "raft.db")
+		mustNot(t, os.Link(db, db+".before")) // or its number is given to the copy of a copy
 		full.Store(true)
 		if _, err := a.try(Command{Change: option("batch-limit", "2")}); !errors.Is(err, errNoSpace) {
 			t.Fatalf("the caller got %v", err)
@@ -79,6 +126,14 @@ func TestFailedDiskOfTheOnlyVoter(t *testing.T) {
 		a.commit("batch-limit", "3")
 		if a.Snapshot().Revision != 2 {
 			t.Fatalf("%+v", a.Snapshot())
+		}
+		// What the kernel holds of a file that it could not write need not be on the disk: it must be written again.
+		before, err := os.Stat(db + ".before")
+		mustNot(t, err)
+		after, err := os.Stat(db)
+		mustNot(t, err)
+		if os.SameFile(before, after) {
+			t.Fatal("raft.db is still the file that could not be written")
 		}
 	})
 }
@@ -288,6 +343,55 @@ func TestNewerEntryStopsApplying(t *testing.T) {
 			t.Fatal("it went on")
 		}
 	})
+}
+
+// After a step back to an older program the newest snapshot cannot be read, and the log does not reach back to the one
+// before it: the person is told, and what is there stays.
+func TestSnapshotOfANewerVersionIsNotPassedOver(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a")
+		for range snapshotsKept {
+			var wg sync.WaitGroup
+			for i := range trailingEntries + 10 {
+				wg.Go(func() {
+					if _, err := a.try(Command{Change: option(fmt.Sprint("site-", i%7), fmt.Sprint(i))}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			mustNot(t, a.run.raft.Load().Snapshot().Error())
+		}
+		a.stop()
+		list, err := filepath.Glob(filepath.Join(a.dir, "snapshots", "*-*-*"))
+		if err != nil || len(list) != snapshotsKept {
+			t.Fatal(list, err)
+		}
+		slices.SortFunc(list, func(x, y string) int { return len(x) - len(y) + strings.Compare(x, y) })
+		rewriteSnapshot(t, list[len(list)-1], `{"v":2}`)
+		for range 2 {
+			if err := a.tryStart(false); err == nil || !strings.Contains(err.Error(), "version 2") || !strings.Contains(err.Error(), "upgrade") {
+				t.Fatalf("opened: %v", err)
+			}
+		}
+	})
+}
+
+// rewriteSnapshot puts other content into a snapshot, with a description that fits.
+func rewriteSnapshot(t *testing.T, dir, content string) {
+	t.Helper()
+	path := filepath.Join(dir, "meta.json")
+	data, err := os.ReadFile(path)
+	mustNot(t, err)
+	var meta map[string]any
+	mustNot(t, json.Unmarshal(data, &meta))
+	sum := crc64.New(crc64.MakeTable(crc64.ECMA))
+	sum.Write([]byte(content))
+	meta["CRC"], meta["Size"] = sum.Sum(nil), len(content)
+	data, err = json.Marshal(meta)
+	mustNot(t, err)
+	mustNot(t, os.WriteFile(path, data, 0o600))
+	mustNot(t, os.WriteFile(filepath.Join(dir, "state.bin"), []byte(content), 0o600))
 }
 
 func TestRefusedChangeChangesNothingAnywhere(t *testing.T) {

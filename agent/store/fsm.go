@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -93,6 +94,26 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	f.current.Store(s)
 	f.publish(s)
 	return nil
+}
+
+// restoreNewest restores the newest snapshot that can be used, and returns where it ends; 0 without one. The error is of the newest
+// one that can not.
+func (f *fsm) restoreNewest(snaps *raft.FileSnapshotStore) (end uint64, err error) {
+	list, err := snaps.List()
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range list {
+		meta, r, openErr := snaps.Open(s.ID)
+		if openErr == nil {
+			openErr = errors.Join(f.Restore(r), r.Close())
+		}
+		if openErr == nil {
+			return meta.Index, err
+		}
+		err = cmp.Or(err, fmt.Errorf("snapshot %s: %w", s.ID, openErr))
+	}
+	return 0, err
 }
 
 type fsmSnapshot struct{ state *state }

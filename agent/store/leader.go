@@ -35,7 +35,7 @@ func (s *Store) follow(r *run) {
 			}
 		}
 		if now != last {
-			s.leaders.publish(now)
+			s.tellLeader(r, now)
 			last = now
 		}
 		select {
@@ -44,6 +44,15 @@ func (s *Store) follow(r *run) {
 		case <-r.quit:
 			return
 		}
+	}
+}
+
+// tellLeader publishes leadership, unless the run is at its end.
+func (s *Store) tellLeader(r *run, l Leadership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.stopping {
+		s.leaders.publish(l)
 	}
 }
 

@@ -35,6 +35,9 @@ const (
 	// quiesceTimeout bounds the wait for commands in flight before raft is stopped. They end by themselves within a
 	// leader lease; only a hung disk needs the bound.
 	quiesceTimeout = 10 * time.Second
+	// writeTimeout bounds one write. A leader whose disk hangs commits nothing, but its heartbeats keep the others from electing
+	// another; a disk that is merely busy is done within a second or two.
+	writeTimeout = 10 * time.Second
 	// reopenMin and reopenMax bound the pause between attempts to open the store again after a failed write.
 	reopenMin = 500 * time.Millisecond
 	reopenMax = 10 * time.Second

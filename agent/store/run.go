@@ -115,8 +115,8 @@ func (s *Store) start() (*run, error) {
 	if err := r.disk.probe(); err != nil {
 		return nil, errors.Join(err, r.disk.close())
 	}
-	if s.state.Load() == nil {
-		s.preview(r)
+	if err := s.preview(r); err != nil {
+		return nil, errors.Join(err, r.disk.close())
 	}
 	r.fsm = newFSM(s.cfg.Apply, s.cfg.Logger, s.publish)
 	r.fsm.stopped = r.nudge
@@ -200,16 +200,28 @@ func (r *run) leave() {
 	}
 }
 
-// stop ends raft and all that belongs to the run. Operations in flight end first: raft answers each within a leader lease,
-// but forgets those that wait for the state machine when it is shut down.
-func (r *run) stop() error {
+// retire begins the end of the run: nothing is begun in it any more, and nothing is said of its leadership.
+func (r *run) retire() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping {
+		return
+	}
 	r.stopping = true
 	if r.inflight == 0 {
 		close(r.idle)
 	}
-	r.mu.Unlock()
 	close(r.quit)
+}
+
+// stop ends raft and all that belongs to the run. Operations in flight end first: raft answers each within a leader lease,
+// but forgets those that wait for the state machine when it is shut down. With a disk that hangs it takes as long as that does;
+// the others hear nothing of this node meanwhile.
+func (r *run) stop() error {
+	r.retire()
+	if r.disk.failure() != nil {
+		r.net.hangUp()
+	}
 	t := time.NewTimer(quiesceTimeout)
 	defer t.Stop()
 	select {

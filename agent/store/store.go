@@ -189,7 +189,7 @@ func (s *Store) reopen(r *run) {
 			t.Stop()
 			return
 		}
-		next, err := s.start()
+		next, err := s.startAnew()
 		if err == nil {
 			s.cfg.Logger.Info("the disk takes writes again")
 			s.setRun(next, nil)
@@ -199,13 +199,23 @@ func (s *Store) reopen(r *run) {
 	}
 }
 
+// startAnew starts raft on a new copy of its file. After a failed write nobody knows which pages the disk has, and the kernel
+// counts them as clean: what is built on them would be gone with the next power cut.
+func (s *Store) startAnew() (*run, error) {
+	if err := renewDatabase(s.cfg.databasePath(), s.options); err != nil {
+		return nil, err
+	}
+	return s.start()
+}
+
 // halt takes the run out of use and stops it.
 func (s *Store) halt(r *run, cause error) {
 	s.setRun(nil, cause)
+	r.retire()
+	s.leaders.publish(Leadership{}) // before raft has stopped: with a disk that hangs it does not
 	if err := r.stop(); err != nil {
 		s.cfg.Logger.Error("stop raft", "cause", err)
 	}
-	s.leaders.publish(Leadership{})
 }
 
 // Health returns nil, or why this node does not do its full part: its disk, a damaged log, a newer version's entry.
@@ -334,19 +344,13 @@ func (n *state) snapshot() Snapshot {
 }
 
 // preview shows what is known to be committed at a start, before a leader says how far that is: a node that starts alone
-// can answer what the cluster looked like.
-func (s *Store) preview(r *run) {
+// can answer what the cluster looked like. It fails where raft would end the process: no snapshot can be used, or only one that
+// the log does not reach back to.
+func (s *Store) preview(r *run) error {
 	f := newFSM(s.cfg.Apply, s.cfg.Logger, func(*state) {})
-	var from uint64
-	if list, err := r.snaps.List(); err == nil && len(list) > 0 {
-		if meta, rd, err := r.snaps.Open(list[0].ID); err == nil {
-			err = f.Restore(rd)
-			rd.Close()
-			if err != nil {
-				return
-			}
-			from = meta.Index
-		}
+	from, err := f.restoreNewest(r.snaps)
+	if err != nil && (from == 0 || r.disk.tail.first > from+1) {
+		return fmt.Errorf("the newest snapshot cannot be used, and the log does not reach back far enough to do without: %w", err)
 	}
 	for index := max(from+1, r.disk.tail.first); index != 0 && index <= r.disk.tail.commit; index++ {
 		var l raft.Log
@@ -358,6 +362,7 @@ func (s *Store) preview(r *run) {
 		}
 	}
 	s.publish(f.current.Load())
+	return nil
 }
 
 // Snapshot returns the newest state that this node knows. On a follower it may be behind the leader's; before a leader is
