@@ -225,11 +225,27 @@ func (e *Executor) aloneJob(a Active, operation string, left time.Duration, why 
 		return nil
 	}
 	r := e.resource(a.Resource)
-	j := &job{kind: jobAlone, action: &x, why: why}
-	if p := r.running; p != nil && p.kind == jobAlone && p.action.Operation == operation {
-		return p // of an attempt before, and still at it
+	j := r.alone(operation) // of an attempt before, and still at it
+	if j == nil {
+		j = &job{kind: jobAlone, action: &x, why: why}
+		e.enqueue(r, j)
 	}
-	e.enqueue(r, j)
+	if p := r.running; p != nil && p != j && p.action.Operation != resources.Stop {
+		p.preempted = true
+		p.cancel()
+	}
 	e.pump(r)
 	return j
+}
+
+// alone returns the operation that a cut-off node already has running or waiting; nil if there is none.
+func (r *resource) alone(operation string) *job {
+	wanted := func(j *job) bool { return j.kind == jobAlone && j.action.Operation == operation }
+	if r.running != nil && wanted(r.running) {
+		return r.running
+	}
+	if i := slices.IndexFunc(r.queue, wanted); i >= 0 {
+		return r.queue[i]
+	}
+	return nil
 }

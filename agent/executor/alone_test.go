@@ -190,6 +190,31 @@ func TestCutOffGoesOnPastAHangingDemotion(t *testing.T) {
 	})
 }
 
+// However often a cut-off node tries to stop what hangs: when that ends at last, it is demoted once and stopped once, in this order.
+func TestCutOffStopsOnceWhatHungForLong(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		e := start(t, config(dir, a))
+		c := dialSilently(t, e, hello(1))
+		c.do(action("p", resources.Start))
+		c.do(action("p", resources.Promote))
+		a.mu.Lock()
+		a.deaf["p/promote"] = true
+		a.mu.Unlock()
+		a.slow("p/promote", time.Hour)
+		c.order(action("p", resources.Promote))
+		<-c.served
+		time.Sleep(2 * time.Hour)
+		var after []string
+		for _, x := range a.history()[3:] {
+			after = append(after, x.operation)
+		}
+		if !slices.Equal(after, []string{resources.Demote, resources.Stop}) {
+			t.Errorf("after the promotion that hung: %v", after)
+		}
+		stopExecutor(t, e)
+	})
+}
+
 func TestCutOffEndsAStartAndGoesOnPastAHangingStop(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		cfg := config(dir, a)

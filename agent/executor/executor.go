@@ -179,6 +179,8 @@ func (e *Executor) recover() error {
 			return err
 		}
 		s.Active, s.Recurring, s.Open = nil, nil, nil
+	} else {
+		e.j.skipCalls(callsSkipped)
 	}
 	e.lease = newLeaseCore(e.now(), lease, s.Policy)
 	if err := e.j.append(Entry{Kind: KindDaemonStart}, true, journalWait); err != nil {

@@ -249,6 +249,33 @@ func TestRotationKeepsWhatIsNeeded(t *testing.T) {
 	})
 }
 
+// The name may lead to the new file although the disk did not say so: what is written then must not go into the old one alone.
+func TestLinesAreNotLostInAFileThatWasReplaced(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		e := start(t, config(dir, a))
+		e.j.maxBytes = 20_000 // before anything is written by this test: the writer waits
+		e.j.syncDir = func(string) error { return syscall.EIO }
+		a.onRun = func(req resources.Request) {
+			entries, err := ReadJournal(filepath.Join(dir, JournalName))
+			if err != nil {
+				t.Error(err)
+			}
+			if active := ActiveSet(entries); len(active) == 0 || active[len(active)-1].Resource != req.Resource {
+				t.Errorf("%s is being started, and the journal does not know it", req.Resource)
+			}
+		}
+		c := dial(t, e, hello(3))
+		for i := range 100 {
+			c.do(action(fmt.Sprint("r", i), resources.Start))
+		}
+		if n := len(a.ran(resources.Start)); n == 0 || n == 100 {
+			t.Errorf("%d of 100 were started: the journal was never rotated, or the disk believed", n)
+		}
+		c.close()
+		stopExecutor(t, e)
+	})
+}
+
 func TestRedactedHasNoParameters(t *testing.T) {
 	x := action("a", resources.Start)
 	x.Params, x.Args = map[string]string{"password": "s3cret"}, map[string]string{"1": "s3cret"}

@@ -51,6 +51,9 @@ const (
 	// waits before it runs without.
 	journalWait     = 5 * time.Second
 	journalWaitStop = time.Second
+	// callsSkipped is left out of the numbers of calls when the daemon starts again: more than a day of operations, one in a
+	// second, on a disk that took no line.
+	callsSkipped = 100_000
 	// journalLineMax bounds a checkpoint: 20,000 resources with their monitors and unacknowledged results.
 	journalLineMax = 64 << 20
 	// journalQueue bounds journal lines waiting for the disk, and journalBatch those written with one system call.

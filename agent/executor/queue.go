@@ -70,17 +70,17 @@ func (e *Executor) resource(name string) *resource {
 	return r
 }
 
-// enqueue adds a job; e.mu is held. What the node wants being cut off goes first and ends what runs.
+// enqueue adds a job; e.mu is held. What the node wants being cut off goes before all else.
 func (e *Executor) enqueue(r *resource, j *job) {
 	j.arrived = time.Now()
 	j.done = make(chan struct{})
 	j.ctx, j.cancel = context.WithCancel(e.ctx)
 	if j.kind == jobAlone {
-		r.queue = slices.Insert(r.queue, 0, j)
-		if p := r.running; p != nil && p.action.Operation != resources.Stop {
-			p.preempted = true
-			p.cancel()
+		first := 0
+		for first < len(r.queue) && r.queue[first].kind == jobAlone {
+			first++
 		}
+		r.queue = slices.Insert(r.queue, first, j)
 		return
 	}
 	r.queue = append(r.queue, j)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"paceline/agent/transition"
 	"paceline/resources"
 )
 
@@ -81,6 +82,39 @@ func TestRestartTouchesNothing(t *testing.T) {
 			t.Errorf("%d recurring monitors in a minute, want 6 or 7 of each", ran)
 		}
 		d.close()
+		stopExecutor(t, e)
+	})
+}
+
+// Numbers of calls that the journal has not, because its disk was full, are not given out again: the coordinator would take the new
+// results for repeated ones.
+func TestCallsRiseOverARestartWithAFullDisk(t *testing.T) {
+	bubble(t, func(t *testing.T, dir string, a *agents) {
+		d := &disk{}
+		cfg := config(dir, a)
+		cfg.openFile = d.open
+		e := start(t, cfg)
+		c := dial(t, e, hello(1))
+		c.do(action("a", resources.Start))
+		d.set(true, false)
+		var last transition.Result
+		for range 10 {
+			last = c.do(action("a", resources.Stop))
+		}
+		c.close()
+		stopExecutor(t, e)
+		d.set(false, false)
+		cfg.Incarnation = "inc2"
+		e = start(t, cfg)
+		c = dial(t, e, hello(1))
+		synctest.Wait()
+		for len(c.s.Events()) > 0 {
+			c.result() // of the monitor after the restart
+		}
+		if r := c.do(action("a", resources.Start)); r.RC != 0 || r.CallID <= last.CallID {
+			t.Errorf("call %d came after call %d", r.CallID, last.CallID)
+		}
+		c.close()
 		stopExecutor(t, e)
 	})
 }
