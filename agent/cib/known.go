@@ -261,3 +261,7 @@ const PillAttribute = "#sbd"
 // PresumedDeadAttribute is the transient attribute of a node that says how many milliseconds after its last session it is
 // dead in truth, by its own watchdog. The node announces it; without it nobody may presume so.
 const PresumedDeadAttribute = "#presumed-dead-ms"
+
+// RestartAttribute is the transient attribute of a node whose daemon announced that it ends and starts anew: its boot, a space, and
+// its incarnation. Of any other boot or incarnation it says nothing. A version that does not know it leaves it alone.
+const RestartAttribute = "#restart"

@@ -59,6 +59,7 @@ type Core struct {
 	fenceNo  uint64
 	tied     map[string]time.Time // by node: when its last session of this term was seen to begin or end
 	fencedAt map[string]fenced    // targets confirmed fenced in this term
+	restarts restarts             // of daemons that announced them
 	letGo    map[string]string    // node ID -> incarnation that was let go: it does not join again, even if it is forgotten
 
 	busy map[string]bool // node commits under way
@@ -106,6 +107,7 @@ func NewCore(cfg Config) *Core {
 		recording: map[string][]func(time.Time){},
 		fencedAt:  map[string]fenced{},
 		letGo:     map[string]string{},
+		restarts:  newRestarts(cfg.Timing.Restart),
 		tied:      map[string]time.Time{},
 	}
 }
@@ -147,6 +149,7 @@ func (c *Core) Step(now time.Time, ev Event) []Effect {
 		panic(fmt.Sprintf("coordinator: unknown event %T", ev))
 	}
 	if c.term != 0 {
+		c.noteRestarts(now)
 		c.reconcileNodes(now)
 		c.reconcileVoters(now)
 		c.advance(now)

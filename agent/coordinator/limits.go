@@ -15,6 +15,12 @@ type Timing struct {
 	// HeardAgain is how long gossip may go on naming a fenced node alive before that counts as a lie of the device: the
 	// detection time, with room.
 	HeardAgain time.Duration
+	// Restart is how long a member is waited for whose daemon announced that it starts anew, from the announcement on: three fifths of
+	// the lease. A daemon needs 0.1 s to be heard again on an idle machine, and 0.7 s on a very busy one. More than the lease it
+	// must never be: of two voters the other has no coordinator meanwhile, and would stop what it runs when its own lease ends; two
+	// fifths are left for it to fence and take over. It only ever delays a fencing, so no time after which a node
+	// is presumed dead is touched by it.
+	Restart time.Duration
 	// SessionRetry is the pause between attempts to open a session.
 	SessionRetry time.Duration
 }
@@ -26,6 +32,7 @@ func TimingFor(detect, lease time.Duration) Timing {
 		NodeLease:    lease,
 		Unseen:       max(20*time.Second, 10*detect),
 		HeardAgain:   max(5*time.Second, 5*detect),
+		Restart:      lease * 3 / 5,
 		SessionRetry: 200 * time.Millisecond,
 	}
 }

@@ -121,6 +121,9 @@ func (c *Core) join(now time.Time, m membership.Member, s *session, st *cib.Node
 		cib.Change{SetTransient: &cib.SetTransient{NodeID: m.ID, Name: "shutdown"}},
 	)
 	batch = append(batch, announcements(s, m.ID, st)...)
+	if st != nil && st.Incarnation != s.incarnation && attribute(st, cib.RestartAttribute) != "" {
+		batch = append(batch, cib.Change{SetTransient: &cib.SetTransient{NodeID: m.ID, Name: cib.RestartAttribute}})
+	}
 	delete(c.fencedAt, m.Name)
 	c.nodeCommit(m.ID, m.Name+" "+cause, batch)
 }
@@ -152,13 +155,22 @@ func (c *Core) nodeName(id string) string {
 	return ""
 }
 
-// tendFailed looks after a node that gossip reports dead. With fencing it is lost at once, unless it has just made this node
+// tendFailed looks after a node that gossip reports dead. With fencing it is lost at once, unless its daemon announced that it starts
+// anew and has not been heard since, or it has just made this node
 // the coordinator: then gossip has yet to hear of it again, and has a lease's time for that. Without fencing, nobody will ever
 // confirm that it is dead; all there is, is that a node that is cut off stops what it runs by itself after its lease
 // (safety rule 6). So much time it gets, and as much again for the stops.
 func (c *Core) tendFailed(now time.Time, m membership.Member) {
-	const why = "it is not heard any more"
+	why := "it is not heard any more"
 	st := c.snap.CIB.NodeState(m.ID)
+	if until := c.restarts.until(st); !until.IsZero() && m.Incarnation == st.Incarnation {
+		if !c.restartingUntil(now, st).IsZero() {
+			c.dropSession(now, m.Name, why)
+			c.awaitRestart(now, until, st)
+			return
+		}
+		why += ": its daemon announced that it starts anew, and was not back in time"
+	}
 	if FencingEnabled(c.snap.CIB) && !c.outvoices(now, m) || st == nil || !isTrue(st.InCCM) || st.Expected == "down" {
 		c.tendGone(now, m.ID, m.Name, why)
 		return
@@ -217,6 +229,10 @@ func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *ci
 			s.opening = true
 			c.effects = append(c.effects, OpenSession{Node: m.Name, Addr: fmt.Sprintf("%s:%d", m.Addr, m.PeerPort)})
 		}
+	}
+	if until := c.restartingUntil(now, st); !until.IsZero() {
+		c.awaitRestart(now, until, st)
+		return !online(st)
 	}
 	if st == nil || !isTrue(st.InCCM) {
 		return s.why != "" // a new one: it joins when its session is up

@@ -22,7 +22,10 @@ type Progress struct {
 	Sessions map[string]bool
 	Awaits   []string // nodes for which a cluster that comes up waits before it does anything (wait-for-all)
 	Unseen   []Unseen
-	Plan     *scheduler.Result // the newest plan; may be nil
+	// Restarting are the members that are waited for because their daemons announced that they start anew; the
+	// time of one may be just over.
+	Restarting []Restart
+	Plan       *scheduler.Result // the newest plan; may be nil
 }
 
 // Unseen is a member that was not heard since the cluster came up, and when it counts as lost if that stays so.
@@ -51,6 +54,7 @@ func (f *fence) report() Fencing {
 // Progress reports what is being done.
 func (c *Core) Progress() Progress {
 	p := Progress{Term: c.term, Sessions: map[string]bool{}, Plan: c.plan, Planned: c.planned, Awaits: c.awaits, Unseen: c.unseen()}
+	p.Restarting = c.restarts.all(func(id string) bool { return c.isUp(c.nodeName(id)) })
 	for name, s := range c.sessions {
 		p.Sessions[name] = s.up
 	}

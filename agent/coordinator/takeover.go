@@ -34,6 +34,8 @@ type Takeover struct {
 	contact  uint64
 	met      time.Time // when that was last seen to grow
 	snap     *cib.CIB
+	restarts restarts  // of the peer's daemon, announced
+	waits    time.Time // until when such a one was last waited for
 
 	fence   *fence
 	number  uint64
@@ -75,9 +77,9 @@ type TakeOver struct {
 func (TakeOver) effect() {}
 
 // NewTakeover returns a machine that has seen nothing, for this incarnation of the daemon. detect is the time by which gossip
-// knows of a loss.
-func NewTakeover(self, selfID, incarnation string, detect time.Duration, rng *rand.Rand) *Takeover {
-	return &Takeover{self: self, selfID: selfID, incarnation: incarnation, detect: detect, rng: rng}
+// knows of a loss; restart is Timing.Restart.
+func NewTakeover(self, selfID, incarnation string, detect, restart time.Duration, rng *rand.Rand) *Takeover {
+	return &Takeover{self: self, selfID: selfID, incarnation: incarnation, detect: detect, restarts: newRestarts(restart), rng: rng}
 }
 
 // Verdict returns the quorum's state as this node sees it.
@@ -148,6 +150,7 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 		}
 		t.leader, t.voters, t.growing, t.snap, t.contact = e.ID, e.Voters, e.Growing, e.CIB, e.Contact
 		t.term, t.settled = e.Term, e.Committed
+		t.restarts.note(now, e.CIB)
 		if e.ID != "" {
 			t.led, t.ledTerm = e.ID, e.Term
 		}
@@ -206,6 +209,14 @@ func (t *Takeover) decide(now time.Time) {
 	if f := t.fence; f != nil && !f.running() && (f.void || f.target != peer) {
 		t.fence = nil // of another loss: of this peer before it came back, or of another one
 	}
+	if until := t.restartingUntil(v.Takeover); t.fence == nil && now.Before(until) {
+		if !until.Equal(t.waits) {
+			t.waits = until
+			t.say("info", "the other voter announced that its daemon starts anew: it is waited for before it is fenced", "node", peer, "most", until.Sub(now))
+		}
+		t.wakes = append(t.wakes, until)
+		return
+	}
 	switch {
 	case peer == "":
 		return
@@ -226,6 +237,26 @@ func (t *Takeover) decide(now time.Time) {
 	default:
 		t.start(now, f)
 	}
+}
+
+// restartingUntil returns until when the peer is waited for, because its daemon announced that it starts anew and has not been heard
+// since; the zero time if it did not.
+func (t *Takeover) restartingUntil(id string) time.Time {
+	st := t.snap.NodeState(id)
+	until := t.restarts.until(st)
+	if m, ok := t.view.ByID(id); until.IsZero() || ok && m.Incarnation != st.Incarnation {
+		return time.Time{}
+	}
+	return until
+}
+
+// Restarting returns the peer whose daemon announced that it starts anew, and until when it is waited for, while nobody leads and it
+// is not heard. That time may be just over.
+func (t *Takeover) Restarting() []Restart {
+	if t.leader != "" || len(t.voters) != 2 {
+		return nil
+	}
+	return t.restarts.all(func(id string) bool { return id == t.selfID || t.restartingUntil(id).IsZero() })
 }
 
 func (t *Takeover) allHeard() bool {

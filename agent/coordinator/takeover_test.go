@@ -26,7 +26,7 @@ type pair struct {
 }
 
 func newPair(t *testing.T, c *cib.CIB) *pair {
-	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", "1", time.Second, rand.New(rand.NewPCG(1, 1)))}
+	p := &pair{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), m: NewTakeover("a", "id-a", "1", time.Second, 3*time.Second, rand.New(rand.NewPCG(1, 1)))}
 	next := *c
 	next.Configuration.Nodes = []*cib.Node{{ID: "id-a", Uname: "a"}, {ID: "id-b", Uname: "b"}}
 	next.Status.Nodes = []*cib.NodeState{{ID: "id-a", Uname: "a", InCCM: "true", CRMD: "online", Join: "member", Expected: "member", Incarnation: "1"}}

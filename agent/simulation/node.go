@@ -124,7 +124,7 @@ func (n *node) start() {
 		n.log.term, n.log.vote = max(n.log.term, 1)-1, ""
 	}
 	n.log.restart()
-	n.takeover = coordinator.NewTakeover(n.name, n.id, n.incarnation(), detectMax, n.rand())
+	n.takeover = coordinator.NewTakeover(n.name, n.id, n.incarnation(), detectMax, n.w.timing().Restart, n.rand())
 	n.takeoverWake++
 	n.view = membership.View{Seq: n.view.Seq + 1, Members: []membership.Member{n.member(n, membership.Alive)}}
 	n.wanted = map[string]bool{n.name: true}
@@ -382,7 +382,7 @@ func (n *node) startCore() {
 	}
 	n.coreTerm = n.log.term
 	n.core = coordinator.NewCore(coordinator.Config{
-		Self: n.name, SelfID: n.id, Timing: coordinator.TimingFor(detectMax, nodeLease), Plan: n.plan, Rand: n.rand(),
+		Self: n.name, SelfID: n.id, Timing: n.w.timing(), Plan: n.plan, Rand: n.rand(),
 	})
 	n.sessions, n.dialling = map[string]*session{}, map[string]bool{}
 	fenced := n.fenced

@@ -42,6 +42,7 @@ type Broken struct {
 	PlansByChance      bool // a plan depends on more than the state
 	StopLies           bool // rule 1: a stop is reported done while the service runs
 	NoCourtesy         bool // rule 5: both sides of a cut fence at once
+	WaitsForEver       bool // an announced restart is waited for without end
 	GrowthUnknown      bool // rule 4: a pair that is becoming three still takes itself for a pair
 }
 
@@ -183,6 +184,15 @@ func (w *world) next() {
 func (w *world) after(d time.Duration, do func()) {
 	w.seq++
 	heap.Push(&w.q, event{at: w.now + max(d, 0), seq: w.seq, do: do})
+}
+
+// timing is that of all coordinators.
+func (w *world) timing() coordinator.Timing {
+	t := coordinator.TimingFor(detectMax, nodeLease)
+	if w.opt.Broken.WaitsForEver {
+		t.Restart = time.Hour
+	}
+	return t
 }
 
 // clock is the time that the program sees.
