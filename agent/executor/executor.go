@@ -68,6 +68,7 @@ type Executor struct {
 
 	mu         sync.Mutex // never held across the disk, the network or an agent
 	closing    bool
+	quiescing  bool // no ordered operation begins any more
 	lease      *leaseCore
 	term       uint64 // the highest seen
 	session    *nodeSession
@@ -297,6 +298,28 @@ func (e *Executor) Close(ctx context.Context) error {
 	e.j.note(Entry{Kind: KindDaemonStop})
 	e.j.close()
 	return err
+}
+
+// Quiesce begins no ordered operation any more, and waits until those that run have ended: then the daemon may end without
+// cutting any short. Monitors go on. What waits is answered by Close. The error says that ctx ended first.
+func (e *Executor) Quiesce(ctx context.Context) error {
+	e.mu.Lock()
+	e.quiescing = true
+	var waits []*job
+	for _, name := range e.names() {
+		if j := e.resources[name].running; j != nil && j.kind == jobOrdered {
+			waits = append(waits, j)
+		}
+	}
+	e.mu.Unlock()
+	for _, j := range waits {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s of %s: %w", j.action.Operation, j.action.Resource, ctx.Err())
+		}
+	}
+	return nil
 }
 
 // Inventory lists what may be active here, in the order in which it was started.

@@ -147,6 +147,9 @@ func (e *Executor) pump(r *resource) {
 	var j *job
 	if len(r.queue) > 0 {
 		j = r.queue[0]
+		if e.quiescing && j.kind == jobOrdered {
+			return
+		}
 	} else if m := r.due(); m != nil {
 		j = &job{kind: jobRecurring, action: m.action, numbers: m.numbers, monitor: m, done: make(chan struct{})}
 		j.ctx, j.cancel = context.WithCancel(e.ctx)
