@@ -83,7 +83,7 @@ func (s *site) start(name string) {
 			ConfigDir: filepath.Join(n.dir, "etc"), DataDir: filepath.Join(n.dir, "lib"), RunDir: filepath.Join(n.dir, "run"),
 			Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: level})).With("at", name),
 			Group:  s.group, Registry: registry, Devices: powerSwitch{s}, Ready: func() { close(ready) },
-		}, leave)
+		}, leave, nil)
 	}()
 	select {
 	case <-ready:

@@ -185,7 +185,8 @@ func TestAttributes(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != api.CodeNotFound {
 		t.Errorf("an attribute of a node that is not there: %v", err)
 	}
-	// The coordinator goes while an agent asks: the change is made by the next one.
+	// The coordinator goes while an agent asks: the change is made by the next one. Of two voters the other could make none.
+	s.await("beta", "three voters", func(st *api.Status) bool { return st.Quorum.Total == 3 })
 	s.crash("alpha")
 	set("beta", api.AttributeChange{Scope: api.ScopeTransient, Name: "master-db", Value: text("20")})
 	if got := read("gamma", api.Attribute{Scope: api.ScopeTransient, Node: "*", Name: "master-db"}); got != "beta master-db=20; gamma master-db=5; " {

@@ -170,18 +170,23 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 	v := verdict.verdict
 	l.Quorum = api.Quorum{Quorate: v.Quorate, Reason: v.Reason, Votes: v.Votes, Total: v.Total, Needed: v.Needed}
 	sessions := map[string]bool{}
-	fences := verdict.fencing
+	fences, restarts := verdict.fencing, verdict.restart
 	if p, ok := n.progress(ctx); ok {
 		sessions = p.Sessions
 		if len(p.Awaits) > 0 {
 			l.Quorum.Quorate = false
 			l.Quorum.Reason = "the cluster comes up and waits for " + strings.Join(p.Awaits, ", ") + " (wait-for-all), or for the word that it is off (paceline node fence --confirmed)"
 		}
-		fences = p.Fences
+		fences, restarts = p.Fences, p.Restarting
 		l.Planned, l.Idle = p.Planned, p.Idle
 		l.Transition = transitionOf(p)
 		for _, u := range p.Unseen {
 			l.Missing = append(l.Missing, api.Missing{Node: u.Node, Lost: u.Lost})
+		}
+	}
+	for _, r := range restarts {
+		if left := time.Until(r.Until); left > 0 {
+			l.Restarting = append(l.Restarting, api.Restarting{Node: r.Node, Left: left})
 		}
 	}
 	for _, f := range fences {

@@ -30,9 +30,10 @@ type Daemon struct {
 	busy string // what is being done that excludes init, join and leave; empty if nothing is
 }
 
-// Run runs a daemon until ctx ends (its resources then keep running), or until leave is closed (it then leaves in good
-// order first). It returns when everything that it started has ended.
-func Run(ctx context.Context, opt Options, leave <-chan struct{}) error {
+// Run runs a daemon until ctx ends or restart is closed (its resources then keep running; with restart the others are told to
+// wait for the daemon that follows), or until leave is closed (it then leaves in good order first). It returns when everything
+// that it started has ended.
+func Run(ctx context.Context, opt Options, leave, restart <-chan struct{}) error {
 	opt.complete()
 	for _, dir := range []string{opt.ConfigDir, opt.DataDir, opt.RunDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -66,6 +67,8 @@ func Run(ctx context.Context, opt Options, leave <-chan struct{}) error {
 		case <-ctx.Done():
 		case <-leave:
 			d.leaveInGoodOrder(ctx)
+		case <-restart:
+			d.announceRestart(ctx)
 		case err = <-failed:
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,6 +24,7 @@ const (
 	innerForget  = "/node/v1/forget"  // POST: take me out of the configuration
 	innerState   = "/node/v1/state"   // GET: what is known of me (cib.NodeState)
 	innerTrouble = "/node/v1/trouble" // POST: what is wrong with me (a list of api.Problem), while it is
+	innerRestart = "/node/v1/restart" // POST: my daemon ends and starts anew (restarting); answered when that is committed
 
 	// innerKeys is between any two nodes. GET: the keys that you accept; POST: a step of a rotation (keyStep).
 	innerKeys = "/node/v1/keys"
@@ -40,6 +40,7 @@ func (n *node) servePeers(l net.Listener) {
 	mux := http.NewServeMux()
 	mux.Handle("/", n.d.server.PeerHandler())
 	mux.HandleFunc("POST "+innerTrouble, n.hearTrouble)
+	mux.HandleFunc("POST "+innerRestart, n.hearRestart)
 	mux.HandleFunc("POST "+innerAttributes, n.hearAttributes)
 	mux.HandleFunc("POST "+innerKeys, n.hearKeys)
 	mux.HandleFunc("GET "+innerKeys, n.tellKeys)
@@ -162,10 +163,19 @@ func (n *node) askWith(ctx context.Context, method, path string, body []byte, in
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s says: %s", name, bytes.TrimSpace(answer))
+		return &refusal{by: name, status: resp.StatusCode, text: string(bytes.TrimSpace(answer))}
 	}
 	if into == nil {
 		return nil
 	}
 	return json.Unmarshal(answer, into)
 }
+
+// refusal is another node's answer that it did not do what it was asked for.
+type refusal struct {
+	by     string
+	status int // of HTTP
+	text   string
+}
+
+func (r *refusal) Error() string { return r.by + " says: " + r.text }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/agent/membership"
 	"paceline/agent/store"
 )
 
@@ -97,7 +99,13 @@ func (n *node) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveQuiet)
 	defer cancel()
 	kick := n.d.notify.listen(ctx)
-	if err := n.store.TransferLeadership(ctx, ""); err != nil {
+	err := errors.New("no other voter is heard")
+	for _, id := range n.heirs() {
+		if err = n.store.TransferLeadership(ctx, id); err == nil || !n.isLeader() {
+			break
+		}
+	}
+	if err != nil {
 		n.log.Warn("the coordination could not be handed over", "err", err)
 		return
 	}
@@ -113,6 +121,23 @@ func (n *node) handOver(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// heirs lists the IDs of the other voters that are heard, by name, those that run nothing last: raft by itself would also choose one that
+// has just ended.
+func (n *node) heirs() []string {
+	voters := n.voterIDs()
+	var nodes, witnesses []string
+	for _, m := range n.currentView().Members {
+		switch {
+		case m.Status != membership.Alive || m.ID == n.d.id.ID || !slices.Contains(voters, m.ID):
+		case m.Role == membership.RoleWitness:
+			witnesses = append(witnesses, m.ID)
+		default:
+			nodes = append(nodes, m.ID)
+		}
+	}
+	return append(nodes, witnesses...)
 }
 
 // leave takes a node out of the cluster for good.

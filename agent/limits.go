@@ -12,6 +12,13 @@ const (
 	votelessWait = time.Second
 	// closeTimeout bounds how long a daemon that ends waits for operations in flight; they then go on without it.
 	closeTimeout = 5 * time.Second
+	// announceMax bounds how long a daemon that is to start anew tries to have that committed: an election between two coordinators, with
+	// room. Where nobody coordinates it ends without a word.
+	announceMax = 2 * time.Second
+	// announcePause spaces its attempts.
+	announcePause = 50 * time.Millisecond
+	// restartBodyMax bounds what it says.
+	restartBodyMax = 1 << 10
 	// progressMax bounds how long an answer waits for the coordinator's loop, which at worst makes the plan of a large cluster.
 	progressMax = time.Second
 	// barrierTimeout bounds how long a new leader takes to apply what was committed before it.

@@ -17,7 +17,8 @@ import (
 type verdictNow struct {
 	verdict quorum.Verdict
 	fencing []coordinator.Fencing
-	due     uint64 // number of the fencing that is still called for
+	restart []coordinator.Restart // the peer, if it is waited for because its daemon starts anew
+	due     uint64                // number of the fencing that is still called for
 }
 
 // takeoverPoll is how often the takeover looks at the voters and at what is known.
@@ -44,7 +45,7 @@ func (n *node) tellTakeover(ev coordinator.Event) {
 
 // takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
 func (n *node) takeoverLoop() {
-	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.profile.gossip.Detect(2), n.rand())
+	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.profile.gossip.Detect(2), n.profile.timing.Restart, n.rand())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)
@@ -56,12 +57,12 @@ func (n *node) takeoverLoop() {
 		for _, e := range m.Step(time.Now(), ev) {
 			n.takeoverEffect(e, timer)
 		}
-		now := verdictNow{verdict: m.Verdict(), due: m.Due()}
+		now := verdictNow{verdict: m.Verdict(), due: m.Due(), restart: m.Restarting()}
 		if f, ok := m.Fencing(); ok {
 			now.fencing = append(now.fencing, f)
 		}
 		n.mu.Lock()
-		changed := n.verdict.verdict != now.verdict || len(n.verdict.fencing) != len(now.fencing)
+		changed := n.verdict.verdict != now.verdict || len(n.verdict.fencing) != len(now.fencing) || len(n.verdict.restart) != len(now.restart)
 		n.verdict = now
 		n.mu.Unlock()
 		if changed {

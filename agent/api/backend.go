@@ -117,6 +117,14 @@ type Live struct {
 	// earlier time, and says nothing of now.
 	Unheard bool
 	Missing []Missing // members that were not heard since the cluster came up
+	// Restarting are the members that are waited for because their daemons announced that they start anew.
+	Restarting []Restarting
+}
+
+// Restarting is a member whose daemon announced that it starts anew, and is not back yet.
+type Restarting struct {
+	Node string
+	Left time.Duration // until it counts as lost, if it is not back
 }
 
 // Missing is a member that is waited for.

@@ -88,6 +88,7 @@ var stateMeaning = map[NodeState]string{
 	NodeOnline:      "Resources may run there.",
 	NodeStandby:     "Nothing runs there until it is taken out of standby.",
 	NodeMaintenance: "What runs there is left alone, and nothing is started or stopped there.",
+	NodeRestarting:  "What runs there is taken to run on, and nothing is planned. If its daemon is not back in time, the node counts as lost: it is fenced, and what it ran starts elsewhere.",
 	NodePending:     "It is alive and not ready for orders yet: nothing is started there before it is.",
 	NodeLeaving:     "It asked to leave: what runs there moves away, and then it goes.",
 	NodeLeft:        "It left in good order: nothing runs there.",

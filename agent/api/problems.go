@@ -45,7 +45,7 @@ func problems(c *cib.CIB, live Live, p Plan, st *Status) []Problem {
 			m.Node, m.Lost.Local().Format(time.TimeOnly), then), "switch it on, or see whether its network works; if it is off for good: paceline node fence --confirmed "+m.Node)
 	}
 	for _, n := range st.Nodes {
-		late := n.Online && !n.Session && st.Time.Sub(n.Since) > sessionGrace && n.Role != RoleWitness
+		late := n.Online && !n.Session && st.Time.Sub(n.Since) > sessionGrace && n.Role != RoleWitness && n.State != NodeRestarting
 		if late && !st.Stale && live.Coordinator == live.Node {
 			add("no-session", SeverityError, n.Name, "the coordinator has no connection to "+n.Name+", though it is alive: it can give it no orders",
 				"see that port 7947 is open between "+live.Coordinator+" and "+n.Name+", and the logs of pacelined on both")

@@ -75,6 +75,7 @@ type NodeState string
 // The states of nodes. Where several hold, the first of this list is shown.
 const (
 	NodeUnclean     NodeState = "unclean"     // must be fenced before its resources are recovered
+	NodeRestarting  NodeState = "restarting"  // its daemon starts anew, as it announced; what runs there runs on
 	NodePending     NodeState = "pending"     // alive, not yet ready for orders
 	NodeLeaving     NodeState = "leaving"     // asked to leave; its resources move away first
 	NodeLeft        NodeState = "left"        // stopped in good order

@@ -200,6 +200,8 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 	switch {
 	case fencePending(live, n.Name):
 		n.State = NodeUnclean
+	case restarting(live, n.Name) != "":
+		n.State, n.Cause, n.Since = NodeRestarting, restarting(live, n.Name), time.Time{}
 	case ns == nil && alive, member && !(online && joined), alive && !member && !expected, member && unseen:
 		n.State = NodePending
 	case ns != nil && member && known && m.State == MemberFailed, planned == string(NodeUnclean):
@@ -219,6 +221,16 @@ func (n *Node) judge(ns *cib.NodeState, m Member, known bool, conf *cib.Node, li
 	default:
 		n.State = NodeOnline
 	}
+}
+
+// restarting says how long a node is waited for whose daemon starts anew; empty for any other.
+func restarting(live Live, node string) string {
+	for _, r := range live.Restarting {
+		if r.Node == node {
+			return fmt.Sprintf("its daemon starts anew, as it announced, and is expected back within %v: until then it is not fenced", r.Left.Round(100*time.Millisecond))
+		}
+	}
+	return ""
 }
 
 const notHeard = "it is not heard any more"

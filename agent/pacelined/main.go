@@ -3,7 +3,8 @@
 // crm_master, attrd_updater, crm_node or crm_resource it is that tool, for the agents that call it.
 //
 // Signals: SIGTERM and SIGINT leave the cluster in good order, which moves the node's resources away first; SIGHUP ends the
-// daemon at once with status 75 and leaves its resources running, for upgrades and restarts: the shipped unit starts it anew.
+// daemon with status 75 and leaves its resources running, for upgrades and restarts: it tells the others to wait for it, and the
+// shipped unit starts it anew. A second signal ends it at once.
 package main
 
 import (
@@ -79,29 +80,27 @@ func run() int {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	leave := make(chan struct{})
+	leave, anew := make(chan struct{}), make(chan struct{})
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	var restart atomic.Bool
 	go func() {
-		leaving := false
+		first := <-signals
+		restart.Store(first == syscall.SIGHUP)
+		if first == syscall.SIGHUP {
+			opt.Logger.Info("the daemon ends to start anew, and leaves its resources running", "signal", first)
+			close(anew)
+		} else {
+			daemon.SdNotify(false, daemon.SdNotifyStopping)
+			close(leave)
+		}
 		for s := range signals {
-			switch {
-			case s == syscall.SIGHUP:
-				restart.Store(true)
-				opt.Logger.Info("the daemon ends and leaves its resources running", "signal", s)
-				cancel()
-			case leaving:
-				opt.Logger.Warn("asked a second time: the daemon ends now and leaves its resources running", "signal", s)
-				cancel()
-			default:
-				leaving = true
-				daemon.SdNotify(false, daemon.SdNotifyStopping)
-				close(leave)
-			}
+			opt.Logger.Warn("asked a second time: the daemon ends now and leaves its resources running", "signal", s)
+			restart.Store(s == syscall.SIGHUP)
+			cancel()
 		}
 	}()
-	if err := agent.Run(ctx, opt, leave); err != nil {
+	if err := agent.Run(ctx, opt, leave, anew); err != nil {
 		opt.Logger.Error("pacelined can not go on", "err", err)
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
 		return 1
