@@ -104,7 +104,8 @@ func (c *command) check(args []string) error {
 	usage := "usage: paceline " + strings.TrimSpace(c.path+" "+c.synopsis())
 	switch {
 	case len(args) < least:
-		e := usagef("paceline %s: %s is missing", c.path, c.args[len(args)].name)
+		missing := filter(c.args, func(a arg) bool { return !a.optional })
+		e := usagef("paceline %s: %s is missing", c.path, missing[len(args)].name)
 		e.hint = usage
 		return e
 	case most >= 0 && len(args) > most:
@@ -120,11 +121,16 @@ func newApp(s Streams) *cli.App {
 	app := &cli.App{
 		Name: "paceline", HelpName: "paceline", Usage: "keep services alive on a cluster of machines",
 		Description: "Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused by the state of the cluster, 4 unreachable or timed out.\n" +
-			"Commands may be shortened to a unique prefix; flags may stand after arguments. Topics of help: " + topicList() + ".",
+			"Commands may be shortened to a unique prefix; flags may stand after arguments. Without a command it is a shell.\n" +
+			"Topics of help (`paceline help TOPIC`): " + topicList() + ".\n\nBefore a command may stand:\n" + programFlagList(),
 		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
 		HideVersion: true, HideHelpCommand: true,
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			e := usagef("paceline: %v", err)
+			e.hint = "`paceline help` lists what may stand before a command; other flags follow the command"
+			return e
+		},
 	}
 	for _, l := range levels {
 		if len(l.commands) == 0 {
@@ -195,7 +201,7 @@ func (f flag) flag() cli.Flag {
 	case flagWait:
 		return &cli.DurationFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DefaultText: f.def + " if no time is given"}
 	}
-	return &cli.BoolFlag{Name: f.name, Aliases: aliases, Usage: f.usage}
+	return &cli.BoolFlag{Name: f.name, Aliases: aliases, Usage: f.usage, DisableDefaultText: true}
 }
 
 // arrange puts the words of a command line into the order that urfave/cli reads: full names of commands, then flags, then
@@ -217,6 +223,11 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	}
 	for len(rest) > 0 && len(list) > 0 {
 		word := rest[0]
+		if word == "" {
+			e := usagef("%s: a command is missing: its word is empty", strings.TrimSpace("paceline "+path))
+			e.hint = "`" + strings.TrimSpace("paceline "+path) + " help` lists the commands"
+			return nil, e
+		}
 		if word == "help" && len(rest) > 1 { // resource help move is resource move --help
 			return arrange(app, slices.Concat(out, rest[1:], []string{"--help"}))
 		}

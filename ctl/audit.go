@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"paceline/agent/api"
@@ -20,7 +21,7 @@ func runAudit(in *invocation) error {
 			return err
 		}
 	} else {
-		in.writeAudit(r)
+		in.folding(func(w io.Writer) { writeAudit(w, painter(in.colour()), r) })
 	}
 	if !r.OK {
 		return &exitStatus{exitFailed}
@@ -28,13 +29,12 @@ func runAudit(in *invocation) error {
 	return nil
 }
 
-func (in *invocation) writeAudit(r *api.AuditReply) {
-	paint := painter(in.colour())
+func writeAudit(w io.Writer, paint painter, r *api.AuditReply) {
 	for _, n := range r.Nodes {
-		in.printf("%s: %d facts since %s%s\n", n.Name, n.Facts, n.From.Local().Format(auditTimes), clockText(n))
+		fmt.Fprintf(w, "%s: %d facts since %s%s\n", n.Name, n.Facts, n.From.Local().Format(auditTimes), clockText(n))
 	}
 	for _, v := range r.Violations {
-		in.printf("%s  %s  %s: %s\n", paint.bad("BROKEN"), v.Time.Local().Format(auditTimes), v.Rule, v.Detail)
+		fmt.Fprintf(w, "%s  %s  %s: %s\n", paint.bad("BROKEN"), v.Time.Local().Format(auditTimes), v.Rule, v.Detail)
 	}
 	broken := map[string]bool{}
 	for _, v := range r.Violations {
@@ -44,22 +44,22 @@ func (in *invocation) writeAudit(r *api.AuditReply) {
 		switch {
 		case broken[x.Name]:
 		case x.Unseen != "":
-			in.printf("%s  %s: %s\n", "unseen", x.Name, x.Unseen)
+			fmt.Fprintf(w, "%s  %s: %s\n", "unseen", x.Name, x.Unseen)
 		case x.Judged == 0:
-			in.printf("%s  %s: nothing happened that could break it\n", "idle  ", x.Name)
+			fmt.Fprintf(w, "%s  %s: nothing happened that could break it\n", "idle  ", x.Name)
 		default:
-			in.printf("%s  %s: %s (judged %d times)\n", paint.good("kept  "), x.Name, x.Says, x.Judged)
+			fmt.Fprintf(w, "%s  %s: %s (judged %d times)\n", paint.good("kept  "), x.Name, x.Says, x.Judged)
 		}
 	}
 	for _, u := range r.Unseen {
-		in.printf("%s  %s\n", paint.warn("not read"), u)
+		fmt.Fprintf(w, "%s  %s\n", paint.warn("not read"), u)
 	}
 	span := r.To.Sub(r.From).Round(time.Second)
 	if r.OK {
-		in.printf("No rule was broken by what can be seen of the last %v.\n", span)
+		fmt.Fprintf(w, "No rule was broken by what can be seen of the last %v.\n", span)
 		return
 	}
-	in.printf("%d violations in the last %v. Keep the evidence: paceline report\n", len(r.Violations), span)
+	fmt.Fprintf(w, "%d violations in the last %v. Keep the evidence: paceline report\n", len(r.Violations), span)
 }
 
 func clockText(n api.AuditNode) string {

@@ -160,7 +160,7 @@ func runUndo(in *invocation) error {
 	}
 	if len(r.Commits) <= n {
 		return api.Errorf(api.CodeRefused, fmt.Sprintf("undo %d", n), "only %s can be taken back", plural(max(0, len(r.Commits)-1), "commit")).
-			WithHint("`paceline configure history` lists them")
+			WithHint("`paceline configure commit-history` lists them")
 	}
 	to := r.Commits[n].Revision
 	old, err := in.api.Configuration(in.ctx, to)
@@ -168,7 +168,7 @@ func runUndo(in *invocation) error {
 		return err
 	}
 	if current, _ := s.Base(); current != r.Commits[0].Revision {
-		return api.Errorf(api.CodeConflict, "undo", "somebody has committed just now").WithHint("look at `paceline configure history`, then repeat it")
+		return api.Errorf(api.CodeConflict, "undo", "somebody has committed just now").WithHint("look at `paceline configure commit-history`, then repeat it")
 	}
 	message := in.c.String("message")
 	if message == "" {
@@ -207,17 +207,12 @@ func runBlame(in *invocation) error {
 		if _, err := selectObjects(conf.Configuration, []string{id}); err != nil {
 			return err
 		}
-		return api.Errorf(api.CodeNotFound, "blame "+id, "no commit that is kept has touched it").WithHint("`paceline configure history` lists those that are kept")
+		return api.Errorf(api.CodeNotFound, "blame "+id, "no commit that is kept has touched it").WithHint("`paceline configure commit-history` lists those that are kept")
 	}
 	if in.json() {
 		return in.writeJSON(out)
 	}
-	for _, c := range out.Commits {
-		in.printf("revision %d, %s, by %s: %s\n", c.Revision, moment(c.Time), c.User, orDash(c.Message))
-		for _, x := range c.Changes {
-			in.printf("    %s\n", x.Text)
-		}
-	}
+	in.folding(func(w io.Writer) { writeCommits(w, out.Commits, listedMax) })
 	return nil
 }
 

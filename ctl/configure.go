@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
@@ -168,24 +166,20 @@ func runHistory(in *invocation) error {
 	if in.json() {
 		return in.writeJSON(r)
 	}
-	w := tabwriter.NewWriter(in.Out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "REVISION\tTIME\tUSER\tMESSAGE\tCHANGES")
-	for _, c := range r.Commits {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.Revision, moment(c.Time), c.User, orDash(c.Message), changesText(c.Changes))
-	}
-	return w.Flush()
+	in.folding(func(w io.Writer) { writeCommits(w, r.Commits, 3) })
+	return nil
 }
 
-// changesText sums the changes of a commit up in a few words.
-func changesText(list []api.Change) string {
-	const most = 3
-	var words []string
-	for i, c := range list {
-		if i == most {
-			words = append(words, fmt.Sprintf("and %d more", len(list)-most))
-			break
+// writeCommits lists commits, each with the first of its changes.
+func writeCommits(w io.Writer, commits []api.Commit, most int) {
+	for _, c := range commits {
+		fmt.Fprintf(w, "revision %d, %s, by %s: %s\n", c.Revision, moment(c.Time), c.User, orDash(c.Message))
+		for i, change := range c.Changes {
+			if i == most {
+				fmt.Fprintf(w, "    ... and %d more\n", len(c.Changes)-most)
+				break
+			}
+			fmt.Fprintf(w, "    %s\n", change.Text)
 		}
-		words = append(words, c.Text)
 	}
-	return orDash(strings.Join(words, "; "))
 }

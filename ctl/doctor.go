@@ -1,6 +1,8 @@
 package ctl
 
 import (
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -42,7 +44,7 @@ func runDoctor(in *invocation) error {
 			return err
 		}
 	} else {
-		in.writeCheckup(checks, found)
+		in.folding(func(w io.Writer) { writeCheckup(w, painter(in.colour()), checks, found) })
 	}
 	if bad || in.c.Bool("strict") && found > 0 {
 		return &exitStatus{exitFailed}
@@ -50,34 +52,33 @@ func runDoctor(in *invocation) error {
 	return nil
 }
 
-func (in *invocation) writeCheckup(checks []api.Check, found int) {
-	paint := painter(in.colour())
+func writeCheckup(w io.Writer, paint painter, checks []api.Check, found int) {
 	for _, c := range checks {
 		switch c.State {
 		case api.StateOK:
-			in.printf("%s  %s: %s\n", paint.good("ok     "), c.Name, c.Text)
+			fmt.Fprintf(w, "%s  %s: %s\n", paint.good("ok     "), c.Name, c.Text)
 			continue
 		case api.SeverityError:
-			in.printf("%s  %s\n", paint.bad("ERROR  "), c.Name)
+			fmt.Fprintf(w, "%s  %s\n", paint.bad("ERROR  "), c.Name)
 		default:
-			in.printf("%s  %s\n", paint.warn("warning"), c.Name)
+			fmt.Fprintf(w, "%s  %s\n", paint.warn("warning"), c.Name)
 		}
 		for _, f := range c.Findings {
 			mark := paint.warn("-")
 			if f.Severity == api.SeverityError {
 				mark = paint.bad("!")
 			}
-			in.printf("         %s %s\n", mark, f.What)
+			fmt.Fprintf(w, "         %s %s\n", mark, f.What)
 			if f.Hint != "" {
-				in.printf("           -> %s\n", f.Hint)
+				fmt.Fprintf(w, "           -> %s\n", f.Hint)
 			}
 		}
 	}
 	if found == 0 {
-		in.printf("\nNothing is wrong.\n")
+		fmt.Fprintf(w, "\nNothing is wrong.\n")
 		return
 	}
-	in.printf("\n%s.\n", plural(found, "finding"))
+	fmt.Fprintf(w, "\n%s.\n", plural(found, "finding"))
 }
 
 // runHealth says whether this node's daemon does its work, for probes that run often: it asks nobody else.

@@ -1,5 +1,12 @@
 package ctl
 
+import (
+	"fmt"
+	"io"
+
+	"paceline/agent/api"
+)
+
 func runExplain(in *invocation) error {
 	x, err := in.api.Explain(in.ctx, in.arg(0), in.arg(1))
 	if err != nil {
@@ -8,20 +15,24 @@ func runExplain(in *invocation) error {
 	if in.json() {
 		return in.writeJSON(x)
 	}
+	in.folding(func(w io.Writer) { writeExplanation(w, x) })
+	return nil
+}
+
+func writeExplanation(w io.Writer, x *api.Explanation) {
 	for _, s := range x.Summary {
-		in.printf("%s\n", s)
+		fmt.Fprintln(w, s)
 	}
 	for _, n := range x.Nodes {
-		in.printf("\n%s: %s\n", n.Node, n.Verdict)
+		fmt.Fprintf(w, "\n%s: %s\n", n.Node, n.Verdict)
 		for _, r := range n.Reasons {
-			in.printf("  - %s\n", r)
+			fmt.Fprintf(w, "  - %s\n", r)
 		}
 	}
 	if len(x.Would) > 0 {
-		in.printf("\nWhat would change it:\n")
-		for _, w := range x.Would {
-			in.printf("  %s\n", w)
+		fmt.Fprintln(w, "\nWhat would change it:")
+		for _, c := range x.Would {
+			fmt.Fprintf(w, "  %s\n", c)
 		}
 	}
-	return nil
 }

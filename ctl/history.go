@@ -3,6 +3,7 @@ package ctl
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"strings"
 
 	"paceline/agent/api"
@@ -80,22 +81,26 @@ func (in *invocation) showTimeline(n int, node, resource string, keep func(api.T
 	if in.json() {
 		return in.writeJSON(t)
 	}
-	if len(t.Events) == 0 {
-		in.printf("nothing is known to have happened\n")
-	}
-	for _, e := range t.Events {
-		in.printf("%s  %s\n", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventText(e))
-		for _, line := range firstFew(e.Ordered) {
-			in.printf("    ordered: %s\n", line)
-		}
-		for _, line := range firstFew(e.Results) {
-			in.printf("    %s\n", line)
-		}
-	}
+	in.folding(func(w io.Writer) { writeTimeline(w, t.Events) })
 	for _, note := range t.Notes {
 		fmt.Fprintln(in.Err, "note: "+note)
 	}
 	return nil
+}
+
+func writeTimeline(w io.Writer, events []api.TimelineEvent) {
+	if len(events) == 0 {
+		fmt.Fprintln(w, "nothing is known to have happened")
+	}
+	for _, e := range events {
+		fmt.Fprintf(w, "%s  %s\n", e.Time.Local().Format("2006-01-02 15:04:05.000"), eventText(e))
+		for _, line := range firstFew(e.Ordered) {
+			fmt.Fprintf(w, "    ordered: %s\n", line)
+		}
+		for _, line := range firstFew(e.Results) {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+	}
 }
 
 // listedMax bounds the lines of one event in the timeline; `history show` has them all.

@@ -227,8 +227,12 @@ func runObject(word string, change func(*cib.Configuration, string) (*cib.Config
 			line, above = strings.Join(in.comment, "\n")+"\n"+line, len(in.comment)
 		}
 		message := in.c.String("message")
-		if message == "" { // not the whole line: a parameter may be a secret
-			message = "configure " + word + " " + in.arg(0)
+		if message == "" {
+			message = "configure " + word + " " + in.arg(0) // not the whole line: a parameter may be a secret
+			switch word {
+			case "delete", "rename", "modgroup": // which has none
+				message = "configure " + word + " " + strings.Join(firstFew(in.args), " ")
+			}
 		}
 		return in.reconfigure(message, func(base *cib.Configuration) (*cib.Configuration, []string, error) {
 			next, notes, err := change(base, line)

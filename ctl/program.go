@@ -147,7 +147,7 @@ func (p *program) once(ctx context.Context, s Streams, words []string) error {
 	defer stop()
 	if len(words) == 2 && words[0] == "help" {
 		if t, ok := topicNamed(words[1]); ok {
-			_, err := fmt.Fprintf(s.Out, "%s: %s\n\n%s\n", t.name, t.short, t.text)
+			_, err := io.WriteString(s.Out, fold(fmt.Sprintf("%s: %s\n\n%s\n", t.name, t.short, t.text), s.Width))
 			return err
 		}
 	}
@@ -156,7 +156,13 @@ func (p *program) once(ctx context.Context, s Streams, words []string) error {
 	if err != nil {
 		return err
 	}
-	return app.RunContext(ctx, ordered)
+	var help strings.Builder // commands write to the streams themselves
+	app.Writer = &help
+	err = app.RunContext(ctx, ordered)
+	if help.Len() > 0 {
+		io.WriteString(s.Out, foldHelp(help.String(), s.Width))
+	}
+	return err
 }
 
 // withGlobals adds what was asked for every command to one that has it.

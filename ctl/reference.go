@@ -18,6 +18,15 @@ var programFlags = []struct{ name, usage string }{
 	{"-h, --help", "show help"},
 }
 
+// programFlagList lists them for the help.
+func programFlagList() string {
+	var b strings.Builder
+	for _, f := range programFlags {
+		fmt.Fprintf(&b, "  %-18s  %s\n", f.name, f.usage)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
 // intro is what the reference and the manual page begin with.
 const intro = "paceline makes clusters, shows and changes them. Without a command it is a shell: it reads commands from the person at the terminal, " +
 	"or from standard input. Commands may be shortened to a unique prefix, and flags may stand after arguments."

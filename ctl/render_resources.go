@@ -31,6 +31,7 @@ func (v statusView) list(w io.Writer, list []api.Resource) {
 	width := 0
 	for _, r := range list {
 		width = max(width, columnWidth(r, 0))
+		v.agents = max(v.agents, agentWidth(r))
 	}
 	for _, r := range list {
 		v.resource(w, r, "  ", width)
@@ -52,6 +53,17 @@ func columnWidth(r api.Resource, depth int) int {
 	return n
 }
 
+// agentWidth is the longest name of an agent in a tree, but for clones, which have no column for it.
+func agentWidth(r api.Resource) int {
+	n := len(r.Agent)
+	if r.Kind != "clone" {
+		for _, c := range r.Children {
+			n = max(n, agentWidth(c))
+		}
+	}
+	return n
+}
+
 func (v statusView) resource(w io.Writer, r api.Resource, indent string, width int) {
 	switch r.Kind {
 	case "group":
@@ -67,7 +79,15 @@ func (v statusView) resource(w io.Writer, r api.Resource, indent string, width i
 			v.resource(w, c, indent+"  ", width-2)
 		}
 	default:
-		fmt.Fprintf(w, "%s* %-*s  (%s):  %s%s\n", indent, width, r.ID, r.Agent, v.role(r), v.flags(r))
+		fmt.Fprintf(w, "%s* %-*s  %-*s  %s%s\n", indent, width, r.ID, v.agents+len("():"), "("+r.Agent+"):", v.role(r), v.flags(r))
+		v.why(w, r, indent)
+	}
+}
+
+// why says beneath a resource why it does not run.
+func (v statusView) why(w io.Writer, r api.Resource, indent string) {
+	if r.Why != "" {
+		fmt.Fprintf(w, "%s  - %s\n", indent, r.Why)
 	}
 }
 
@@ -83,15 +103,33 @@ func (v statusView) role(r api.Resource) string {
 		}
 		return v.paint.bad(text)
 	}
-	text := r.Role + " " + r.Nodes[0]
+	text := r.Role + " " + v.places(r.Nodes)
 	if len(r.Nodes) > 1 {
-		text = r.Role + " [ " + strings.Join(r.Nodes, " ") + " ]"
+		text = r.Role + " [ " + v.places(r.Nodes) + " ]"
+	}
+	if slices.ContainsFunc(r.Nodes, v.lost) {
+		return v.paint.bad(text)
 	}
 	if r.Failed && slices.ContainsFunc(r.Instances, func(i api.Instance) bool { return i.Failed }) {
 		return v.paint.bad("FAILED, " + text)
 	}
 	return v.paint.good(text)
 }
+
+// places names nodes on which something is active; of one that is unclean nobody knows it.
+func (v statusView) places(nodes []string) string {
+	var out []string
+	for _, n := range nodes {
+		if v.lost(n) {
+			n += " (UNCLEAN)"
+		}
+		out = append(out, n)
+	}
+	return strings.Join(out, " ")
+}
+
+// lost says whether a node is unclean.
+func (v statusView) lost(node string) bool { return slices.Contains(v.unclean, node) }
 
 // flags lists what is special about a resource.
 func (v statusView) flags(r api.Resource) string {
@@ -149,7 +187,7 @@ func (v statusView) clone(w io.Writer, r api.Resource, indent string) {
 	v.gather(r, at)
 	for _, role := range []string{"Promoted", "Unpromoted", "Started"} {
 		if nodes := at[role]; len(nodes) > 0 {
-			fmt.Fprintf(w, "%s  * %s: [ %s ]\n", indent, role, v.paint.good(strings.Join(nodes, " ")))
+			fmt.Fprintf(w, "%s  * %s: [ %s ]\n", indent, role, v.paint.good(v.places(nodes)))
 		}
 	}
 	if idle := filter(v.able, func(n string) bool { return !slices.Contains(r.Nodes, n) }); len(idle) > 0 {
@@ -162,6 +200,7 @@ func (v statusView) clone(w io.Writer, r api.Resource, indent string) {
 		case len(p.Nodes) == 0 && len(leaves(r)) > 1:
 			fmt.Fprintf(w, "%s  * %s: %s\n", indent, p.ID, v.role(p))
 		}
+		v.why(w, p, indent+"  ")
 	}
 }
 

@@ -21,6 +21,9 @@ type statusView struct {
 
 	paint painter
 	able  []string // nodes that can run resources
+	// unclean are the nodes of which nobody knows what they run.
+	unclean []string
+	agents  int // width of the column of agents
 }
 
 // painter colours text if it is true.
@@ -46,8 +49,11 @@ func newView(colour bool, st *api.Status) statusView {
 
 // see takes from a status what the view needs to know of it.
 func (v *statusView) see(st *api.Status) {
-	v.able = nil
+	v.able, v.unclean = nil, nil
 	for _, n := range st.Nodes {
+		if n.State == api.NodeUnclean && !n.Online {
+			v.unclean = append(v.unclean, n.Name)
+		}
 		if n.State == api.NodeOnline && n.Role != api.RoleWitness {
 			v.able = append(v.able, n.Name)
 		}
@@ -57,7 +63,7 @@ func (v *statusView) see(st *api.Status) {
 func (v statusView) write(w io.Writer, st *api.Status) {
 	v.see(st)
 	if st.Stale {
-		fmt.Fprintf(w, "%s\n\n", v.paint.bad(fmt.Sprintf("STALE: this is what %s last knew. %s", st.Node, sentence(st.StaleReason))))
+		fmt.Fprintf(w, "%s\n\n", v.paint.bad(fmt.Sprintf("STALE: this is what %s last knew: %s", st.Node, sentence(st.StaleReason))))
 	}
 	if !v.noHeader {
 		v.summary(w, st)

@@ -33,6 +33,8 @@ type Streams struct {
 	Getenv   func(string) string
 	// Terminal says that a person is at both ends: questions may be asked, colours shown.
 	Terminal bool
+	// Width is how many columns the terminal has; 0 without one.
+	Width int
 	// Piped says that standard input is no terminal: commands may be read from it.
 	Piped bool
 
@@ -52,9 +54,13 @@ var displays = []string{"plain", "color", "color-always", "uppercase"}
 // Standard returns the streams of the process.
 func Standard() Streams {
 	in := term.IsTerminal(int(os.Stdin.Fd()))
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0 // no terminal, or one that does not know
+	}
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Terminal: in && term.IsTerminal(int(os.Stdout.Fd())), Piped: !in,
+		Terminal: in && term.IsTerminal(int(os.Stdout.Fd())), Width: width, Piped: !in,
 	}
 }
 

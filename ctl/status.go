@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"io"
 
 	"paceline/agent/api"
 )
@@ -29,7 +30,7 @@ func runStatus(in *invocation) error {
 		}
 		return nil
 	}
-	view.write(in.Out, st)
+	in.folding(func(w io.Writer) { view.write(w, st) })
 	if extra == (more{}) {
 		return nil
 	}

@@ -218,6 +218,6 @@ func (w *watcher) draw(now time.Time) string {
 		view.write(&b, w.status)
 	}
 	text := strings.TrimRight(b.String(), "\n")
-	w.board.lines = append(head, strings.Split(text, "\n")...)
+	w.board.lines = append(head, strings.Split(fold(text, w.board.width), "\n")...)
 	return w.board.frame("q quit  b by node  d details  arrows scroll")
 }

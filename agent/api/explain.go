@@ -75,7 +75,10 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status, commi
 			continue
 		}
 		e := NodeExplanation{Node: n.Name, Reasons: []string{}}
+		lost := n.State == NodeUnclean && !n.Online
 		switch {
+		case slices.Contains(now, n.Name) && lost:
+			e.Verdict = "may run here still"
 		case slices.Contains(now, n.Name):
 			e.Verdict = "runs here"
 		case slices.Contains(wanted, n.Name):
@@ -84,7 +87,11 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status, commi
 			e.Verdict = "does not run here"
 		}
 		if at := activeSince(snap.CIB, n.Name, mine); !at.IsZero() && slices.Contains(now, n.Name) {
-			e.Reasons = append(e.Reasons, "it is active here since "+stamp(at))
+			if lost {
+				e.Reasons = append(e.Reasons, "it was started here at "+stamp(at))
+			} else {
+				e.Reasons = append(e.Reasons, "it is active here since "+stamp(at))
+			}
 		}
 		if n.State != NodeOnline {
 			text := "the node is " + string(n.State)
@@ -117,6 +124,9 @@ func explainFrom(snap Snapshot, t target, node string, p Plan, st *Status, commi
 		}
 		if p.Why == nil && len(e.Reasons) == 0 && len(wanted) > 0 && !slices.Contains(wanted, n.Name) && !slices.Contains(now, n.Name) {
 			e.Reasons = append(e.Reasons, "nothing forbids it; "+list(wanted)+" suits better")
+		}
+		if len(e.Reasons) == 0 && len(wanted) == 0 && len(x.Summary) > 1 {
+			e.Reasons = append(e.Reasons, "nothing else keeps it from here")
 		}
 		switch n.State {
 		case NodeStandby:
@@ -254,7 +264,7 @@ func places(list []Placement, mine func(string) bool) []string {
 func failureText(f Failure) string {
 	text := fmt.Sprintf("%s of %s failed", f.Operation, f.Resource)
 	if !f.When.IsZero() {
-		text += " at " + f.When.Format(time.DateTime)
+		text += " at " + stamp(f.When)
 	}
 	text += ": " + cmp.Or(f.Reason, f.RCText)
 	switch f.Count {

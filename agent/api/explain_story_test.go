@@ -138,6 +138,9 @@ var update = flag.Bool("update", false, "rewrite the explanations in testdata")
 // TestExplanations holds what people are told of everything that may keep a resource, and of the states of nodes, to
 // testdata/explanations.txt: the summary, the nodes with their reasons, and the commands that would change it.
 func TestExplanations(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
 	var b strings.Builder
 	for _, e := range explanations {
 		x := e.explain(t)

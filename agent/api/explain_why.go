@@ -42,7 +42,8 @@ func (c Cause) text() string {
 	return c.Text
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+// stamp writes a moment as the clocks on the wall show it, as everything that people read does.
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 // originOf finds the newest commit whose changes speak of an object, and of a word about it ("" is any).
 func originOf(commits []Commit, object, word string) *Origin {

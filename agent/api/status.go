@@ -127,6 +127,7 @@ type Resource struct {
 	Promotable  bool   `json:"promotable,omitempty"` // clone
 	Failed      bool   `json:"failed"`
 	Blocked     string `json:"blocked,omitempty"` // why nothing is done about it, in words
+	Why         string `json:"why,omitempty"`     // primitive: why it runs nowhere, where nobody stopped it, in words
 	Orphan      bool   `json:"orphan,omitempty"`  // runs, and is no longer configured
 	// Pending is the operation under way ("start on node2").
 	Pending    string     `json:"pending,omitempty"`

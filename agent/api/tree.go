@@ -17,10 +17,16 @@ type tree struct {
 
 	active   map[string][]Placement // by base ID
 	failedID map[string]bool
+	why      map[string]string // by base ID: why nothing of it is to run
 }
 
 func (t *tree) resources() []Resource {
-	t.active, t.failedID = map[string][]Placement{}, map[string]bool{}
+	t.active, t.failedID, t.why = map[string][]Placement{}, map[string]bool{}, map[string]string{}
+	for _, r := range t.plan.Reasons {
+		if _, why, found := strings.Cut(r.Text, " is not running: "); found && r.Node == "" && t.why[baseID(r.Resource)] == "" {
+			t.why[baseID(r.Resource)] = why
+		}
+	}
 	for _, p := range t.plan.Active {
 		if p.Node != "" && p.Role != "Stopped" {
 			t.active[baseID(p.Resource)] = append(t.active[baseID(p.Resource)], p)
@@ -104,6 +110,9 @@ func (t *tree) fill(out *Resource, id string) {
 		if baseID(instance) == id && (out.Blocked == "" || why < out.Blocked) {
 			out.Blocked = why
 		}
+	}
+	if len(out.Instances) == 0 && !out.Disabled && out.Blocked == "" && out.Role != RoleUnknown {
+		out.Why = t.why[id]
 	}
 }
 

@@ -162,8 +162,11 @@ func (w *world) applyThreshold(r *rsc, n *node) {
 		return
 	}
 	// A stop that failed and is to be ignored does not move anything.
-	w.banFailed(r, n, fmt.Sprintf("it failed there %s times (migration-threshold %s)",
-		cib.FormatScore(f.count), cib.FormatScore(r.threshold)))
+	why := "it failed there, and is not tried again before a cleanup"
+	if f.count < infinity {
+		why = fmt.Sprintf("it failed there %d times (migration-threshold %d)", f.count, r.threshold)
+	}
+	w.banFailed(r, n, why)
 }
 
 func (w *world) banFailed(r *rsc, n *node, why string) {

@@ -17,5 +17,5 @@ monitor far every 20000ms on b: it is not monitored yet
     after start far on b
     after stop far on a
 # fence moves from b to a: a scores 0, b 0
-# far moves from a to b: a is closed to it: it failed there INFINITY times (migration-threshold 3)
-# far cannot run on a: it failed there INFINITY times (migration-threshold 3)
+# far moves from a to b: a is closed to it: it failed there, and is not tried again before a cleanup
+# far cannot run on a: it failed there, and is not tried again before a cleanup

@@ -10,5 +10,5 @@ stop web on a: it moves to b
 start web on b: it is the only node that may run it
     after monitor web on b
     after stop web on a
-# web moves from a to b: a is closed to it: it failed there INFINITY times (migration-threshold INFINITY)
-# web cannot run on a: it failed there INFINITY times (migration-threshold INFINITY)
+# web moves from a to b: a is closed to it: it failed there, and is not tried again before a cleanup
+# web cannot run on a: it failed there, and is not tried again before a cleanup
