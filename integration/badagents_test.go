@@ -2,6 +2,8 @@ package integration
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -39,6 +41,7 @@ primitive masked systemd:masked
 primitive nofile systemd:no-such-unit
 primitive wrong systemd:wrong
 primitive nodevice ocf:paceline:mount params device=/dev/disk/by-id/usb-pulled directory=/mnt/usb fstype=ext4
+primitive store ocf:paceline:mount params device=DEVICE directory=/mnt/store op monitor interval=1s
 primitive foreign ocf:paceline:vip params ip=10.77.0.201 cidr_netmask=24
 `
 
@@ -72,7 +75,12 @@ func TestBadAgentsAndUnits(t *testing.T) {
 	must(t, err)
 	_, err = c.Client().Exec(t.Context(), "ip", "addr", "add", "10.77.0.201/24", "dev", "eth0")
 	must(t, err)
-	_, err = c.RunInput(t.Context(), "node1", badConfiguration, "configure", "load", "update", "--allow-unknown-agent", "-")
+	device := disk(t)
+	for _, n := range c.Nodes() { // whose folders of devices are their own
+		_, err := n.Exec(t.Context(), "sh", "-c", "test -e "+device+" || mknod "+device+" b 7 "+strings.TrimPrefix(device, "/dev/loop"))
+		must(t, err)
+	}
+	_, err = c.RunInput(t.Context(), "node1", strings.Replace(badConfiguration, "DEVICE", device, 1), "configure", "load", "update", "--allow-unknown-agent", "-")
 	must(t, err)
 
 	for resource, words := range map[string]string{
@@ -93,9 +101,10 @@ func TestBadAgentsAndUnits(t *testing.T) {
 		}
 	}
 	runs := func(s *api.Status) bool {
-		return cluster.Where(s, "good") != "" && cluster.Where(s, "found") == "node3" && cluster.Where(s, "rambles") != "" && cluster.Quiet(s)
+		return cluster.Where(s, "good") != "" && cluster.Where(s, "found") == "node3" && cluster.Where(s, "rambles") != "" &&
+			cluster.Where(s, "store") != "" && cluster.Quiet(s)
 	}
-	await(t, c, "the good ones to run, and what was found running to stay where it was", runs)
+	s := await(t, c, "the good ones to run, and what was found running to stay where it was", runs)
 	for _, n := range c.Nodes() {
 		if out, err := n.Exec(t.Context(), "pgrep", "-a", "-f", "sleep 987001"); err == nil {
 			t.Errorf("a start that timed out has left processes on %s: %s", n.Name, out)
@@ -113,6 +122,17 @@ func TestBadAgentsAndUnits(t *testing.T) {
 		return strings.Contains(said(s, "vanishes"), "there is no /usr/lib/ocf/resource.d/lab/vanishes")
 	})
 	must(t, os.Rename(c.Dir()+"/shared/agents/vanishes.gone", c.Dir()+"/shared/agents/vanishes"))
+
+	// A device that fails under its file system, as one that is pulled out: the kernel gives the file system up (FS_IOC_SHUTDOWN), and the mount stays.
+	on := cluster.Where(s, "store")
+	_, err = c.Node(on).Exec(t.Context(), "python3", "-c", `import fcntl, os, struct
+fcntl.ioctl(os.open("/mnt/store", os.O_RDONLY), 0x8004587d, struct.pack("I", 2))`)
+	must(t, err)
+	words := "/mnt/store is shut down: the kernel met an error on " + device
+	await(t, c, "the words about a device that failed, and its file system to be mounted again", func(s *api.Status) bool {
+		return strings.Contains(said(s, "store"), words) && runs(s)
+	})
+	says(t, c, on, []string{"status"}, words)
 
 	// A unit that somebody starts although the cluster wants it stopped is stopped again.
 	await(t, c, "the unit to be at rest", func(s *api.Status) bool { return cluster.Quiet(s) })
@@ -132,4 +152,22 @@ func TestBadAgentsAndUnits(t *testing.T) {
 	await(t, c, "the address to run", func(s *api.Status) bool {
 		return runs(s) && cluster.Where(s, "foreign") != "" && said(s, "foreign") == ""
 	})
+}
+
+// disk makes a block device with a file system, which all nodes of a lab see.
+func disk(t *testing.T) string {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "image")
+	must(t, os.WriteFile(image, nil, 0o600))
+	must(t, os.Truncate(image, 16<<20))
+	if out, err := exec.Command("mkfs.ext4", "-q", image).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	}
+	out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
+	if err != nil {
+		t.Fatalf("losetup: %v: %s", err, out)
+	}
+	device := strings.TrimSpace(string(out))
+	t.Cleanup(func() { _ = exec.Command("losetup", "--detach", device).Run() })
+	return device
 }

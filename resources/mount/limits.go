@@ -14,6 +14,9 @@ const (
 	freeGrace = 2 * time.Second
 	// readRetries bounds the readings of a mount table that changes while it is read.
 	readRetries = 10
+	// tableKept is how long one reading of the mount table tells monitors what errors have made of their file systems: a thousand monitors
+	// of a thousand mounts read it a few times a second then, and not each by itself.
+	tableKept = 200 * time.Millisecond
 	// checkGrace is how long a check of a file system may take to end when it is told to.
 	checkGrace = time.Second
 	// namedMax bounds the processes that a reason names.

@@ -37,6 +37,7 @@ func New(c Config) *Runner {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{log: c.Logger}
+	r.table.keep = tableKept
 	r.events.table = &r.table
 	r.Agent = &native.Agent{
 		Meta: meta,
@@ -123,7 +124,7 @@ func part(all []entry, dir string) (device, root string, ok bool) {
 	return e.device, filepath.Join(e.root, strings.TrimPrefix(dir, e.point)), true
 }
 
-func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Result {
+func (r *Runner) monitor(ctx context.Context, req resources.Request) resources.Result {
 	s, res := read(req)
 	if res.Code != resources.OK {
 		return res
@@ -139,12 +140,13 @@ func (r *Runner) monitor(_ context.Context, req resources.Request) resources.Res
 	if why := s.wrong(all, e); why != "" {
 		return resources.Errorf(resources.GenericError, "%s", why)
 	}
-	if s.options.flags&unix.MS_RDONLY == 0 && req.Interval > 0 {
-		switch refused, err := e.nowReadOnly(); {
+	if req.Interval > 0 {
+		native.Doing(ctx, "looking at %s", e.point)
+		switch why, err := s.broken(&r.table, e); {
 		case err != nil:
 			return resources.Errorf(resources.GenericError, "%v", err)
-		case refused:
-			return resources.Errorf(resources.GenericError, "%s has become read-only: the kernel met an error on %s", e.point, e.source)
+		case why != "":
+			return resources.Errorf(resources.GenericError, "%s", why)
 		}
 	}
 	return resources.Result{}

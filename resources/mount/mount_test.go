@@ -228,6 +228,78 @@ func TestReadOnly(t *testing.T) {
 	run(t, r, req, "stop", 0)
 }
 
+// A device that fails under a mounted file system: the kernel gives the file system up, the mount stays, and its monitor says so. A
+// restart mounts it again once the device works.
+func TestDeviceFails(t *testing.T) {
+	nstest.NeedRoot(t)
+	for _, kind := range []string{"ext4", "xfs"} {
+		t.Run(kind, func(t *testing.T) {
+			dev := loopOf(t, t.TempDir(), kind)
+			dir := folder(t)
+			r := New(Config{})
+			r.table.keep = 0
+			req := request("device", dev, "directory", dir)
+			req.Interval = time.Second
+			run(t, r, req, "start", 0)
+			run(t, r, req, "monitor", 0)
+			must(t, nstest.ShutDown(dir))
+			want := dir + " is shut down: the kernel met an error on " + dev + ", and reads and writes nothing of it any more"
+			if res := run(t, r, req, "monitor", 1); res.Reason != want {
+				t.Errorf("got %q, want %q", res.Reason, want)
+			}
+			run(t, r, req, "stop", 0)
+			run(t, r, req, "start", 0)
+			run(t, r, req, "monitor", 0)
+			run(t, r, req, "stop", 0)
+		})
+	}
+}
+
+// The device takes no writes any more: the kernel makes the file system read-only.
+func TestDeviceTakesNoWrites(t *testing.T) {
+	nstest.NeedRoot(t)
+	store := folder(t) // in which the image, full of holes, does not fit
+	must(t, os.MkdirAll(store, 0o755))
+	must(t, unix.Mount("tmpfs", store, "tmpfs", 0, "size=8m"))
+	dev := loopOf(t, store, "ext4")
+	dir := folder(t)
+	r := New(Config{})
+	r.table.keep = 0
+	req := request("device", dev, "directory", dir)
+	req.Interval = time.Second
+	run(t, r, req, "start", 0)
+	run(t, r, req, "monitor", 0)
+	must(t, os.WriteFile(dir+"/large", make([]byte, 12<<20), 0o644))
+	for i := range 100 { // the journal itself has to fail, not only the file
+		f, err := os.Create(fmt.Sprint(dir, "/", i))
+		if err != nil {
+			break
+		}
+		_ = f.Sync()
+		f.Close()
+	}
+	res := run(t, r, req, "monitor", 1)
+	if want := dir + " has become read-only: the kernel met an error on " + dev; res.Reason != want {
+		t.Errorf("got %q, want %q", res.Reason, want)
+	}
+	run(t, r, req, "stop", 0)
+}
+
+// A device that the kernel does not have any more, as after it was pulled out.
+func TestPulled(t *testing.T) {
+	gone := entry{device: "4095:77", source: "/dev/usb-pulled", point: "/srv", fstype: "ext4"}
+	if why, err := (settings{}).broken(&view{}, gone); err != nil || why != "the device /dev/usb-pulled of /srv is gone from this node" {
+		t.Errorf("got %q, %v", why, err)
+	}
+	all, err := table("self")
+	must(t, err)
+	for _, e := range all {
+		if e.pulled() {
+			t.Errorf("%+v is said to be pulled", e)
+		}
+	}
+}
+
 func TestBlockDevice(t *testing.T) {
 	nstest.NeedRoot(t)
 	dev := loop(t)
@@ -331,16 +403,19 @@ func TestCheckBeforeMount(t *testing.T) {
 }
 
 // loop makes a block device with an ext4 file system.
-func loop(t testing.TB) string {
+func loop(t testing.TB) string { return loopOf(t, t.TempDir(), "ext4") }
+
+// loopOf makes a block device with a file system, in an image in store.
+func loopOf(t testing.TB, store, kind string) string {
 	t.Helper()
-	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("needs mkfs.ext4")
+	if _, err := exec.LookPath("mkfs." + kind); err != nil {
+		t.Skipf("needs mkfs.%s", kind)
 	}
-	file := filepath.Join(t.TempDir(), "image")
+	file := filepath.Join(store, "image")
 	must(t, os.WriteFile(file, nil, 0o600))
-	must(t, os.Truncate(file, 16<<20))
-	if out, err := exec.Command("mkfs.ext4", "-q", file).CombinedOutput(); err != nil {
-		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	must(t, os.Truncate(file, map[string]int64{"ext4": 16 << 20, "xfs": 300 << 20}[kind]))
+	if out, err := exec.Command("mkfs."+kind, "-q", file).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.%s: %v: %s", kind, err, out)
 	}
 	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
 	if err != nil {
@@ -467,8 +542,8 @@ func TestView(t *testing.T) {
 	if m, super := on[0].readOnly(); !m || !super {
 		t.Errorf("after the remount: %+v", on)
 	}
-	if ro, err := on[0].nowReadOnly(); err != nil || !ro {
-		t.Errorf("writing is not refused: %v", err)
+	if why, err := (settings{}).broken(&v, on[0]); err != nil || why != dir+" has become read-only: the kernel met an error on tmpfs" {
+		t.Errorf("got %q, %v", why, err)
 	}
 	must(t, unix.Unmount(dir, 0))
 	if on := look().at[dir]; len(on) != 0 {

@@ -21,10 +21,14 @@ type entry struct {
 	super      string // options of the file system
 }
 
-// readOnly says whether writing is refused, by the mount or by the file system (which may have been turned so after an error).
+// readOnly says whether writing is refused, by the mount or by the file system. That may have been turned so after an error: newer kernels
+// write it as emergency_ro, and statfs(2) knows nothing of it.
 func (e entry) readOnly() (mount, super bool) {
-	return hasOption(e.options, "ro"), hasOption(e.super, "ro")
+	return hasOption(e.options, "ro"), hasOption(e.super, "ro") || hasOption(e.super, "emergency_ro")
 }
+
+// shutDown says whether the file system was given up after an error, as far as its kind writes it down.
+func (e entry) shutDown() bool { return hasOption(e.super, "shutdown") }
 
 func hasOption(list, name string) bool {
 	for o := range strings.SplitSeq(list, ",") {

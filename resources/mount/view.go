@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,10 @@ type view struct {
 	mu   sync.Mutex
 	file *os.File // that is asked for changes
 	last *snapshot
+
+	keep  time.Duration // how long a reading serves written
+	read  time.Time
+	lines map[int]entry // by mount
 }
 
 // now returns the table; it is not older than the call.
@@ -69,25 +74,21 @@ func (v *view) changed() (bool, error) {
 	}
 }
 
-// local file systems answer statfs(2) from memory, whatever has become of their device.
-var local = map[string]bool{"ext2": true, "ext3": true, "ext4": true, "xfs": true, "btrfs": true, "f2fs": true, "vfat": true, "tmpfs": true}
-
-// nowReadOnly says whether writing to a mount is refused. That an error has turned the file system so is no change of the table, so it is
-// not asked: the file system itself is, or, where it might not answer, the table read anew.
-func (e entry) nowReadOnly() (bool, error) {
-	var st unix.Statfs_t
-	if local[e.fstype] && unix.Statfs(e.point, &st) == nil {
-		return st.Flags&unix.ST_RDONLY != 0, nil
-	}
-	all, err := table("self")
-	if err != nil {
-		return false, err
-	}
-	for _, x := range at(all, e.point) {
-		if x.id == e.id {
-			m, super := x.readOnly()
-			return m || super, nil
+// written returns a mount's line as the kernel writes it now, or wrote it shortly before: what an error made of a file system is no change
+// of the table, so that only reading it anew tells.
+func (v *view) written(e entry) (entry, bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.lines == nil || time.Since(v.read) >= v.keep {
+		all, err := table("self")
+		if err != nil {
+			return entry{}, false, err
+		}
+		v.lines, v.read = make(map[int]entry, len(all)), time.Now()
+		for _, x := range all {
+			v.lines[x.id] = x
 		}
 	}
-	return false, nil // unmounted meanwhile: the next look tells
+	x, ok := v.lines[e.id]
+	return x, ok && x.point == e.point && x.device == e.device, nil
 }

@@ -98,8 +98,8 @@ func (e *events) poll(table, wake int) {
 	}
 }
 
-// Watch calls changed when the folder no longer has what it should have. That a file system turned read-only after an error is
-// no event of the mount table: the monitor finds it, and Watch only if something else happens.
+// Watch calls changed when the folder no longer has what it should have. What errors make of a file system, and that its device was pulled,
+// is no event of the mount table: the monitor finds it, and Watch only if something else happens.
 func (r *Runner) Watch(ctx context.Context, req resources.Request, changed func(why string)) error {
 	s, res := read(req)
 	if res.Code != resources.OK {
@@ -133,8 +133,12 @@ func (s settings) state(v *view) string {
 		return fmt.Sprintf("%s is not mounted", s.directory)
 	}
 	e := here[len(here)-1]
-	if m, super := e.readOnly(); (m || super) && s.options.flags&unix.MS_RDONLY == 0 {
-		return fmt.Sprintf("%s is read-only", e.point)
+	if why := s.wrong(all, e); why != "" {
+		return why
 	}
-	return s.wrong(all, e)
+	why, err := s.broken(v, e)
+	if err != nil {
+		return err.Error()
+	}
+	return why
 }
