@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"paceline/agent/api"
+	"paceline/agent/executor"
 	"paceline/integration/cluster"
 	"paceline/integration/lab"
+	"paceline/resources"
 )
 
 // diary is an agent that writes down what it is asked, with the value of its parameter level: a change of level needs a
@@ -119,9 +121,10 @@ func TestFailurePolicies(t *testing.T) {
 		text += "primitive " + p + " ocf:lab:broken op monitor interval=1s on-fail=" + p + "\n"
 	}
 	text += "primitive threshold ocf:lab:broken meta migration-threshold=2 failure-timeout=4s op monitor interval=1s\n" +
-		"primitive pauses ocf:lab:broken meta failure-backoff=3s op monitor interval=1s\n"
+		"primitive pauses ocf:lab:broken meta failure-backoff=3s op monitor interval=1s\n" +
+		"primitive box ocf:lab:broken\nprimitive inside ocf:lab:broken op monitor interval=1s on-fail=restart-container meta container=box\n"
 	on := map[string]string{}
-	for _, p := range []string{"ignore", "block", "stop", "restart", "threshold", "pauses"} {
+	for _, p := range []string{"ignore", "block", "stop", "restart", "threshold", "pauses", "box", "inside"} {
 		on[p] = "node1"
 	}
 	on["standby"], on["fence"] = "node1", "node2"
@@ -169,6 +172,22 @@ func TestFailurePolicies(t *testing.T) {
 	says(t, c, "node1", []string{"explain", "pauses"}, "failed on node1 2 times", "tried again at")
 	says(t, c, "node1", []string{"status"}, "/run/pauses is gone")
 	told("pauses", "node1", "2", runsOn("pauses", true))
+	starts := func(p string) (n int) {
+		t.Helper()
+		journals, err := c.Journals()
+		must(t, err)
+		for _, e := range journals["node1"] {
+			if e.Kind == executor.KindEnd && e.Resource == p && e.Operation == resources.Start {
+				n++
+			}
+		}
+		return n
+	}
+	fail("inside")
+	told("inside", "node1", "1", runsOn("inside", true))
+	if box, inside := starts("box"), starts("inside"); box != 2 || inside != 2 {
+		t.Errorf("the container was started %d times, and what is inside %d times", box, inside)
+	}
 	fail("threshold")
 	told("threshold", "node1", "1", runsOn("threshold", true))
 	fail("threshold")

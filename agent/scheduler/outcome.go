@@ -170,6 +170,8 @@ func (w *world) onFailOf(r *rsc, task string, interval int64) onFail {
 		if r.container != nil {
 			return failRestartContainer
 		}
+		w.problem(fmt.Sprintf("resource %s: on-fail=restart-container of %s is for what runs in a container (meta attribute container), "+
+			"and this runs in none; its default is used", r.id, task))
 	default:
 		w.problem(fmt.Sprintf("resource %s: on-fail=%q of %s is unknown; its default is used", r.id, value, task))
 	}
