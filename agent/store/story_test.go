@@ -20,15 +20,15 @@ type act struct {
 	Pause time.Duration // before it
 }
 
-func drawActs(t *rapid.T) []act {
-	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) act {
-		return act{
-			Kind:  rapid.SampledFrom([]string{"commit", "commit", "commit", "cut", "join", "kill", "start", "fail disk", "mend disk", "damage", "transfer"}).Draw(t, "kind"),
-			Node:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node"),
-			Pause: time.Duration(rapid.SampledFrom([]int{0, 1, 30, 200, 1000}).Draw(t, "pause")) * time.Millisecond,
-		}
-	}), 1, 40).Draw(t, "acts")
-}
+var anAct = rapid.Custom(func(t *rapid.T) act {
+	return act{
+		Kind:  rapid.SampledFrom([]string{"commit", "commit", "commit", "cut", "join", "kill", "start", "fail disk", "mend disk", "damage", "transfer"}).Draw(t, "kind"),
+		Node:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node"),
+		Pause: time.Duration(rapid.SampledFrom([]int{0, 1, 30, 200, 1000}).Draw(t, "pause")) * time.Millisecond,
+	}
+})
+
+var someActs, manyActs = rapid.SliceOfN(anAct, 1, 40), rapid.SliceOfN(anAct, 20, 60)
 
 // story plays acts on three voters. Of the damages that it does to logs, only one node's is unmended at a time: two could
 // be a majority of the copies of an entry, which no protocol survives.
@@ -37,6 +37,14 @@ type story struct {
 	failing map[string]*atomic.Bool
 	damaged string
 	acked   []string
+	clients *clients // who uses the cluster meanwhile; nil: nobody
+}
+
+// runs tells the clients which store a node has.
+func (s *story) runs(id string, now *Store) {
+	if s.clients != nil {
+		s.clients.runs(id, now)
+	}
 }
 
 func (s *story) play(acts []act) error {
@@ -51,6 +59,12 @@ func (s *story) play(acts []act) error {
 		}
 	}
 	s.form("a", "b", "c")
+	if s.clients != nil { // before the first change there is no revision to compare with
+		s.node("a").commit(theRegister, firstValue)
+	}
+	for id, n := range s.nodes {
+		s.runs(id, n.Store)
+	}
 	for i, a := range acts {
 		time.Sleep(a.Pause)
 		if err := s.do(i, a); err != nil {
@@ -65,9 +79,13 @@ func (s *story) play(acts []act) error {
 			if err := n.tryStart(false); err != nil {
 				return err
 			}
+			s.runs(id, n.Store)
 		}
 	}
 	time.Sleep(20 * time.Second)
+	if s.clients != nil {
+		s.clients.end()
+	}
 	leader := s.findLeader("a", "b", "c")
 	if leader == nil {
 		return errors.New("no leader in the end")
@@ -102,7 +120,7 @@ func (s *story) do(i int, a act) error {
 	running := n.Store != nil
 	switch a.Kind {
 	case "commit":
-		if !running {
+		if !running || s.clients != nil { // who compares and sets is alone with the configuration
 			return nil
 		}
 		name := fmt.Sprint("site-", i)
@@ -116,10 +134,13 @@ func (s *story) do(i int, a act) error {
 	case "join":
 		s.join(a.Node)
 	case "kill":
+		s.runs(a.Node, nil)
 		n.kill()
 	case "start":
 		if !running && !s.failing[a.Node].Load() {
-			return n.tryStart(false)
+			err := n.tryStart(false)
+			s.runs(a.Node, n.Store)
+			return err
 		}
 	case "fail disk":
 		if running {
@@ -133,6 +154,7 @@ func (s *story) do(i int, a act) error {
 				return nil
 			}
 		}
+		s.runs(a.Node, nil)
 		n.stop()
 		s.damaged = a.Node
 		n.breakLog(1)
@@ -148,7 +170,7 @@ func (s *story) do(i int, a act) error {
 
 func TestThreeVotersLoseNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		acts := drawActs(rt)
+		acts := someActs.Draw(rt, "acts")
 		var err error
 		synctest.Test(t, func(t *testing.T) {
 			s := &story{lab: newLab(t), failing: map[string]*atomic.Bool{}}
