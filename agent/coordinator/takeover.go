@@ -38,6 +38,7 @@ type Takeover struct {
 	waits    time.Time // until when such a one was last waited for
 
 	fence   *fence
+	late    bool // the loss was noticed while an order of before it was out: the other side may be far ahead
 	number  uint64
 	taking  bool // asked for, not answered yet
 	effects []Effect
@@ -178,6 +179,7 @@ func (t *Takeover) Step(now time.Time, ev Event) []Effect {
 
 func (t *Takeover) decide(now time.Time) {
 	if t.leader != "" {
+		t.late = false
 		if t.allHeard() && t.joined() && t.settled {
 			t.together = true
 		}
@@ -227,6 +229,7 @@ func (t *Takeover) decide(now time.Time) {
 			t.say("error", "this node can not go on alone", "cause", t.fence.blocked)
 		}
 	case t.fence.running():
+		t.late = t.late || t.fence.void
 		t.step(now, nil)
 		return
 	}
@@ -299,14 +302,20 @@ func (t *Takeover) ledLast() bool { return t.led == t.selfID && t.ledTerm == t.t
 // sides apart - no delay, or the same for both, or nearly - the side that did not coordinate waits until the other side's
 // fencing is over, which may begin only when gossip has noticed the loss there too: both must never die from one cut link.
 // The price is paid only when it is the coordinator of two that died. Where delays are drawn by lot (pcmk_delay_max) it is
-// left to the lot.
+// left to the lot. The side that did coordinate waits as well where it begins late: by then the other may have waited long enough.
 func (t *Takeover) delay(now time.Time, target string) time.Duration {
 	d := PriorityDelay(t.snap, t.self, target)
-	if t.ledLast() || delayDrawn(t.snap) {
+	late := t.late
+	t.late = false // what is tried again is not held back again
+	if t.ledLast() && !late || delayDrawn(t.snap) {
 		return d
 	}
 	apart := fixedDelay(t.snap, t.self, target) - fixedDelay(t.snap, target, t.self)
-	if wait := courtesy(t.snap) + max(t.met.Add(t.detect).Sub(now), 0); apart < wait && -apart < wait {
+	wait := courtesy(t.snap) + max(t.met.Add(t.detect).Sub(now), 0)
+	if t.ledLast() {
+		wait += courtesy(t.snap) // the other's own, and then its device
+	}
+	if apart < wait && -apart < wait {
 		return d + wait - apart
 	}
 	return d

@@ -280,6 +280,32 @@ func TestTheSideThatDidNotCoordinateWaits(t *testing.T) {
 	}
 }
 
+// An order that became void when the pair met again, and is still out when they lose each other once more, holds the next one up:
+// the other side, which waits for as long as the coordinator needs if it begins in time, may fence meanwhile.
+func TestTheCoordinatorWaitsWhereItBeginsLate(t *testing.T) {
+	p := newPair(t, device(&cib.CIB{}))
+	p.together("id-a")
+	p.peer(membership.Alive)
+	p.leader("id-a")
+	p.leader("")
+	p.peer(membership.Failed)
+	if len(p.fences) != 1 {
+		t.Fatalf("%d orders while the first is out", len(p.fences))
+	}
+	p.fenced(true)
+	if len(p.fences) != 2 || p.fences[1].Order.Delay < 2*courtesyMin {
+		t.Fatalf("the late coordinator orders %+v", p.fences)
+	}
+	p.leader("id-a")
+	p.peer(membership.Alive)
+	p.fenced(true)
+	p.leader("")
+	p.peer(membership.Failed)
+	if n := len(p.fences); n != 3 || p.fences[2].Order.Delay != 0 {
+		t.Errorf("in time again it orders %+v", p.fences)
+	}
+}
+
 // A fencing that succeeds when the pair has found together again, or after the peer is back from it, takes nothing over.
 // A peer that comes back while its fencing is held back is not to be fenced any more.
 func TestAFencingIsDueOnlyWhileThePeerIsLost(t *testing.T) {
