@@ -39,6 +39,11 @@ func begins(f *Fact) bool {
 	return f.Kind == Begin && (f.Operation == resources.Start || f.Operation == resources.MigrateFrom)
 }
 
+// starts says that an operation makes something active, or promoted.
+func starts(operation string) bool {
+	return operation == resources.Start || operation == resources.MigrateFrom || operation == resources.Promote
+}
+
 // see takes a fact in.
 func (a *active) see(f *Fact) {
 	switch {
@@ -58,12 +63,10 @@ func singleActivity() check {
 	a := newActive()
 	return func(f *Fact, v *verdict) {
 		a.see(f)
-		if !begins(f) && f.Kind != Found {
+		if _, many := a.config.Bounds[f.Resource]; many || !begins(f) && f.Kind != Found {
 			return
 		}
-		most := a.config.active(f.Resource)
-		v.must(len(a.at[f.Resource]) <= most, "%s is active on %s: it may be active on %v, and on %d at most",
-			f.Resource, f.Node, a.at.list(f.Resource), most)
+		v.must(len(a.at[f.Resource]) <= 1, "%s is active on %s: it may be active on %v, and on 1 at most", f.Resource, f.Node, a.at.list(f.Resource))
 	}
 }
 

@@ -10,6 +10,9 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 	start := func(node string) Fact {
 		return Fact{Kind: Begin, Node: node, Resource: "r", Operation: "start", Revision: 2}
 	}
+	given := func(revision uint64) Fact {
+		return Fact{Kind: Given, Node: "a", Target: "b", Resource: "r", Operation: "start", Revision: revision}
+	}
 	plain := Fact{Kind: Configure, Revision: 1, Config: &Config{Nodes: 2, Fencing: true}}
 	for rule, facts := range map[string][]Fact{
 		"S1 single activity":                   {plain, start("a"), {Kind: End, Node: "a", Resource: "r", Operation: "start"}, start("b")},
@@ -24,7 +27,12 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 		"S19 hands off":                        {{Kind: Configure, Revision: 2, Config: &Config{HandsOff: map[string]bool{"r": true}}}, start("a")},
 		"S20 one operation at a time":          {start("a"), {Kind: Begin, Node: "a", Resource: "r", Operation: "monitor"}},
 		"S28 a fenced boot never returns":      {{Kind: Fenced, Node: "a", Boot: "1"}, {Kind: Member, Node: "a", Boot: "2"}, {Kind: Member, Node: "a", Boot: "1"}},
-		"S32 no needless kill":                 {{Kind: FenceActs, Node: "a", Target: "b"}},
+		"S16 colocation and location":          {{Kind: Configure, Config: &Config{With: map[string][]string{"r": {"q"}}}}, start("a"), {Kind: Rest}},
+		"S17 clones within bounds":             {{Kind: Configure, Config: &Config{Bounds: map[string]Bound{"r": {Active: 1, OnNode: 1}}}}, start("a"), start("b")},
+		"S18 capacity": {{Kind: Configure, Config: &Config{Needs: map[string]map[string]int{"r": {"cpu": 1}, "q": {"cpu": 1}}, Room: map[string]map[string]int{"a": {"cpu": 1}}}},
+			{Kind: Found, Node: "a", Resource: "q"}, start("a")},
+		"S22 no resurrection":  {{Kind: Configure, Revision: 1, Config: &Config{Resources: []string{"r"}}}, given(1), {Kind: Configure, Revision: 2, Config: &Config{}}, given(1)},
+		"S32 no needless kill": {{Kind: FenceActs, Node: "a", Target: "b"}},
 	} {
 		a := New()
 		for i, f := range facts {
@@ -32,6 +40,73 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 			if last := i == len(facts)-1; last && (found == nil || found.Rule != rule) || !last && found != nil {
 				t.Errorf("%s, fact %d: %v", rule, i, found)
 			}
+		}
+	}
+}
+
+// Placement at rest is judged by every kind of constraint, and clones by what one node may have.
+func TestPlacementRules(t *testing.T) {
+	with := func(c Config) Fact { return Fact{Kind: Configure, Revision: 1, Config: &c} }
+	on := func(resource, node string) Fact {
+		return Fact{Kind: Begin, Node: node, Resource: resource, Operation: "start"}
+	}
+	rest := Fact{Kind: Rest}
+	for name, c := range map[string]struct {
+		facts []Fact
+		rule  string
+	}{
+		"together":              {[]Fact{with(Config{With: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, ""},
+		"apart":                 {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "b"), rest}, ""},
+		"not apart":             {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, "S16 colocation and location"},
+		"banned":                {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"a": true}}}), on("r", "a"), rest}, "S16 colocation and location"},
+		"banned elsewhere":      {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"b": true}}}), on("r", "a"), rest}, ""},
+		"stopped":               {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {Everywhere: true}}}), on("r", "a"), rest}, "S16 colocation and location"},
+		"two of two on a node":  {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 4, OnNode: 2}}}), on("r:0", "a"), on("r:1", "a"), on("r:2", "b")}, ""},
+		"two of one on a node":  {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 4, OnNode: 1}}}), on("r:0", "a"), on("r:1", "a")}, "S17 clones within bounds"},
+		"room for both":         {[]Fact{with(crowded(2)), on("q", "a"), on("r", "a")}, ""},
+		"room when one stopped": {[]Fact{with(crowded(1)), on("q", "a"), {Kind: End, Node: "a", Resource: "q", Operation: "stop"}, on("r", "a")}, ""},
+		"room when one stops":   {[]Fact{with(crowded(1)), on("q", "a"), {Kind: Begin, Node: "a", Resource: "q", Operation: "stop"}, on("r", "a")}, "S18 capacity"},
+	} {
+		a := New()
+		rule := ""
+		for _, f := range c.facts {
+			if found := a.See(f); found != nil {
+				rule = found.Rule
+			}
+		}
+		if rule != c.rule {
+			t.Errorf("%s: %q, want %q", name, rule, c.rule)
+		}
+	}
+}
+
+// crowded is a node a with so much room, and two resources that need one each.
+func crowded(room int) Config {
+	return Config{Needs: map[string]map[string]int{"r": {"cpu": 1}, "q": {"cpu": 1}}, Room: map[string]map[string]int{"a": {"cpu": room}}}
+}
+
+// A ban counts from the revision that made it, and ends with it; what an older coordinator orders is judged elsewhere (S9).
+func TestResurrection(t *testing.T) {
+	config := func(revision uint64, nodes ...string) Fact {
+		c := &Config{Resources: []string{"r"}, Barred: map[string]map[string]bool{"r": {}}}
+		for _, n := range nodes {
+			c.Barred["r"][n] = true
+		}
+		return Fact{Kind: Configure, Revision: revision, Config: c}
+	}
+	given := func(target string, term, revision uint64) Fact {
+		return Fact{Kind: Given, Node: "a", Target: target, Resource: "r:1", Operation: "promote", Term: term, Revision: revision}
+	}
+	a := New()
+	for i, c := range []struct {
+		fact   Fact
+		broken bool
+	}{
+		{Fact{Kind: Led, Node: "a", Term: 2}, false}, {config(1), false}, {given("b", 2, 1), false}, {config(5, "b"), false}, {config(7, "b"), false},
+		{given("b", 2, 4), true}, {given("c", 2, 4), false}, {given("b", 1, 4), false}, {given("b", 2, 5), false}, {config(8), false}, {given("b", 2, 4), false},
+	} {
+		if found := a.See(c.fact); (found != nil) != c.broken {
+			t.Errorf("fact %d, %+v: %v", i, c.fact, found)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (a *Auditor) Judged() map[string]int {
 // Rules lists all promises that facts can break.
 func Rules() []Rule {
 	return []Rule{
-		{"S1 single activity", "a resource is active on no more nodes than its configuration allows", singleActivity},
+		{"S1 single activity", "what is no instance of a clone is never active on two nodes", singleActivity},
 		{"S2 promoted within bounds", "no more instances are promoted than the configuration allows", promotedWithinBounds},
 		{"S3 fencing before recovery", "what ran on a machine that lost power starts elsewhere only after the fencing is committed, or the machine is back", fencingBeforeRecovery},
 		{"S5 no start without a lease", "a node whose lease is over starts and promotes nothing", noStartWithoutLease},
@@ -91,11 +91,15 @@ func Rules() []Rule {
 		{"S9 one commander per term", "nobody else leads in a term in which one leads", oneCommander},
 		{"S9 orders of the newest term only", "an executor takes no session and no order of a term before the highest it has seen", newestTermOnly},
 		{"S10 committed changes are never lost", "what one node takes for committed no other node ever has another entry for", committedForEver},
-		{"S21 results count once", "an operation's result is committed at most once", resultsCountOnce},
 		{"S15 order", "what comes after something else starts after it has started, and that stops only after it has stopped; what is unmanaged counts as started", orderKept},
+		{"S16 colocation and location", "at rest resources are with what they belong with, apart from what they are kept apart from, and nowhere where they may not be", placedAsAsked},
 		{"S17 groups", "a member of a group starts only on the node on which the member before it was started", groupsArePrefixes},
+		{"S17 clones within bounds", "no more instances of a clone are active, in all and on one node, than the configuration allows", clonesWithinBounds},
+		{"S18 capacity", "what is active on a node, and what is about to leave it, never needs more than the node has", withinCapacity},
 		{"S19 hands off", "no order acts on what is unmanaged or in maintenance by the configuration that it was planned for", handsOff},
 		{"S20 one operation at a time", "on one node two operations of one resource never overlap", oneOperation},
+		{"S21 results count once", "an operation's result is committed at most once", resultsCountOnce},
+		{"S22 no resurrection", "once a stop, a deletion or a ban is committed the coordinator orders no start by an older plan", noResurrection},
 		{"S28 a fenced boot never returns", "a node is no member again in the boot in which it was confirmed fenced", fencedBootStaysOut},
 		{"S29 bounded queues", "what waits on a node stays within its bounds", boundedQueues},
 		{"S32 no needless kill", "nobody is fenced while nothing is wrong", noNeedlessKill},

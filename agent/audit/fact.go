@@ -15,6 +15,7 @@ const (
 	Wiped     Kind = "wiped"      // the node lost its disk: its numbers begin again
 	Session   Kind = "session"    // the executor took a session: Term
 	Ordered   Kind = "ordered"    // the executor took an order: Term
+	Given     Kind = "given"      // the coordinator Node gives Target an order: Resource, Operation, Term and Revision
 	Renewed   Kind = "renewed"    // the node's lease was prolonged: Until
 	Led       Kind = "led"        // the node was elected: Term
 	Met       Kind = "met"        // the node and Target exchanged something as leader and follower
@@ -27,6 +28,7 @@ const (
 	Applied   Kind = "applied"    // the node takes entry Index of the log for committed; Digest tells entries apart
 	Configure Kind = "configure"  // committed: Config holds from Revision on
 	Queues    Kind = "queues"     // how much waits on the node: Number
+	Rest      Kind = "rest"       // nothing is in flight, nothing is wrong, and nobody asked for anything that is not done
 	Troubled  Kind = "troubled"   // from now on things go wrong that justify a fencing
 )
 

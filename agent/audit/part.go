@@ -60,6 +60,8 @@ var unseen = map[string]string{
 	"S5 no start without a lease":           "no journal tells of leases",
 	"S6 no fencing after its order expired": "when a device acted only the device knows",
 	"S7 one winner of a split":              "when a device acted only the device knows",
+	"S16 colocation and location":           "when a cluster is at rest no journal tells",
+	"S22 no resurrection":                   "what a coordinator orders, and which configuration it planned for, is not kept for long",
 	"S21 results count once":                "results that were committed are not kept for long",
 	"S19 hands off":                         "which configuration a plan was made for is not kept for long",
 	"S29 bounded queues":                    "no journal tells what waits",

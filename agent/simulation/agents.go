@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"paceline/agent/cib"
+	"paceline/agent/transition"
 )
 
 // copies says that a resource may be active on several nodes.
@@ -15,10 +16,11 @@ func copies(name string) bool { return strings.HasPrefix(name, "c") }
 func promotable(name string) bool { return name == "cm" }
 
 // started counts.
-func (w *world) started(fences bool) {
-	if !fences {
+func (w *world) started(a *transition.Action) {
+	if a.Agent.Class != "stonith" {
 		w.out.Activated++
 		w.busy()
+		w.moved(a.Resource)
 	}
 }
 

@@ -281,6 +281,9 @@ func (e *executor) begin(name string, j job) {
 	e.runs[name], e.begun[name] = op, a
 	boot, inc := n.boot, n.inc
 	took, rc, status := w.ends(a)
+	if rc != 0 {
+		w.news()
+	}
 	told := audit.Fact{
 		Node: n.name, Resource: name, Operation: a.Operation, Interval: a.IntervalMS, Unasked: j.unasked, Term: j.order.Numbers.Term,
 		Revision: j.order.Numbers.Revision,
@@ -294,7 +297,7 @@ func (e *executor) begin(name string, j job) {
 	tell(audit.Begin, 0)
 	switch a.Operation {
 	case resources.Start, resources.MigrateFrom:
-		w.started(fences)
+		w.started(a)
 		e.starts++
 		e.active[name] = &service{action: a, order: e.starts} // from its first moment on it may be active
 	case resources.Promote:

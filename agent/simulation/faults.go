@@ -209,6 +209,7 @@ var faults = []fault{
 		}
 		n := lost[w.rng.IntN(len(lost))]
 		w.say("the disk of %s is wiped", n.name)
+		n.wiped = true
 		n.log = raftLog{timer: n.log.timer, touched: map[string]bool{}}
 		n.executor.highest, n.executor.callID, n.executor.unacked = 0, 0, nil
 		w.fact(audit.Fact{Kind: audit.Wiped, Node: n.name})
@@ -232,7 +233,7 @@ var faults = []fault{
 	{"operator", func(w *world) bool {
 		n := w.any()
 		on, off, stopped := "true", "false", "Stopped"
-		switch w.rng.IntN(10) {
+		switch w.rng.IntN(12) {
 		case 5:
 			return w.operator("maintenance", cib.Change{SetOption: &cib.SetOption{Name: "maintenance-mode", Value: &on}})
 		case 6:
@@ -241,6 +242,10 @@ var faults = []fault{
 			return w.operator("unmanage r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed", Value: &off}})
 		case 8:
 			return w.operator("manage r1", cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed"}})
+		case 10:
+			return w.operator("ban r1 from "+n.name, located("r1", n.name, "-INFINITY"))
+		case 11:
+			return w.operator("end of the ban of r1", cib.Change{DropConstraint: &cib.DropConstraint{ID: moveID}})
 		case 9:
 			return w.operator("replace the configuration", w.replaced())
 		case 0:
@@ -321,9 +326,11 @@ func (w *world) replaced() cib.Change {
 const moveID = "cli-prefer-r1"
 
 // prefer is what a person's move leaves: a location.
-func prefer(resource, node string) cib.Change {
+func prefer(resource, node string) cib.Change { return located(resource, node, "500") }
+
+func located(resource, node, score string) cib.Change {
 	return cib.Change{PutConstraint: &cib.PutConstraint{Constraint: cib.Constraint{Location: &cib.Location{
-		ID: moveID, Resource: resource, Node: node, Score: "500",
+		ID: moveID, Resource: resource, Node: node, Score: score,
 	}}}}
 }
 
@@ -333,6 +340,7 @@ func (w *world) operator(why string, ch cib.Change) bool {
 		if n.core != nil && n.log.ready {
 			w.say("an operator: %s", why)
 			w.busy()
+			w.news()
 			n.propose(&entry{term: n.log.term, change: &ch, why: why})
 			return true
 		}
@@ -365,7 +373,7 @@ func (w *world) cleanup() []cib.Change {
 
 // heal ends all faults.
 func (w *world) heal() {
-	w.stirred = w.now
+	w.stir()
 	w.over, w.late, w.slow, w.snipers, w.device.mode, w.agents = true, 0, 0, 0, "", ""
 	w.say("everything is healed")
 	for i := range w.cuts {
@@ -402,6 +410,8 @@ func (w *world) settle() {
 		if why == "" {
 			if why = w.missing(); why == "" {
 				w.out.Rest = w.now - healed - quietFor
+				w.fact(audit.Fact{Kind: audit.Rest})
+				w.back(0)
 				w.watch()
 				return
 			}
@@ -466,6 +476,9 @@ func (w *world) unrest() string {
 		if st := lead.snapshot().CIB.NodeState(n.id); st == nil || st.CRMD != "online" || st.Join != "member" {
 			return n.name + " is not online"
 		}
+		if n.wiped && n.log.commit < lead.log.commit {
+			return n.name + " has not caught up since its disk was emptied"
+		}
 	}
 	return ""
 }
@@ -473,6 +486,7 @@ func (w *world) unrest() string {
 // missing says which resource runs nowhere.
 func (w *world) missing() string {
 	c := w.states[len(w.states)-1].CIB
+	bounds := audit.ConfigOf(c).Bounds
 	for _, r := range c.Primitives() {
 		at := 0
 		for _, n := range w.nodes {
@@ -481,8 +495,8 @@ func (w *world) missing() string {
 			}
 		}
 		want := 1
-		if copies(r.ID) {
-			want = len(w.nodes)
+		if b, many := bounds[r.ID]; many {
+			want = b.Active
 		}
 		if at != want {
 			return fmt.Sprintf("%s is active on %d nodes, wanted %d", r.ID, at, want)

@@ -15,13 +15,21 @@ const (
 	oneCoordinator = "L2 one coordinator"
 	idleInTime     = "L3 idle"
 	atRest         = "L3 rest"
+	rejoined       = "L5 rejoin"
+	movesOnce      = "L6 no more than one move"
 	staysPut       = "L6 nothing moves at rest"
 	fencingPaced   = "L7 fencing is tried again"
+	healsItself    = "L9 a wiped node heals itself"
 
 	viewMax        = 2 * detectMax
 	coordinatorMax = 3 * time.Second
 	// idleMax is ten seconds and the longest operation: those of before hang until their time-outs of 20 s.
 	idleMax = 30 * time.Second
+	// rejoinMax is how long a node may need, from when all is quiet, until it is a member and has all that is committed. A
+	// fencing that is under way comes before that.
+	rejoinMax = 15 * time.Second
+	// movesMax: what is started as soon as one node is there may move once when the others are.
+	movesMax = 2
 	// watchFor is how long some of the clusters that rest are watched.
 	watchFor   = 15 * time.Second
 	watchEvery = 4
@@ -84,6 +92,7 @@ func (w *world) lively() {
 	if why := w.coordinated(); why != "" {
 		w.violate(oneCoordinator, "%v after the last change %s", quiet, why)
 	}
+	w.back(quiet)
 	for _, n := range w.nodes {
 		if n.core == nil || quiet <= viewMax+coordinatorMax+idleMax {
 			continue
@@ -93,6 +102,54 @@ func (w *world) lively() {
 		if p := n.core.Progress(); !p.Idle && len(p.Fences) == 0 && w.now-w.cleared > idleMax {
 			w.violate(idleInTime, "%v after the last change %s has %d operations in flight", quiet, n.name, len(p.InFlight))
 		}
+	}
+}
+
+// back judges whether all nodes are members again and have all that is committed, so long after the last change.
+func (w *world) back(quiet time.Duration) {
+	var lead *node
+	for _, n := range w.nodes {
+		if n.core != nil {
+			lead = n
+		}
+	}
+	late := quiet > viewMax+coordinatorMax+rejoinMax && len(lead.core.Progress().Fences) == 0
+	for _, n := range w.nodes {
+		st := lead.snapshot().CIB.NodeState(n.id)
+		if in := st != nil && st.CRMD == "online" && st.Join == "member" && st.Incarnation == n.incarnation(); in || late {
+			w.judgedLive(rejoined)
+			if !in {
+				w.violate(rejoined, "%v after the last change %s is no member", quiet, n.name)
+			}
+		}
+		if has := n.log.commit >= lead.log.commit; n.wiped && (has || late) {
+			w.judgedLive(healsItself)
+			n.wiped = false
+			if !has {
+				w.violate(healsItself, "%v after the last change %s has %d of %d entries, since its disk was emptied", quiet, n.name, n.log.commit, lead.log.commit)
+			}
+		}
+	}
+}
+
+// stir notes that a daemon began or ended, or heard or missed another.
+func (w *world) stir() {
+	w.stirred = w.now
+	w.news()
+}
+
+// news is what gives plans a reason to move something.
+func (w *world) news() { clear(w.moves) }
+
+// moved judges how often what is healed moves something.
+func (w *world) moved(resource string) {
+	if !w.over || copies(resource) {
+		return
+	}
+	w.moves[resource]++
+	w.judgedLive(movesOnce)
+	if w.moves[resource] > movesMax {
+		w.violate(movesOnce, "%s is started for the %dth time since anything changed", resource, w.moves[resource])
 	}
 }
 

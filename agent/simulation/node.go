@@ -25,6 +25,7 @@ type node struct {
 	boot   int
 	inc    int           // of the daemon; 0 before its first start
 	paused time.Duration // until when the process stands still
+	wiped  bool          // its disk was emptied, and it has not caught up since
 
 	log      raftLog
 	executor executor
@@ -48,7 +49,19 @@ func (n *node) incarnation() string { return fmt.Sprintf("%s.%d", n.name, n.inc)
 func (n *node) bootID() string      { return fmt.Sprintf("%s/%d", n.name, n.boot) }
 
 // wall is what the node's wall clock says. Times that are compared with one another are monotonic (world.clock).
-func (n *node) wall() time.Time { return n.w.clock().Add(n.skew) }
+func (n *node) wall() time.Time { return n.w.clock().Add(n.clockError()) }
+
+// clockError is how far the node's wall clock is ahead.
+func (n *node) clockError() time.Duration {
+	switch n.w.opt.Clocks {
+	case Right:
+		return 0
+	case Wild:
+		own := rand.New(rand.NewPCG(n.w.out.Seed^uint64(n.i), uint64(n.w.now/time.Second)))
+		return time.Duration(own.Int64N(int64(2*time.Hour))) - time.Hour
+	}
+	return n.skew
+}
 
 // when runs what is for an incarnation of the daemon, as soon as it is not paused.
 func (n *node) when(inc int, do func()) {
@@ -105,7 +118,7 @@ func (n *node) stop() {
 	}
 	n.endCore()
 	n.up = false
-	n.w.stirred = n.w.now
+	n.w.stir()
 	n.takeover = nil
 	n.fenced = nil
 	n.executor.daemonEnds()
@@ -117,7 +130,7 @@ func (n *node) start() {
 	n.up = true
 	n.inc++
 	n.paused = 0
-	w.stirred = w.now
+	w.stir()
 	w.say("%s starts its daemon (boot %d, incarnation %d)", n.name, n.boot, n.inc)
 	w.busy()
 	if w.opt.Broken.ForgetsVotes {
@@ -243,7 +256,7 @@ func (n *node) hears(m *node, alive bool) {
 		return 1
 	})
 	n.view = v
-	n.w.stirred = n.w.now
+	n.w.stir()
 	n.w.say("%s: %s is %s", n.name, m.name, status)
 	n.w.busy()
 	n.tellTakeover(coordinator.Viewed{View: v})
@@ -432,9 +445,11 @@ func (n *node) carryOut(e coordinator.Effect) {
 		n.later(0, inCore(func() { n.propose(&entry{term: term, change: &e.Change, seq: e.Seq}) }))
 	case coordinator.Send:
 		w.busy()
-		a := e.Order.Action
-		w.say("%s orders %s: %s %s every %d", n.name, e.Node, a.Operation, a.Resource, a.IntervalMS)
-		n.with(e.Node, func(s *session) { s.order(e.Order) })
+		if w.opt.Broken.GoesOn {
+			n.later(w.between(0, 2*time.Second), inCore(func() { n.give(e) }))
+		} else {
+			n.give(e)
+		}
 	case coordinator.SendFence:
 		w.busy()
 		w.say("%s orders %s: %s %s", n.name, e.Node, e.Order.Action, e.Order.Target)
@@ -474,6 +489,17 @@ func (n *node) carryOut(e coordinator.Effect) {
 			w.say("%s: %s %v", n.name, e.Text, e.Attrs)
 		}
 	}
+}
+
+// give sends an order.
+func (n *node) give(e coordinator.Send) {
+	a := e.Order.Action
+	n.w.say("%s orders %s: %s %s every %d", n.name, e.Node, a.Operation, a.Resource, a.IntervalMS)
+	if a.Agent.Class != "stonith" {
+		n.w.fact(audit.Fact{Kind: audit.Given, Node: n.name, Target: e.Node, Resource: a.Resource, Operation: a.Operation,
+			Term: e.Order.Numbers.Term, Revision: e.Order.Numbers.Revision})
+	}
+	n.with(e.Node, func(s *session) { s.order(e.Order) })
 }
 
 // with does something with a session; without one the Core learns that.

@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"paceline/agent/cib"
@@ -16,14 +17,44 @@ const (
 	planLeavesNothing = "S12 a plan that was carried out leaves nothing to do"
 )
 
+// pingPongAfter is after how many commits a broken plan prefers the next node.
+const pingPongAfter = 8
+
 // plan is the scheduler, by the wall clock of the node: that clock may be wrong, and jump.
 func (n *node) plan(c *cib.CIB, now time.Time) *scheduler.Result {
-	skew := n.skew
-	r := scheduler.Plan(n.w.bent(c), now.Add(skew))
+	skew := n.clockError()
+	r := n.w.scheduled(c, now.Add(skew))
 	if !r.Recheck.IsZero() {
 		r.Recheck = r.Recheck.Add(-skew)
 	}
 	return r
+}
+
+// scheduled is a plan, or what a broken rule makes of it.
+func (w *world) scheduled(c *cib.CIB, now time.Time) *scheduler.Result {
+	b := w.opt.Broken
+	if b.PlansByClock && now.Second()%2 == 0 {
+		c = w.without(c, "loc")
+	}
+	r := scheduler.Plan(w.bent(c), now)
+	if b.NoRoomFirst {
+		for _, a := range r.Graph.Actions {
+			if a.Kind == transition.KindPseudo && strings.HasPrefix(a.Operation, "load_stopped") {
+				a.After = nil
+			}
+		}
+	}
+	return r
+}
+
+// without is a state without some constraints, where it has them.
+func (w *world) without(c *cib.CIB, ids ...string) *cib.CIB {
+	for _, id := range ids {
+		if next, err := cib.Apply(c, cib.Change{DropConstraint: &cib.DropConstraint{ID: id}}); err == nil {
+			c = next
+		}
+	}
+	return c
 }
 
 // bent is what a broken rule makes of what is planned for.
@@ -39,8 +70,23 @@ func (w *world) bent(c *cib.CIB) *cib.CIB {
 		change(cib.Change{SetOption: &cib.SetOption{Name: "maintenance-mode", Value: &off}})
 		change(cib.Change{SetMeta: &cib.SetMeta{Resource: "r1", Name: "is-managed"}})
 	}
+	if b.PingPong {
+		change(located("r1", w.nodes[w.out.Commits/pingPongAfter%len(w.nodes)].name, "1000"))
+	}
 	if b.NoOrder {
-		change(cib.Change{DropConstraint: &cib.DropConstraint{ID: "ord"}})
+		c = w.without(c, "ord")
+	}
+	if b.NoColocation {
+		c = w.without(c, "with", "apart")
+	}
+	if b.NoBans {
+		c = w.without(c, "never")
+	}
+	if b.CopiesEverywhere {
+		change(cib.Change{SetMeta: &cib.SetMeta{Resource: "c", Name: "clone-max"}})
+	}
+	if b.NoCapacity {
+		change(cib.Change{SetOption: &cib.SetOption{Name: "placement-strategy"}})
 	}
 	if two := "2"; b.PromotesTwo {
 		change(cib.Change{SetMeta: &cib.SetMeta{Resource: "m", Name: "promoted-max", Value: &two}})
@@ -74,7 +120,7 @@ func (w *world) planned(n *node, e coordinator.Planned) {
 		return
 	}
 	one, _ := json.Marshal(e.Plan)
-	two, _ := json.Marshal(scheduler.Plan(w.bent(again), e.Now.Add(n.skew)).Graph)
+	two, _ := json.Marshal(w.scheduled(again, e.Now.Add(n.clockError())).Graph)
 	if w.opt.Broken.PlansByChance && w.chance(0.5) {
 		two = append(two, ' ')
 	}

@@ -329,7 +329,7 @@ func (n *node) appendAsked(from *node, term uint64, prev int, prevTerm uint64, e
 	n.electionTimer()
 	if prev > len(l.log) || prev > 0 && l.log[prev-1].term != prevTerm {
 		n.rpc(from, "behind", func(to *node) {
-			if to.log.role == leader && to.log.term == term {
+			if to.log.role == leader && to.log.term == term && !(n.wiped && n.w.opt.Broken.NoCatchingUp) {
 				to.answered(n.id)
 				to.log.next[n.id] = min(to.log.next[n.id], max(0, prev-50))
 			}

@@ -73,7 +73,7 @@ func (n *node) dial(name string) {
 		case n.core != core:
 		case w.now-began > dialMax:
 			answer(0, coordinator.SessionDown{Node: name, Why: "no answer"})
-		case !to.up || w.now < to.paused || !w.reaches(n, to) || !w.reaches(to, n):
+		case w.opt.Broken.NoWelcome && to.inc > 1, !to.up || w.now < to.paused || !w.reaches(n, to) || !w.reaches(to, n):
 			n.later(50*time.Millisecond, attempt)
 		default:
 			why := to.executor.hello(s)

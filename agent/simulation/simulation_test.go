@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"flag"
+	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,7 +150,7 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("%s is never put to the test", r.Name)
 		}
 	}
-	for _, name := range []string{oneView, oneCoordinator, idleInTime, staysPut, fencingPaced} {
+	for _, name := range []string{oneView, oneCoordinator, idleInTime, rejoined, movesOnce, staysPut, fencingPaced, healsItself} {
 		t.Logf("  judged %9d times: %s", sum.Live[name], name)
 		if *seeds >= 1000 && sum.Live[name] == 0 {
 			t.Errorf("%s is never put to the test", name)
@@ -174,6 +176,38 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 			t.Fatalf("seed %d: %d and %d events", seed, a.Events, b.Events)
 		}
 	}
+}
+
+// What happens does not hang on what wall clocks say (S25): no date is in what these clusters are to do.
+func TestWallClocksChangeNothing(t *testing.T) {
+	differs := func(seed uint64, broken Broken) string {
+		var right []audit.Fact
+		opt := Options{Calm: seed%20 == 19, Broken: broken, Clocks: Right, Watch: func(f audit.Fact) { right = append(right, f) }}
+		a := Run(seed, opt)
+		next, why := 0, ""
+		opt.Clocks, opt.Watch = Wild, func(f audit.Fact) {
+			if why == "" && (next >= len(right) || !reflect.DeepEqual(f, right[next])) {
+				why = fmt.Sprintf("fact %d of %d is %+v", next, len(right), f)
+			}
+			next++
+		}
+		if b := Run(seed, opt); why == "" && (next != len(right) || a.Events != b.Events) {
+			why = fmt.Sprintf("%d facts and %d events, and with other clocks %d and %d", len(right), a.Events, next, b.Events)
+		}
+		return why
+	}
+	for seed := *first; seed < *first+uint64(min(*seeds, 1000)/5); seed++ {
+		if why := differs(seed, Broken{}); why != "" {
+			t.Errorf("S25 clock independence, seed %d: %s", seed, why)
+		}
+	}
+	for seed := range uint64(1000) {
+		if differs(seed, Broken{PlansByClock: true}) != "" {
+			t.Logf("%-52s seed %4d: S25 clock independence", "a plan depends on the wall clock", seed)
+			return
+		}
+	}
+	t.Error("a plan that depends on the wall clock is not found out")
 }
 
 // A simulation that finds nothing proves nothing: each rule that is broken on purpose must be found out.
@@ -202,6 +236,15 @@ func TestEveryBrokenRuleIsFoundOut(t *testing.T) {
 		{"the plan promotes one too many", Broken{PromotesTwo: true}},
 		{"a plan depends on more than the state", Broken{PlansByChance: true}},
 		{"a stop is reported and did not happen", Broken{StopLies: true}},
+		{"the plan knows no colocation", Broken{NoColocation: true}},
+		{"the plan knows no ban", Broken{NoBans: true}},
+		{"the plan knows no bound of a clone", Broken{CopiesEverywhere: true}},
+		{"the plan looks at no capacity", Broken{NoCapacity: true}},
+		{"the plan waits for no room before a start", Broken{NoRoomFirst: true}},
+		{"a coordinator gives orders of a superseded plan", Broken{GoesOn: true}},
+		{"a daemon that was restarted is given no session", Broken{NoWelcome: true}},
+		{"a wiped node is sent nothing of what was before", Broken{NoCatchingUp: true}},
+		{"the plan prefers one node after the other", Broken{PingPong: true}},
 	} {
 		began := time.Now()
 		runs, found := 0, Outcome{}

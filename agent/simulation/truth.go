@@ -12,6 +12,9 @@ import (
 // fact tells the auditor what truly happened, at this moment.
 func (w *world) fact(f audit.Fact) {
 	f.At = w.now
+	if w.opt.Watch != nil {
+		w.opt.Watch(f)
+	}
 	if found := w.auditor.See(f); found != nil {
 		w.violate(found.Rule, "%s", found.Detail)
 	}

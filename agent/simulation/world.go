@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"paceline/agent/audit"
-	"paceline/agent/cib"
 	"paceline/agent/coordinator"
 )
 
@@ -20,7 +19,19 @@ type Options struct {
 	Broken  Broken
 	Only    []int // numbers of the faults that happen; nil: all
 	Verbose bool  // keep every line of the trace
+	Clocks  Clocks
+	Watch   func(audit.Fact) // is told what truly happens
 }
+
+// Clocks say how the wall clocks of the nodes go.
+type Clocks int
+
+// The ways in which wall clocks go.
+const (
+	Stepped Clocks = iota // the faults of a run may step them
+	Right
+	Wild // every second each of them is wrong by something else, up to an hour
+)
 
 // Broken are safety rules that can be switched off, to see that the invariants find it out.
 type Broken struct {
@@ -44,6 +55,16 @@ type Broken struct {
 	NoCourtesy         bool // rule 5: both sides of a cut fence at once
 	WaitsForEver       bool // an announced restart is waited for without end
 	GrowthUnknown      bool // rule 4: a pair that is becoming three still takes itself for a pair
+	NoColocation       bool // the plan knows no colocation
+	NoBans             bool // the plan knows no location that forbids
+	CopiesEverywhere   bool // the plan knows no bound of a clone
+	NoCapacity         bool // the plan looks at no capacity
+	NoRoomFirst        bool // the plan waits for no room before it starts something
+	GoesOn             bool // a coordinator gives orders of a plan that a change has superseded
+	NoWelcome          bool // a daemon that was restarted is given no session
+	NoCatchingUp       bool // a wiped node is sent nothing of what was committed before
+	PingPong           bool // the plan prefers one node after the other
+	PlansByClock       bool // a plan depends on the wall clock
 }
 
 // Violation is an invariant that did not hold.
@@ -140,13 +161,14 @@ type world struct {
 	begun   map[string]begun // of fencings, by target
 	asked   map[string]bool  // whom a person has fenced
 	cleared time.Duration    // when a person last looked after failures
+	moves   map[string]int   // starts since nothing changed from outside, by resource
 }
 
 // Run runs one seed to its end, or to the first violation.
 func Run(seed uint64, opt Options) Outcome {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), opt: opt, base: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		auditor: audit.New(), out: Outcome{Seed: seed, Faults: map[string]int{}},
+		auditor: audit.New(), moves: map[string]int{}, out: Outcome{Seed: seed, Faults: map[string]int{}},
 	}
 	w.build()
 	end := w.plan()
@@ -274,76 +296,4 @@ func (w *world) build() {
 		n.executor.reset()
 		w.powerOn(n, w.between(0, 200*time.Millisecond))
 	}
-}
-
-// configuration draws what the cluster is to run.
-func (w *world) configuration(nodes int) *cib.CIB {
-	var b strings.Builder
-	b.WriteString(`<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config><cluster_property_set id="o">`)
-	option := func(name, value string) {
-		fmt.Fprintf(&b, `<nvpair id="o-%s" name="%s" value="%s"/>`, name, name, value)
-	}
-	option("stonith-enabled", fmt.Sprint(w.profile.fencing))
-	if policy := []string{"stop", "stop", "freeze", "demote"}[w.rng.IntN(4)]; w.profile.fencing {
-		option("no-quorum-policy", policy)
-	}
-	if w.chance(0.4) {
-		option("stonith-timeout", []string{"2s", "4s", "8s"}[w.rng.IntN(3)])
-	}
-	if w.chance(0.3) {
-		option("stonith-action", "off")
-	}
-	b.WriteString(`</cluster_property_set></crm_config><nodes>`)
-	for i := range nodes {
-		fmt.Fprintf(&b, `<node id="id-n%d" uname="n%d"/>`, i+1, i+1)
-	}
-	b.WriteString(`</nodes><resources>`)
-	lot := ""
-	if w.opt.Broken.NoCourtesy { // left to the lot, and the lot is always the same
-		lot = `<nvpair id="power-d" name="pcmk_delay_max" value="1ms"/>`
-	}
-	b.WriteString(`<primitive id="power" class="stonith" type="fence_sim"><instance_attributes id="power-p"><nvpair id="power-h" name="pcmk_host_check" value="none"/>` + lot + `</instance_attributes></primitive>`)
-	ops := func(id string) string {
-		return fmt.Sprintf(`<operations><op id="%s-m" name="monitor" interval="10s" timeout="20s"/><op id="%s-s" name="start" interval="0" timeout="20s"/><op id="%s-t" name="stop" interval="0" timeout="20s"/></operations>`, id, id, id)
-	}
-	primitive := func(id string) string {
-		return fmt.Sprintf(`<primitive id="%s" class="ocf" provider="sim" type="Service">%s</primitive>`, id, ops(id))
-	}
-	count := 1 + w.rng.IntN(3)
-	for i := range count {
-		p := primitive(fmt.Sprintf("r%d", i+1))
-		if i == 2 && w.chance(0.5) {
-			p = strings.Replace(p, "<operations>", `<meta_attributes id="r3-meta"><nvpair id="r3-mig" name="allow-migrate" value="true"/></meta_attributes><operations>`, 1)
-		}
-		b.WriteString(p)
-	}
-	if w.chance(0.5) {
-		b.WriteString(`<group id="g">` + primitive("g1") + primitive("g2") + `</group>`)
-	}
-	if w.chance(0.3) {
-		b.WriteString(`<clone id="c">` + primitive("cp") + `</clone>`)
-	}
-	if w.promotes = w.chance(0.4); w.promotes {
-		b.WriteString(`<clone id="m"><meta_attributes id="m-m"><nvpair id="m-p" name="promotable" value="true"/></meta_attributes>` +
-			strings.Replace(primitive("cm"), "</operations>", `<op id="cm-p" name="monitor" interval="11s" role="Promoted" timeout="20s"/></operations>`, 1) + `</clone>`)
-	}
-	b.WriteString(`</resources><constraints>`)
-	if w.chance(0.4) {
-		b.WriteString(`<rsc_colocation id="col" rsc="r1" with-rsc="power" score="-10"/>`)
-	}
-	if count > 1 && w.chance(0.5) {
-		b.WriteString(`<rsc_order id="ord" first="r1" then="r2" kind="Mandatory"/>`)
-		if w.chance(0.5) {
-			b.WriteString(`<rsc_colocation id="with" rsc="r2" with-rsc="r1" score="INFINITY"/>`)
-		}
-	}
-	if w.chance(0.4) {
-		fmt.Fprintf(&b, `<rsc_location id="loc" rsc="r1" node="n%d" score="100"/>`, 1+w.rng.IntN(nodes))
-	}
-	b.WriteString(`</constraints><rsc_defaults><meta_attributes id="d"><nvpair id="d-s" name="resource-stickiness" value="1"/></meta_attributes></rsc_defaults></configuration><status/></cib>`)
-	c, _, err := cib.Decode(strings.NewReader(b.String()))
-	if err != nil {
-		panic("the simulation's own configuration: " + err.Error())
-	}
-	return c
 }
