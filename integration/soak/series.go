@@ -19,6 +19,17 @@ func (s *Series) add(at time.Duration, v float64) {
 	s.Values = append(s.Values, v)
 }
 
+// sum adds series up that were sampled at the same times.
+func sum(all []Series) Series {
+	out := Series{Name: "all", At: all[0].At, Values: make([]float64, len(all[0].Values))}
+	for _, s := range all {
+		for i, v := range s.Values {
+			out.Values[i] += v
+		}
+	}
+	return out
+}
+
 // Rule says when a figure counts as flat: what its trend adds in the judged time is at most Share of its median, or at most
 // Least, whichever is more.
 type Rule struct {

@@ -46,6 +46,28 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// What goes from node to node is no leak, and what is lost somewhere is one.
+func TestHandlesAreJudgedInAll(t *testing.T) {
+	for name, lost := range map[string]float64{"moves": 0, "moves and a leak": 0.5} {
+		var panels []Panel
+		for range figures {
+			panels = append(panels, Panel{Series: []Series{
+				series(func(m float64) float64 { return 40 + m }), series(func(m float64) float64 { return 100 + (lost-1)*m }),
+			}})
+		}
+		// Only the handles grow on the first node.
+		for i, f := range figures {
+			if !f.whole {
+				panels[i].Series = []Series{series(func(float64) float64 { return 10 })}
+			}
+		}
+		text, grows, err := judge(options{}, panels, 0)
+		if err != nil || (len(grows) > 0) != (lost > 0) {
+			t.Errorf("%s: %v, %v\n%s", name, grows, err, text)
+		}
+	}
+}
+
 // The plot is whole XML, with every point in the picture.
 func TestPlot(t *testing.T) {
 	text := Plot([]Panel{{"memory & more", "MiB", []Series{series(func(m float64) float64 { return m })}}, {"nothing", "", nil}})
