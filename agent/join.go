@@ -71,7 +71,7 @@ func (n *node) admit(w http.ResponseWriter, r *http.Request) {
 			WithHint("paceline cluster token, on a member, issues a new one"))
 		return
 	}
-	gossip := append(n.at(n.file.GossipPort), n.recallPeers()...)
+	gossip := append(n.at(n.file.GossipPort), n.contacts.all()...)
 	n.log.Info("a node may join", "name", req.Name, "id", req.ID, "address", req.Address)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(peer.JoinReply{

@@ -27,6 +27,13 @@ const (
 	barrierPause = 200 * time.Millisecond
 	// contactEvery is the pause between attempts to reach members while none is known.
 	contactEvery = 500 * time.Millisecond
+	// contactSpare is every which of these times those who are missing are called while others are there: each 2 s. Whoever starts calls
+	// too, so that this only finds those whom nobody found.
+	contactSpare = 4
+	// contactsMax bounds the remembered addresses.
+	contactsMax = 256
+	// contactMax bounds one such attempt.
+	contactMax = 2 * time.Second
 	// joinTimeout bounds a join from the command line: contact, admission, first contact by gossip.
 	joinTimeout = 20 * time.Second
 	// fenceWait bounds how long a person's fencing is waited for beyond the cluster's own time-out.
@@ -39,6 +46,4 @@ const (
 	keyBodyMax = 4 << 10
 	// rotationPatience is how long two keys may be accepted before status speaks of it: a rotation takes a second.
 	rotationPatience = 15 * time.Second
-	// peersMax bounds the remembered addresses.
-	peersMax = 64
 )

@@ -2,14 +2,11 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -49,6 +46,7 @@ type node struct {
 	registry *resources.Registry
 	fencer   *fencer
 	tokens   *tokens
+	contacts *contacts
 	past     *history.Recorder // what this node did as coordinator; nil if it cannot be kept
 	trouble  trouble           // what other nodes say is wrong with them; heard while this node coordinates
 
@@ -153,6 +151,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 		n.log.Error("transitions are not kept", "err", err) // the cluster does without
 	}
 	n.tokens = openTokens(filepath.Join(d.opt.DataDir, "tokens.json"))
+	n.contacts = openContacts(filepath.Join(d.opt.DataDir, "peers.json"), n.log)
 	n.run(contacts)
 	return n, nil
 }
@@ -273,7 +272,7 @@ func (n *node) watchViews() {
 			n.followLinks(v)
 			n.viewed.poke()
 			n.d.notify.poke()
-			n.rememberPeers(v)
+			n.contacts.learn(v, n.file.Node, membersOf(n.store.Snapshot().CIB, n.file.Node))
 		}
 	}
 }
@@ -289,65 +288,6 @@ func (n *node) peerAddress(id string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.peers[id]
-}
-
-// keepContact joins the gossip through remembered and given addresses until somebody else is there.
-func (n *node) keepContact(contacts []string) {
-	tick := time.NewTicker(contactEvery)
-	defer tick.Stop()
-	for {
-		if !n.inCompany() {
-			if all := append(n.recallPeers(), contacts...); len(all) > 0 {
-				ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second)
-				_, err := n.members.Join(ctx, all)
-				cancel()
-				if err != nil {
-					n.log.Debug("nobody answers yet", "addresses", all, "err", err)
-					n.fetchKeys(all)
-				}
-			}
-		}
-		select {
-		case <-n.ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (n *node) inCompany() bool {
-	for _, m := range n.currentView().Members {
-		if m.Name != n.file.Node && m.Status == membership.Alive {
-			return true
-		}
-	}
-	return false
-}
-
-func (n *node) peersPath() string { return filepath.Join(n.d.opt.DataDir, "peers.json") }
-
-// rememberPeers keeps the addresses of the others for the next start.
-func (n *node) rememberPeers(v membership.View) {
-	var addrs []string
-	for _, m := range v.Members {
-		if m.Name != n.file.Node && m.Status != membership.Left && len(addrs) < peersMax {
-			addrs = append(addrs, contactsOf(m)...)
-		}
-	}
-	if len(addrs) == 0 || slices.Equal(addrs, n.recallPeers()) {
-		return
-	}
-	if err := writeJSON(n.peersPath(), 0o640, addrs); err != nil {
-		n.log.Warn("the members' addresses could not be kept for the next start", "err", err)
-	}
-}
-
-func (n *node) recallPeers() []string {
-	var addrs []string
-	if err := readJSON(n.peersPath(), &addrs); err != nil && !errors.Is(err, os.ErrNotExist) {
-		n.log.Warn("the remembered addresses of members are not readable", "err", err)
-	}
-	return addrs
 }
 
 func (n *node) rand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) }

@@ -207,10 +207,12 @@ func (n *wholeNode) on() {
 		cancel()
 		return
 	}
-	var contacts []string
-	for _, m := range n.w.nodes {
-		if m != n {
-			contacts = append(contacts, fmt.Sprintf("%s:%d", m.ip, f.GossipPort))
+	var contacts []string // what joining tells; later a node knows the others by itself
+	if _, err := os.Stat(filepath.Join(opt.DataDir, "peers.json")); err != nil {
+		for _, m := range n.w.nodes {
+			if m != n {
+				contacts = append(contacts, fmt.Sprintf("%s:%d", m.ip, f.GossipPort))
+			}
 		}
 	}
 	ring, err := peer.LoadRing(opt.keyPath())
@@ -260,6 +262,18 @@ func (n *wholeNode) off(powerCut bool, why string) {
 		}
 		d.wg.Wait()
 	}()
+}
+
+// leave ends the daemon in good order.
+func (n *wholeNode) leave() {
+	d := n.daemon()
+	if d == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	d.leaveInGoodOrder(ctx)
+	n.off(false, "it left in good order")
 }
 
 func (w *whole) finished() bool {
@@ -531,7 +545,7 @@ func (w *whole) trouble() {
 	for time.Now().Before(end) {
 		time.Sleep(between(100*time.Millisecond, 6*time.Second))
 		n, m := w.nodes[rng.IntN(len(w.nodes))], w.nodes[rng.IntN(len(w.nodes))]
-		kind := []string{"power cut", "daemon killed", "node cut off", "link cut", "link cut one way", "device", "restart", "operator"}[rng.IntN(8)]
+		kind := []string{"power cut", "daemon killed", "node cut off", "link cut", "link cut one way", "device", "restart", "operator", "node leaves", "all leave"}[rng.IntN(10)]
 		w.say("fault: %s (%s, %s)", kind, n.name, m.name)
 		w.mu.Lock()
 		w.faults[kind]++
@@ -547,6 +561,22 @@ func (w *whole) trouble() {
 		case "restart":
 			n.off(false, kind)
 			n.on()
+		case "node leaves", "all leave":
+			back := between(50*time.Millisecond, 8*time.Second)
+			going := []*wholeNode{n}
+			if kind == "all leave" {
+				going = slices.Clone(w.nodes)
+				rng.Shuffle(len(going), func(i, j int) { going[i], going[j] = going[j], going[i] })
+			}
+			w.wg.Go(func() {
+				for _, n := range going {
+					n.leave()
+				}
+				time.Sleep(back)
+				for _, n := range going {
+					n.on()
+				}
+			})
 		case "node cut off":
 			d := between(200*time.Millisecond, 10*time.Second)
 			for _, o := range w.nodes {
