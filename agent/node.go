@@ -25,7 +25,7 @@ import (
 	"paceline/fencing/watchdog"
 	"paceline/resources"
 	"paceline/resources/builtin"
-	"paceline/resources/ocf"
+	"paceline/resources/cgroup"
 )
 
 // node is this machine as a member of its cluster.
@@ -120,7 +120,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	if registry == nil {
 		registry = builtin.Registry(builtin.Config{
 			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(),
-			Cgroup: ocf.OwnCgroup(), TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
+			Cgroup: cgroup.Own(), TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
 		})
 	}
 	registry.RegisterClass("stonith", n.fencer)

@@ -27,7 +27,7 @@ type Config struct {
 	OCFRoot  string       // empty: /usr/lib/ocf
 	Tools    string       // folder of the tools that OCF agents call (crm_attribute and the like); empty: none
 	Socket   string       // of the daemon, for these tools; empty: the usual one
-	Cgroup   string       // folder for the cgroups of OCF agents' operations; empty: they have none of their own
+	Cgroup   string       // folder for the cgroups of OCF agents' operations, and of commands under our own supervision; empty: they have none of their own
 	TraceDir string       // where the output of OCF agents is kept whose resource has trace_ra; empty: nowhere
 	Logger   *slog.Logger // nil: none
 
@@ -40,7 +40,7 @@ var native = []struct {
 	make  func(Config) resources.Runner
 }{
 	{process.Agent, func(c Config) resources.Runner {
-		return process.New(process.Config{RunDir: c.StateDir, Logger: c.Logger})
+		return process.New(process.Config{RunDir: c.StateDir, Cgroup: c.Cgroup, Logger: c.Logger})
 	}},
 	{check.Agent, func(c Config) resources.Runner { return check.New(c.attribute()) }},
 	{health.Disk, func(c Config) resources.Runner { return health.NewDisk(c.attribute()) }},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/cgroup"
 	"paceline/resources/procfs"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ type Runner struct {
 	scripts       string // not empty: the runner is one of init scripts in that folder
 	log           *slog.Logger
 	notes         *notes
-	cgroups       *cgroups
+	groups        *cgroup.Parent
 	traces        traces
 
 	counter atomic.Uint64
@@ -73,7 +74,7 @@ func New(c Config) *Runner {
 	}
 	r.notes, r.traces = newNotes(c.RunDir), traces{c.Trace}
 	var err error
-	if r.cgroups, err = newCgroups(c.Cgroup); err != nil {
+	if r.groups, err = cgroup.NewParent(c.Cgroup, "op"); err != nil {
 		r.log.Warn("operations have no cgroups of their own", "cause", err)
 	}
 	procfs.Seal()
@@ -148,15 +149,16 @@ func (r *Runner) run(ctx context.Context, req resources.Request, o *output) reso
 	if o.traced {
 		env = append(env, r.traces.environment()...)
 	}
-	group := r.cgroups.make()
-	defer r.cgroups.release(group)
+	group := r.groups.Make()
+	defer r.groups.Release(group)
+	attr := &syscall.SysProcAttr{Setsid: true} // a session is a process group, and no terminal
+	group.Begin(attr)
 	cmd, streams, err := start(ctx, exec.Cmd{
-		Path: path,
-		Args: []string{path, word},
-		Env:  env,
-		Dir:  "/",
-		// A session is a process group, and no terminal.
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: group.path != "", CgroupFD: group.fd},
+		Path:        path,
+		Args:        []string{path, word},
+		Env:         env,
+		Dir:         "/",
+		SysProcAttr: attr,
 	})
 	if err != nil {
 		return cannotRun(req.Agent, path, err)
@@ -216,12 +218,12 @@ func start(ctx context.Context, what exec.Cmd) (cmd *exec.Cmd, s [2]*stream, err
 }
 
 // timeOut ends everything that the operation began, and says what it was doing.
-func (r *Runner) timeOut(ctx context.Context, req resources.Request, tree procfs.Tree, group cgroup, streams [2]*stream,
+func (r *Runner) timeOut(ctx context.Context, req resources.Request, tree procfs.Tree, group cgroup.Group, streams [2]*stream,
 	o *output, ended <-chan error) resources.Result {
 	doing := doing(tree)
 	killCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killBudget)
 	defer cancel()
-	group.kill()
+	cgroup.Kill(group.Path())
 	left, err := tree.Kill(killCtx)
 	if err != nil {
 		r.log.Error("kill a timed out operation", "res", req.Resource, "op", req.Operation, "cause", err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/cgroup"
 	"paceline/resources/nstest"
 	"paceline/resources/procfs"
 
@@ -218,23 +219,10 @@ sleep 551004
 // In a cgroup of its own an operation is ended also where it wiped all its traces: another session, no parent, no mark.
 func TestCgroup(t *testing.T) {
 	nstest.NeedRoot(t)
-	base := "/sys/fs/cgroup/unified"
-	if !exists(base + "/cgroup.procs") {
-		base = "/sys/fs/cgroup"
-	}
-	base = filepath.Join(base, fmt.Sprintf("paceline-ocf-test-%d", os.Getpid()))
-	if err := os.Mkdir(base, 0o755); err != nil || !exists(base+"/cgroup.kill") {
-		_ = os.Remove(base)
-		t.Skipf("needs a cgroup (v2) that can be killed: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(base); err != nil {
-			t.Error(err)
-		}
-	})
+	base := nstest.Cgroup(t)
 	r := agents(t, map[string]string{"hide": "#!/bin/bash\n(env -i setsid sleep 551006 &)\nsleep 0.1; echo ready >$OCF_RESKEY_ready\n[ $1 = start ] && sleep 551007\nexit 0\n"})
 	var err error
-	if r.cgroups, err = newCgroups(base); err != nil {
+	if r.groups, err = cgroup.NewParent(base, "op"); err != nil {
 		t.Fatal(err)
 	}
 	ready := filepath.Join(t.TempDir(), "ready")
@@ -255,7 +243,7 @@ func TestCgroup(t *testing.T) {
 	if len(es) != 1 {
 		t.Fatalf("cgroups are %v", es)
 	}
-	cgroup{path: es[0]}.kill()
+	cgroup.Kill(es[0])
 	for end := time.Now().Add(5 * time.Second); os.Remove(es[0]) != nil && time.Now().Before(end); {
 		runtime.Gosched()
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/cgroup"
 	"paceline/resources/native"
 	"paceline/resources/procfs"
 
@@ -26,14 +27,16 @@ import (
 // Config says where the agent keeps its state.
 type Config struct {
 	RunDir string       // emptied by a reboot; empty: /run/paceline
+	Cgroup string       // a cgroup (version 2) that is ours to divide, so that nothing of a command can hide from stop; empty: none
 	Logger *slog.Logger // nil: none
 }
 
 // Runner is the agent.
 type Runner struct {
 	*native.Agent
-	dir string
-	log *slog.Logger
+	dir    string
+	log    *slog.Logger
+	groups *cgroup.Parent
 
 	mu      sync.Mutex
 	exits   map[procfs.ID]string     // how our own children ended, in words
@@ -52,6 +55,10 @@ func New(c Config) *Runner {
 	r := &Runner{
 		dir: filepath.Join(c.RunDir, "process"), log: c.Logger,
 		exits: map[procfs.ID]string{}, started: map[string]chan struct{}{},
+	}
+	var err error
+	if r.groups, err = cgroup.NewParent(c.Cgroup, "process"); err != nil {
+		r.log.Warn("commands have no cgroups of their own", "cause", err)
 	}
 	r.Agent = &native.Agent{
 		Meta: meta,
@@ -128,12 +135,13 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 	if alive {
 		return r.ready(ctx, s, old.ID, nil)
 	}
-	if known && old.PID != 0 {
+	if known {
 		// Children of a crashed command may hold its port or its files.
 		native.Doing(ctx, "ending what process %d left behind", old.PID)
 		if _, err := old.tree().Kill(ctx); err != nil {
 			return resources.Errorf(resources.GenericError, "%v", err)
 		}
+		old.release()
 		r.forgetExit(old.ID)
 	}
 	if s.readyFile != "" {
@@ -168,7 +176,9 @@ func (r *Runner) start(ctx context.Context, req resources.Request) resources.Res
 
 // spawn begins the command and remembers it.
 func (r *Runner) spawn(req resources.Request, s settings) (procfs.ID, error) {
-	st := state{Boot: bootID(), Command: s.path, Mark: fmt.Sprintf("PACELINE_PROCESS=%s#%d", r.file(req), time.Now().UnixNano())}
+	group := r.groups.Make()
+	defer r.groups.Release(group)
+	st := state{Boot: bootID(), Command: s.path, Cgroup: group.Path(), Mark: fmt.Sprintf("PACELINE_PROCESS=%s#%d", r.file(req), time.Now().UnixNano())}
 	if err := st.save(r.file(req)); err != nil {
 		return procfs.ID{}, err
 	}
@@ -176,6 +186,7 @@ func (r *Runner) spawn(req resources.Request, s settings) (procfs.ID, error) {
 		Path: s.path, Args: append([]string{s.path}, s.args...), Dir: s.dir, Env: s.environment(st.Mark),
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: s.cred},
 	}
+	group.Begin(cmd.SysProcAttr)
 	if s.logFile != "" {
 		f, err := os.OpenFile(s.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 		if err != nil {
@@ -241,10 +252,11 @@ func (r *Runner) stop(ctx context.Context, req resources.Request) resources.Resu
 	if err != nil {
 		return resources.Errorf(resources.GenericError, "%v", err)
 	}
-	if known && s.PID != 0 {
+	if known { // also if its main process was never written down, or has ended: others may be left
 		if res := r.end(ctx, req, s.tree()); res.Code != resources.OK {
 			return res
 		}
+		s.release()
 	}
 	err = forget(r.file(req))
 	if f := req.Params["pidfile"]; f != "" {

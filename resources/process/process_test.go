@@ -11,12 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"paceline/resources"
+	"paceline/resources/nstest"
 	"paceline/resources/procfs"
 
 	"golang.org/x/sys/unix"
@@ -182,6 +184,57 @@ func TestStopEndsAll(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a command began is ended with it even where it wiped all its traces: another session, no parent, no mark in its environment. Another
+// daemon does so as well, and a start after a crash.
+func TestStopEndsWhatHides(t *testing.T) {
+	base := nstest.Cgroup(t)
+	dir := t.TempDir()
+	first := New(Config{RunDir: dir, Cgroup: base})
+	req := request("", "command", "/bin/bash", "ready_file", dir+"/ready", "args",
+		`-c "(env -i setsid bash -c 'echo \$\$ >`+dir+`/new; mv `+dir+`/new `+dir+`/ready; exec sleep 551011' &); sleep 551012"`)
+	hidden := func() procfs.ID {
+		t.Helper()
+		b, err := os.ReadFile(dir + "/ready")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := procfs.Stat(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Signal(unix.SIGKILL) })
+		return p.ID
+	}
+	s := begin(t, first, req)
+	one := hidden()
+	if out, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", one.PID)); err != nil || !strings.Contains(string(out), filepath.Base(s.Cgroup)) {
+		t.Errorf("it is in cgroups %s, %v; want %s", out, err, s.Cgroup)
+	}
+	if err := s.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, first, req, "monitor", 7)
+	begin(t, first, req)
+	if one.Alive() {
+		t.Error("a start after a crash leaves what hides from it")
+	}
+	two := hidden()
+	next := New(Config{RunDir: dir, Cgroup: base})
+	run(t, next, req, "monitor", 0)
+	run(t, next, req, "stop", 0)
+	if two.Alive() {
+		t.Error("stop leaves what hides from it")
+	}
+	run(t, next, req, "stop", 0)
 }
 
 func TestEnvironmentAndLog(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"paceline/resources/cgroup"
 	"paceline/resources/procfs"
 )
 
@@ -18,10 +19,20 @@ type state struct {
 	Boot      string `json:"boot"` // of the kernel: pids and start times begin anew with it
 	Mark      string `json:"mark"` // in the environment of all that the command begins; of this start alone
 	Command   string `json:"command"`
+	Cgroup    string `json:"cgroup,omitempty"` // in which it began; empty: it has none of its own
 }
 
 // tree is everything that the command began.
-func (s state) tree() procfs.Tree { return procfs.Tree{Root: s.ID, Mark: s.Mark} }
+func (s state) tree() procfs.Tree {
+	return procfs.Tree{Root: s.ID, Mark: s.Mark, Also: func() ([]int, error) { return cgroup.Members(s.Cgroup) }}
+}
+
+// release removes the cgroup of a command that has ended. A zombie may keep it for a moment; then it goes with a later one.
+func (s state) release() {
+	if s.Cgroup != "" {
+		_ = cgroup.Remove(s.Cgroup)
+	}
+}
 
 func bootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

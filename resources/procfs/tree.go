@@ -13,9 +13,12 @@ import (
 // Tree names the processes that belong to something begun by us: Root and its descendants, everything in Root's session and
 // process group if Root led them, and everything that carries Mark in its environment. The mark finds what forked away and left
 // the session: it is inherited unless wiped, and what wipes it (su, sudo) stays a descendant.
+//
+// Also is what is known to belong to it otherwise, such as the processes of a cgroup; it is asked at every look.
 type Tree struct {
 	Root ID
-	Mark string // NAME=value; empty: none
+	Mark string                // NAME=value; empty: none
+	Also func() ([]int, error) // pids; nil: none
 }
 
 // Members lists the living processes of the tree. The calling process is never one of them.
@@ -27,12 +30,22 @@ func (t Tree) Members() ([]Process, error) {
 	in := map[int]bool{}
 	for _, p := range all {
 		switch {
+		case t.Root.PID == 0: // not known; the kernel's own threads are of session 0
 		case p.PID == t.Root.PID:
 			in[p.PID] = p.Start == t.Root.Start
 		case p.Session == t.Root.PID || p.Group == t.Root.PID:
 			// A session or group number is not given anew while it has members, so these were Root's, if Root led them.
 			// Processes older than Root belong to an earlier bearer of the number.
 			in[p.PID] = p.Start >= t.Root.Start
+		}
+	}
+	if t.Also != nil {
+		pids, err := t.Also()
+		if err != nil {
+			return nil, err
+		}
+		for _, pid := range pids {
+			in[pid] = true
 		}
 	}
 	m := mark{entry: t.Mark}
