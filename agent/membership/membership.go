@@ -60,6 +60,7 @@ type Membership struct {
 	joining  chan struct{}  // holds one: who is in serf.Join
 	stop     chan struct{}  // closed by Close: no new work
 	drained  chan struct{}  // closed by Close: serf is down
+	goodbye  chan struct{}  // closed when a leave has ended
 	running  sync.WaitGroup // event loop, rejoin loop, calls
 
 	leaving   sync.Mutex // held by Leave and Close, so that nobody leaves what is closed
@@ -79,6 +80,7 @@ func Start(c Config) (*Membership, error) {
 	m := &Membership{
 		config: c, log: c.Logger, table: newTable(),
 		events: make(chan serf.Event, eventQueue), joining: make(chan struct{}, 1), stop: make(chan struct{}), drained: make(chan struct{}),
+		goodbye: make(chan struct{}),
 	}
 	m.problems = newProblems(func(p Problem) {
 		m.log.Warn("gossip: "+p.Text, "kind", p.Kind, "remote", p.Remote, "count", p.Count)
@@ -333,6 +335,7 @@ func (m *Membership) leave() error {
 	}
 	m.left = true
 	m.leaving.Unlock()
+	defer close(m.goodbye)
 	if len(m.View().Alive()) > 1 {
 		tags := m.tags()
 		tags[tagLeaving] = "1"
@@ -357,13 +360,17 @@ func (m *Membership) Forget(name string) bool {
 	return true
 }
 
-// Close stops gossiping at once, without good-bye: to the others this node fails, unless it has left before. No goroutine of this
-// package is left when it returns.
+// Close stops gossiping at once, without good-bye: to the others this node fails, unless it has left before. A leave that is under way
+// comes to its end first (Profile.LeaveWait three times at most). No goroutine of this package is left when it returns.
 func (m *Membership) Close() error {
 	m.closeOnce.Do(func() {
 		m.leaving.Lock()
 		m.closed = true
+		left := m.left
 		m.leaving.Unlock()
+		if left {
+			<-m.goodbye // the library panics when it is shut down meanwhile
+		}
 		close(m.stop)
 		if err := m.serf.Shutdown(); err != nil {
 			m.log.Warn("gossip: shut down", "cause", err)

@@ -152,6 +152,24 @@ func TestViewsAreNumberedWithoutGaps(t *testing.T) {
 	}
 }
 
+// A leave that nobody answers, closed at any moment of it: it ends, and nothing panics.
+func TestCloseDuringLeave(t *testing.T) {
+	for after := time.Duration(0); after <= 3*LAN.LeaveWait; after += 100 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			ms := w.cluster(2, LAN)
+			w.net.Kill(ipOf(1))
+			go ms[1].Leave(t.Context())
+			time.Sleep(after)
+			began := time.Now()
+			ms[1].Close()
+			if took := time.Since(began); took > 3*LAN.LeaveWait {
+				t.Errorf("closed after %v: took %v", after, took)
+			}
+		})
+	}
+}
+
 func TestLeaveIsNotFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
