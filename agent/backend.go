@@ -283,9 +283,13 @@ func (n *node) problems() []api.Problem {
 		out = append(out, api.Problem{Name: p.Kind, Severity: api.SeverityError, What: p.Text, Since: p.First})
 	}
 	for _, r := range n.peer.Refusals() {
+		times := fmt.Sprintf("%d times", r.Count)
+		if r.Count == 1 {
+			times = "once"
+		}
 		out = append(out, api.Problem{
 			Name: "peer-refused", Severity: api.SeverityWarning, Object: r.Host, Since: r.First,
-			What: fmt.Sprintf("%s refused %s %d times: %s", n.file.Node, r.Host, r.Count, r.Reason),
+			What: fmt.Sprintf("%s refused %s %s: %s", n.file.Node, r.Host, times, r.Reason),
 		})
 	}
 	if err := n.store.Health(); err != nil {

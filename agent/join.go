@@ -224,15 +224,16 @@ func (d *Daemon) join(ctx context.Context, req api.JoinRequest) (api.JoinReply, 
 }
 
 // waitMember waits until this node is a full member: a coordinator gives it orders. A witness takes no orders; for it a
-// known leader is enough.
+// known leader is enough, and, where its vote would make their number even, so that it gets none, that it is heard.
 func (n *node) waitMember(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	began := time.Now()
 	kick := n.d.notify.listen(ctx)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if why := n.notMember(ctx); why == "" {
+		if why := n.notMember(ctx); why == "" || n.spareWitness() && time.Since(began) > witnessVoteWait {
 			return nil
 		} else if ctx.Err() != nil {
 			return errors.New(why)
@@ -243,6 +244,13 @@ func (n *node) waitMember(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// spareWitness says whether this node is a witness without a vote that others hear.
+func (n *node) spareWitness() bool {
+	return n.file.Witness && !n.isVoter() && slices.ContainsFunc(n.currentView().Members, func(m membership.Member) bool {
+		return m.ID != n.d.id.ID && m.Status == membership.Alive
+	})
 }
 
 func (n *node) notMember(ctx context.Context) string {

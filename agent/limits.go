@@ -36,6 +36,9 @@ const (
 	contactMax = 2 * time.Second
 	// joinTimeout bounds a join from the command line: contact, admission, first contact by gossip.
 	joinTimeout = 20 * time.Second
+
+	// witnessVoteWait is how long a witness that joins waits for its vote. A coordinator grants it at once, or not before another voter goes.
+	witnessVoteWait = 3 * time.Second
 	// fenceWait bounds how long a person's fencing is waited for beyond the cluster's own time-out.
 	fenceWait = 10 * time.Second
 	// tokenTTLDefault is the life of a join token: long enough to walk to the next machine.

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +158,7 @@ func newApp(s Streams) *cli.App {
 func (c *command) command(s Streams, name string) *cli.Command {
 	out := &cli.Command{
 		Name: name, Aliases: c.aliases, Usage: c.short, ArgsUsage: c.synopsis(), Description: c.description(),
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usagef("paceline %s: %v", c.path, err) },
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return c.wrongFlag(err) },
 	}
 	for _, f := range c.flags {
 		out.Flags = append(out.Flags, f.flag())
@@ -172,6 +173,31 @@ func (c *command) command(s Streams, name string) *cli.Command {
 		return c.run(&invocation{ctx: cc.Context, Streams: s, c: cc, args: args, api: client})
 	}
 	return out
+}
+
+// badValue is how the standard library calls a flag whose value is none.
+var badValue = regexp.MustCompile(`^invalid value (".*") for flag -(\S+): `)
+
+// wrongFlag says what is wrong with a flag in the words of its kind.
+func (c *command) wrongFlag(err error) error {
+	m := badValue.FindStringSubmatch(err.Error())
+	if m == nil {
+		return usagef("paceline %s: %v", c.path, err)
+	}
+	e := usagef("paceline %s: --%s: %s is not what it takes", c.path, m[2], m[1])
+	for _, f := range c.flags {
+		if f.name != m[2] && f.alias != m[2] && !slices.Contains(f.others, m[2]) {
+			continue
+		}
+		switch f.kind {
+		case flagNumber:
+			e = usagef("paceline %s: --%s: %s is no whole number", c.path, m[2], m[1])
+		case flagDuration, flagWait:
+			e = usagef("paceline %s: --%s: %s is no time", c.path, m[2], m[1])
+			e.hint = "times are numbers with a unit: 30s, 10m, 2h"
+		}
+	}
+	return e
 }
 
 func (c *command) description() string {

@@ -49,7 +49,7 @@ func TestOutage(t *testing.T) {
 		{Expected: 2500 * time.Millisecond, Most: 40 * time.Second}:              "of about 2.5s, at most 40s",
 		{Expected: time.Second, Guess: true, Most: 100 * time.Second}:            "of more than 1s, at most 1m40s",
 		{Guess: true, Most: 20 * time.Second}:                                    "of unknown length, at most 20s",
-		{Expected: 75*time.Second + 400*time.Millisecond, Most: 2 * time.Minute}: "of about 1m15s, at most 2m0s",
+		{Expected: 75*time.Second + 400*time.Millisecond, Most: 2 * time.Minute}: "of about 1m15s, at most 2m",
 	} {
 		if got := o.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

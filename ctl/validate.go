@@ -34,7 +34,7 @@ func runValidateAll(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	k := newChecker(c, in.agents(&cib.Configuration{Resources: []*cib.Resource{r}, Templates: c.Templates}))
+	k := newChecker(c, in.agents(c, []*cib.Resource{r}))
 	k.primitive(r)
 	return in.problemsFound(append([]api.Problem{}, k.list...))
 }

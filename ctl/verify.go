@@ -11,6 +11,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/agent/cib"
+	"paceline/ctl/draft"
 )
 
 // runVerify checks the session, the shadow copy, the cluster's configuration or a file.
@@ -33,7 +34,7 @@ func runVerify(in *invocation) error {
 			fmt.Fprintln(in.Err, "note: "+n)
 		}
 	}
-	return in.problemsFound(check(conf, in.agents(conf)))
+	return in.problemsFound(check(conf, in.agents(conf, conf.Primitives())))
 }
 
 // problemsFound prints what was found; errors end a command with status 1.
@@ -60,10 +61,10 @@ func asAPIError(err error, to **api.Error) bool { return err != nil && errors.As
 // to be asked.
 type catalogue map[string]*api.Agent
 
-// agents asks the node for what the configuration's agents say of themselves.
-func (in *invocation) agents(c *cib.Configuration) catalogue {
+// agents asks the node for what the agents of primitives say of themselves.
+func (in *invocation) agents(c *cib.Configuration, primitives []*cib.Resource) catalogue {
 	out := catalogue{}
-	for r := range c.Walk() {
+	for _, r := range primitives {
 		name := agentOf(c, r)
 		if _, asked := out[name]; name == "" || asked {
 			continue
@@ -114,6 +115,34 @@ func check(c *cib.Configuration, agents catalogue) []api.Problem {
 	}
 	k.fencing()
 	return append(out, k.list...)
+}
+
+// doubts holds what a session adds or changes against what its agents say: parameters and operations that they do not have, or miss. They
+// are no reason to refuse: the node that commits need not have the same release of an agent as the one that runs it.
+func (in *invocation) doubts(s *draft.Session) []api.Problem {
+	_, base := s.Base()
+	next := s.Configuration()
+	changed := map[string]bool{}
+	for _, d := range cib.Diff(base, next) {
+		changed[d.Object] = true
+	}
+	var touched []*cib.Resource
+	for r := range next.Walk() {
+		if r.Kind == cib.KindPrimitive && changed["primitive "+strconv.Quote(r.ID)] {
+			touched = append(touched, r)
+		}
+	}
+	k := newChecker(next, in.agents(next, touched))
+	for _, r := range touched {
+		k.primitive(r)
+	}
+	out := filter(k.list, func(p api.Problem) bool {
+		return slices.Contains([]string{"missing-parameter", "unknown-parameter", "parameter-type", "unknown-operation"}, p.Name)
+	})
+	for i := range out {
+		out[i].Severity = api.SeverityWarning
+	}
+	return out
 }
 
 type checker struct {
@@ -303,8 +332,8 @@ func (k *checker) timeout(r *cib.Resource, op, text string, least time.Duration)
 	if err != nil || least <= 0 || time.Duration(ms)*time.Millisecond >= least {
 		return // a bad value is told by the structure's check
 	}
-	k.add("short-timeout", api.SeverityWarning, r, "op "+op, fmt.Sprintf("its time-out of %s%s is below the %s that the agent advises", text, from, least),
-		fmt.Sprintf("op %s timeout=%s", op, least))
+	k.add("short-timeout", api.SeverityWarning, r, "op "+op, fmt.Sprintf("its time-out of %s%s is below the %s that the agent advises", text, from, short(least)),
+		fmt.Sprintf("op %s timeout=%s", op, short(least)))
 }
 
 // fencing tells of fencing that is switched off; that there is no device is a finding of the structure.

@@ -113,6 +113,7 @@ func (in *invocation) commit(s *draft.Session, message string, notes []string) e
 		}
 		notes = append(notes, e.Why+"; --"+flagUnknownAgent.name+" will be needed")
 	}
+	doubts := in.doubts(s)
 	return in.confirmed(func(yes bool) error {
 		r, err := in.api.Change(in.ctx, api.ChangeRequest{
 			Configuration: s.Configuration(), BaseRevision: revision, Message: message, DryRun: in.c.Bool("dry-run"), Yes: yes,
@@ -125,6 +126,7 @@ func (in *invocation) commit(s *draft.Session, message string, notes []string) e
 			s.Committed(r.ConfigRevision, s.Configuration())
 		}
 		r.Notes = append(notes, r.Notes...)
+		r.Problems = append(r.Problems, doubts...)
 		return in.changed(r, "committed")
 	})
 }

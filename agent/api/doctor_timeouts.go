@@ -102,7 +102,7 @@ func (p patient) operations(c *Check, r *cib.Resource) {
 		}
 		if have < wanted {
 			c.add(SeverityWarning, "operation-timeout", r.ID,
-				"paceline configure edit "+r.ID+": op "+name+" timeout="+short(wanted),
+				"paceline configure default-timeouts "+r.ID,
 				"%s of %s is given %s, its agent advises at least %s", name, r.ID, short(have), short(wanted))
 		}
 	}

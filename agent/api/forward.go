@@ -18,7 +18,7 @@ func (s *Server) atCoordinator(ctx context.Context, e endpoint, q *request) erro
 	defer cancel()
 	var last error
 	for {
-		route, err := s.backend.Route(search)
+		route, err := s.route(search, q.who)
 		switch {
 		case err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			return noCoordinator(last)
@@ -47,6 +47,31 @@ func (s *Server) atCoordinator(ctx context.Context, e endpoint, q *request) erro
 	}
 }
 
+// route finds the coordinator. A witness without a vote has neither a log nor a session that names it: it asks those it hears.
+func (s *Server) route(ctx context.Context, who identity) (Route, error) {
+	live, err := s.backend.Live(ctx)
+	if err != nil || live.Coordinator != "" || live.Quorum.Total > 0 || who.forwarded != "" {
+		return s.backend.Route(ctx)
+	}
+	for _, m := range live.Members {
+		if m.State != MemberAlive || m.Role == RoleWitness || m.Name == live.Node {
+			continue
+		}
+		way, err := s.reach(ctx, m.Name)
+		if err != nil {
+			continue
+		}
+		h := &Health{}
+		if s.fetch(ctx, way, who, "/v1/health", h) != nil || h.Coordinator == "" {
+			continue
+		}
+		if way, err = s.reach(ctx, h.Coordinator); err == nil {
+			return way, nil
+		}
+	}
+	return s.backend.Route(ctx)
+}
+
 func noCoordinator(last error) error {
 	e := Errorf(CodeNoCoordinator, "", "no coordinator was found within %v", RouteWait)
 	if last != nil {
@@ -71,7 +96,7 @@ func (s *Server) forward(ctx, search context.Context, route Route, q *request) (
 			return false, Errorf(CodeUnreachable, "", "the connection to the coordinator %s broke: %v", route.Coordinator, err).
 				WithHint("it is not known whether the change was made: look at `paceline status` and `paceline configure commit-history`")
 		}
-		return true, Errorf(CodeUnreachable, "", "reach the coordinator %s: %v", route.Coordinator, err)
+		return true, Errorf(CodeUnreachable, "", "reach the coordinator %s: %s", route.Coordinator, broken(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusServiceUnavailable {
@@ -134,13 +159,21 @@ func (s *Server) send(ctx context.Context, route Route, who identity, method, ur
 func (s *Server) fetch(ctx context.Context, route Route, who identity, uri string, reply any) error {
 	resp, err := s.send(ctx, route, who, http.MethodGet, uri, nil)
 	if err != nil {
-		return Errorf(CodeUnreachable, "", "reach the coordinator %s: %v", route.Coordinator, err)
+		return Errorf(CodeUnreachable, "", "reach %s: %s", route.Coordinator, broken(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return decodeError(resp.StatusCode, resp.Body)
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, ReplyMax)).Decode(reply)
+}
+
+// broken says why a connection failed, without the addresses and the protocol, which are the same in every such error.
+func broken(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+		err = op.Err
+	}
+	return err.Error()
 }
 
 // copyFlushing copies a reply piece by piece, so that a stream flows.

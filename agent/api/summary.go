@@ -20,7 +20,7 @@ func (s *Server) status(ctx context.Context, q *request) (any, error) {
 func (s *Server) currentStatus(ctx context.Context, who identity) (*Status, error) {
 	search, cancel := context.WithTimeout(ctx, RouteWait)
 	defer cancel()
-	route, err := s.backend.Route(search)
+	route, err := s.route(search, who)
 	switch {
 	case err != nil:
 		if e := asError(err, "", ""); e.Code == CodeUnconfigured {

@@ -354,7 +354,7 @@ func parts(e *etree.Element) []string {
 	for _, a := range e.Attr {
 		skip := a.Key == "id" || a.Key == commentName || a.Key == "template" || isAgent && slices.Contains([]string{"class", "provider", "type"}, a.Key)
 		if !skip && (e.Tag != "op" || a.Key != "name") {
-			words = append(words, a.Key+"="+a.Value)
+			words = append(words, a.Key+"="+quoted(a.Value))
 		}
 	}
 	for _, child := range e.ChildElements() {
@@ -371,7 +371,7 @@ func parts(e *etree.Element) []string {
 				name = "@" + name
 			}
 			if has {
-				name += "=" + value
+				name += "=" + quoted(value)
 			}
 			words = append(words, name)
 			continue
@@ -391,6 +391,14 @@ func parts(e *etree.Element) []string {
 		words = append(words, parts(child)...)
 	}
 	return words
+}
+
+// quoted puts a value that has blanks, or nothing, in quotes: else nobody sees where it ends.
+func quoted(value string) string {
+	if value == "" || strings.ContainsAny(value, " \t\n\"") {
+		return strconv.Quote(value)
+	}
+	return value
 }
 
 // secret tells whether the path ends in a name whose value people would not want to show.

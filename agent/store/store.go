@@ -387,7 +387,7 @@ func (s *Store) At(revision uint64) (*cib.Configuration, error) {
 		return c, nil
 	}
 	if n := len(h.commits); n > 0 {
-		return nil, fmt.Errorf("configuration revision %d: %d to %d are kept: %w", revision, h.commits[0].Revision-1, h.commits[n-1].Revision, ErrUnknownRevision)
+		return nil, fmt.Errorf("%w: %d to %d are", ErrUnknownRevision, h.commits[0].Revision-1, h.commits[n-1].Revision)
 	}
-	return nil, fmt.Errorf("configuration revision %d: nothing was committed yet: %w", revision, ErrUnknownRevision)
+	return nil, fmt.Errorf("%w: nothing was committed yet", ErrUnknownRevision)
 }
