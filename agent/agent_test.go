@@ -513,6 +513,48 @@ func TestLeavingForGood(t *testing.T) {
 	}
 }
 
+// A start that fails, here because another program has the gossip's port, leaves nothing of the cluster that did not come to be: a node
+// that brought its log into another cluster would lead two.
+func TestAStartThatFailsLeavesNothingBehind(t *testing.T) {
+	canListen(t)
+	s := newSite(t, "a", "b")
+	a := s.nodes["a"]
+	other, err := net.ListenPacket("udp", net.JoinHostPort(a.address, "7946"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.client.Init(s.ctx(), api.InitRequest{Cluster: "test", Node: "a", Address: a.address})
+	if err == nil || !strings.Contains(err.Error(), "7946") {
+		t.Fatal("init:", err)
+	}
+	other.Close()
+	left, err := filepath.Glob(filepath.Join(a.dir, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range left {
+		switch filepath.Base(path) {
+		case "node-id", "boot-id", "paceline.sock":
+		default:
+			t.Error("left behind:", path)
+		}
+	}
+	// What an interrupted leave left is not taken along either.
+	db := filepath.Join(a.dir, "lib", "raft.db")
+	if err := os.WriteFile(db, []byte("of an earlier cluster"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.client.Init(s.ctx(), api.InitRequest{Cluster: "test", Node: "a", Address: a.address})
+	if err == nil || !strings.Contains(err.Error(), db) || !strings.Contains(err.Error(), "earlier cluster") {
+		t.Fatal("init beside the state of an earlier cluster:", err)
+	}
+	if err := os.Remove(db); err != nil {
+		t.Fatal(err)
+	}
+	s.form("b", "a")
+	s.await("b", "two members", func(st *api.Status) bool { return online(st) == 2 && st.Quorum.Total == 2 })
+}
+
 // Nothing hangs: a confirmation that can not help is answered at once, and not after the time-out of a fencing.
 func TestAWordThatGivesNoQuorumIsRefused(t *testing.T) {
 	canListen(t)

@@ -112,7 +112,7 @@ func (n *node) isVoter() bool {
 	if !led && n.exec.Status().Voteless {
 		return false
 	}
-	return slices.Contains(n.voterIDs(), n.d.id.ID)
+	return slices.Contains(n.voterIDs(), n.id.ID)
 }
 
 func (n *node) role() string {

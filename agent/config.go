@@ -185,6 +185,10 @@ func (f *File) addresses() []string { return append([]string{f.Address}, f.Links
 func (o *Options) filePath() string { return filepath.Join(o.ConfigDir, "paceline.json") }
 func (o *Options) keyPath() string  { return filepath.Join(o.ConfigDir, "key") }
 
+// logPath and snapshotsPath are what the store makes in the data folder.
+func (o *Options) logPath() string       { return filepath.Join(o.DataDir, "raft.db") }
+func (o *Options) snapshotsPath() string { return filepath.Join(o.DataDir, "snapshots") }
+
 // LoadFile reads paceline.json. The error is fs.ErrNotExist where there is none.
 func LoadFile(path string) (File, error) {
 	var f File

@@ -136,10 +136,17 @@ func (d *Daemon) reserve(what string, configured bool) (release func(), err erro
 	}, nil
 }
 
-// adopt writes the configuration of a new member and starts it. If it can not start, nothing is left behind.
+// adopt writes the configuration of a new member and starts it. If it can not start, nothing is left behind; where something is
+// left of an earlier cluster it does not begin: a node that brings a log along would lead that one beside the new one.
 func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
+	}
+	for _, path := range []string{d.opt.logPath(), d.opt.snapshotsPath()} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is of an earlier cluster (hint: nothing here belongs to one any more; move %s and %s away)",
+				path, d.opt.logPath(), d.opt.snapshotsPath())
+		}
 	}
 	// A journal of another cluster would have this one's orders refused for their terms.
 	if err := d.forgetJournal(); err != nil {
@@ -148,17 +155,13 @@ func (d *Daemon) adopt(f File, key peer.Key, contacts []string) (*node, error) {
 	if err := key.Save(d.opt.keyPath()); err != nil {
 		return nil, err
 	}
-	undo := func() {
-		os.Remove(d.opt.keyPath())
-		os.Remove(d.opt.filePath())
-	}
 	if err := writeJSON(d.opt.filePath(), 0o644, f); err != nil {
-		undo()
+		d.forgetCluster()
 		return nil, err
 	}
 	n, err := startNode(d, f, peer.Ring{Current: key}, contacts)
 	if err != nil {
-		undo()
+		d.forgetCluster()
 		return nil, err
 	}
 	d.mu.Lock()
@@ -181,7 +184,22 @@ func (d *Daemon) forgetJournal() error {
 	return nil
 }
 
-// abandon stops the node and forgets the cluster: its configuration, key, log and journal.
+// forgetCluster removes what belongs to a cluster, of a node that does not run: its configuration, key, log and journal.
+func (d *Daemon) forgetCluster() {
+	if err := d.forgetJournal(); err != nil {
+		d.log.Error("could not remove the journal of a cluster that was left", "err", err)
+	}
+	for _, p := range []string{
+		d.opt.filePath(), d.opt.keyPath(), d.opt.logPath(), d.opt.snapshotsPath(), filepath.Join(d.opt.DataDir, "history"),
+		filepath.Join(d.opt.DataDir, "peers.json"), filepath.Join(d.opt.DataDir, "tokens.json"),
+	} {
+		if err := os.RemoveAll(p); err != nil {
+			d.log.Error("could not remove what belongs to a cluster that was left", "path", p, "err", err)
+		}
+	}
+}
+
+// abandon stops the node and forgets the cluster; the node that comes next is another one.
 func (d *Daemon) abandon() {
 	d.mu.Lock()
 	n := d.node
@@ -190,16 +208,9 @@ func (d *Daemon) abandon() {
 	if n != nil {
 		n.stop()
 	}
-	if err := d.forgetJournal(); err != nil {
-		d.log.Error("could not remove the journal of the cluster that was left", "err", err)
-	}
-	for _, p := range []string{
-		d.opt.filePath(), d.opt.keyPath(), filepath.Join(d.opt.DataDir, "raft.db"), filepath.Join(d.opt.DataDir, "snapshots"), filepath.Join(d.opt.DataDir, "history"),
-		filepath.Join(d.opt.DataDir, "peers.json"), filepath.Join(d.opt.DataDir, "tokens.json"), filepath.Join(d.opt.DataDir, "node-id"),
-	} {
-		if err := os.RemoveAll(p); err != nil {
-			d.log.Error("could not remove what belongs to the cluster that was left", "path", p, "err", err)
-		}
+	d.forgetCluster()
+	if err := os.Remove(filepath.Join(d.opt.DataDir, "node-id")); err != nil {
+		d.log.Error("this node keeps its ID", "err", err)
 	}
 	if id, err := d.opt.identity(); err == nil {
 		d.id = id

@@ -139,7 +139,10 @@ func (n *node) askWith(ctx context.Context, method, path string, body []byte, in
 		act := map[string]func(context.Context, string) (any, error){
 			innerLeave: n.letGo, innerForget: n.forget, innerState: n.stateOf,
 		}[path]
-		answer, err := act(ctx, n.d.id.ID)
+		if act == nil { // it was to be told by another node, and has become the one to be told since
+			return errors.New("this node coordinates now: ask again")
+		}
+		answer, err := act(ctx, n.id.ID)
 		if err != nil || into == nil {
 			return err
 		}

@@ -268,7 +268,7 @@ func (n *node) notMember(ctx context.Context) string {
 	if err := n.ask(ctx, http.MethodGet, innerState, &st); err != nil {
 		return "the coordinator, " + name + ", does not answer: " + err.Error()
 	}
-	if st.Join != "member" || st.Incarnation != n.d.id.Incarnation {
+	if st.Join != "member" || st.Incarnation != n.id.Incarnation {
 		return "the coordinator, " + name + ", has not taken this node in yet"
 	}
 	return ""

@@ -383,7 +383,7 @@ func (b backend) RenewKey(ctx context.Context, token string) (api.KeyRotateReply
 	}
 	dial := n.links.Dial
 	got, err := peer.Join(ctx, t, peer.JoinRequest{
-		Secret: t.SecretText(), Name: n.file.Node, ID: n.d.id.ID, Address: n.file.Address, Links: n.file.Links,
+		Secret: t.SecretText(), Name: n.file.Node, ID: n.id.ID, Address: n.file.Address, Links: n.file.Links,
 		GossipPort: n.file.GossipPort, PeerPort: n.file.PeerPort, Version: n.d.opt.Version,
 	}, dial)
 	if err != nil {

@@ -43,7 +43,7 @@ func (n *node) leadLoop() {
 			n.mu.Lock()
 			n.leader = l
 			n.heard = n.heard || l.LeaderID != ""
-			if l.LeaderID != "" && l.LeaderID != n.d.id.ID {
+			if l.LeaderID != "" && l.LeaderID != n.id.ID {
 				n.fenced = nil // another has led since: what was confirmed before is not the newest that is known of the peer
 			}
 			n.mu.Unlock()
@@ -74,7 +74,7 @@ func (n *node) lead(ctx context.Context, term uint64) {
 	n.takeBackAdmissions(ctx)
 	out := &outside{n, term}
 	r := coordinator.NewRunner(coordinator.Config{
-		Self: n.file.Node, SelfID: n.d.id.ID, Timing: n.profile.timing, Plan: scheduler.Plan, Rand: n.rand(),
+		Self: n.file.Node, SelfID: n.id.ID, Timing: n.profile.timing, Plan: scheduler.Plan, Rand: n.rand(),
 	}, out, n.log, n.d.notify.poke)
 	n.mu.Lock()
 	n.runner = r

@@ -130,7 +130,7 @@ func (n *node) heirs() []string {
 	var nodes, witnesses []string
 	for _, m := range n.currentView().Members {
 		switch {
-		case m.Status != membership.Alive || m.ID == n.d.id.ID || !slices.Contains(voters, m.ID):
+		case m.Status != membership.Alive || m.ID == n.id.ID || !slices.Contains(voters, m.ID):
 		case m.Role == membership.RoleWitness:
 			witnesses = append(witnesses, m.ID)
 		default:

@@ -31,6 +31,7 @@ import (
 // node is this machine as a member of its cluster.
 type node struct {
 	d       *Daemon
+	id      identity // who this machine is in this cluster: it gets another one when it leaves
 	file    File
 	keys    keys
 	profile profile
@@ -78,7 +79,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 		return nil, err
 	}
 	n := &node{
-		d: d, file: f, keys: keys{ring: ring}, profile: p, log: d.log,
+		d: d, id: d.id, file: f, keys: keys{ring: ring}, profile: p, log: d.log,
 		takeover: make(chan coordinator.Event, 64), attributes: newKeeper(),
 	}
 	n.ctx, n.cancel = context.WithCancel(d.ctx)
@@ -98,14 +99,14 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	}()
 	listen := net.JoinHostPort(f.Address, strconv.Itoa(f.PeerPort))
 	n.peer, err = peer.New(peer.Config{
-		Keys: ring.Keys(), Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: d.id.ID},
+		Keys: ring.Keys(), Identity: peer.Identity{Cluster: f.Cluster, Node: f.Node, ID: n.id.ID},
 		Listen: listen, NetListen: n.links.Listen, NetDial: n.links.Dial, Logger: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	n.store, err = store.Open(store.Config{
-		ID: d.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{n.peer, n.links, n.peer.Listener(peer.ALPNRaft)},
+		ID: n.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{n.peer, n.links, n.peer.Listener(peer.ALPNRaft)},
 		Address: listen, Resolve: n.raftAddresses, Timings: p.raft, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
 	})
 	if err != nil {
@@ -126,7 +127,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	registry.RegisterClass("stonith", n.fencer)
 	n.registry = registry
 	n.exec, err = executor.New(n.guarded(executor.Config{
-		Node: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot,
+		Node: f.Node, ID: n.id.ID, Incarnation: n.id.Incarnation, Boot: n.id.Boot,
 		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Logger: n.log,
 	}))
 	if err != nil {
@@ -140,7 +141,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 		role = membership.RoleWitness
 	}
 	n.members, err = membership.Start(membership.Config{
-		Name: f.Node, ID: d.id.ID, Incarnation: d.id.Incarnation, Boot: d.id.Boot, Address: f.Address, Port: f.GossipPort,
+		Name: f.Node, ID: n.id.ID, Incarnation: n.id.Incarnation, Boot: n.id.Boot, Address: f.Address, Port: f.GossipPort,
 		PeerPort: f.PeerPort, Role: role, Version: d.opt.Version, Keys: n.gossipKeys(), Cluster: f.Cluster, Profile: p.gossip,
 		Links: f.Links, Transport: gossip, Learn: n.learn, Logger: n.log,
 	})

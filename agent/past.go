@@ -125,7 +125,7 @@ func (b backend) Others(context.Context) []api.Route {
 	}
 	var out []api.Route
 	for _, m := range n.currentView().Members {
-		if m.ID == n.d.id.ID || m.Role == membership.RoleWitness {
+		if m.ID == n.id.ID || m.Role == membership.RoleWitness {
 			continue
 		}
 		r := api.Route{Coordinator: m.Name}

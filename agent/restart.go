@@ -47,7 +47,7 @@ func (d *Daemon) announceRestart(ctx context.Context) {
 func (n *node) sayRestart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, announceMax)
 	defer cancel()
-	say := restarting{Boot: n.d.id.Boot, Incarnation: n.d.id.Incarnation}
+	say := restarting{Boot: n.id.Boot, Incarnation: n.id.Incarnation}
 	body, err := json.Marshal(say)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (n *node) sayRestart(ctx context.Context) error {
 	kick := n.d.notify.listen(ctx)
 	for {
 		if _, local := n.coordinator(); local {
-			err = n.recordRestart(ctx, n.d.id.ID, say)
+			err = n.recordRestart(ctx, n.id.ID, say)
 		} else {
 			err = n.askWith(ctx, http.MethodPost, innerRestart, body, nil)
 		}

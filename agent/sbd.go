@@ -69,7 +69,7 @@ func (n *node) pills() (*sbd.Station, error) {
 		return nil, err
 	}
 	return sbd.NewStation(sbd.Config{
-		Node: n.file.Node, Boot: n.d.id.Boot, Devices: n.file.SBD.media(), Times: times, Now: sinceBoot, Logger: n.log,
+		Node: n.file.Node, Boot: n.id.Boot, Devices: n.file.SBD.media(), Times: times, Now: sinceBoot, Logger: n.log,
 		Doom: func(why string) { n.watchdog.Doom(why) },
 		End: func(why string, off bool) {
 			end := n.watchdog.Condemn

@@ -45,7 +45,7 @@ func (n *node) tellTakeover(ev coordinator.Event) {
 
 // takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
 func (n *node) takeoverLoop() {
-	m := coordinator.NewTakeover(n.file.Node, n.d.id.ID, n.d.id.Incarnation, n.profile.gossip.Detect(2), n.profile.timing.Restart, n.rand())
+	m := coordinator.NewTakeover(n.file.Node, n.id.ID, n.id.Incarnation, n.profile.gossip.Detect(2), n.profile.timing.Restart, n.rand())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)

@@ -54,6 +54,9 @@ func openDevice(path string, timeout, pretimeout time.Duration) (_ *device, err 
 	if err != nil {
 		return nil, fmt.Errorf("ask watchdog %s for its time-out: %w", path, err)
 	}
+	if seconds < 1 {
+		return nil, fmt.Errorf("watchdog %s does not say what it counts to", path)
+	}
 	if d.timeout = time.Duration(seconds) * time.Second; d.timeout > timeout+time.Second {
 		return nil, fmt.Errorf("watchdog %s counts to %v whatever it is told, not to %v: set the time-out to that", path, d.timeout, timeout)
 	}

@@ -33,6 +33,7 @@ type Feeder struct {
 	stop chan struct{}
 	done sync.WaitGroup
 
+	arming sync.Mutex // held while the timer is opened
 	mu     sync.Mutex // never held across a proof or the timer
 	guard  Guard
 	timer  Timer // nil until armed
@@ -58,20 +59,19 @@ func (f *Feeder) Times() Times { return f.cfg.Times }
 // Arm opens the timer and begins to feed it. Armed once, it does nothing. Without success nothing is fed, and it may be
 // tried again.
 func (f *Feeder) Arm() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.timer != nil:
-		return nil
-	case f.closed:
-		return errors.New("arm the watchdog: the daemon ends")
-	}
-	if ok, why := f.guard.MayFeed(f.cfg.Now()); !ok {
-		return errors.New("arm the watchdog: this node is to end: " + why)
+	f.arming.Lock()
+	defer f.arming.Unlock()
+	if armed, err := f.mayArm(); armed || err != nil {
+		return err
 	}
 	t, err := f.cfg.Open()
 	if err != nil {
 		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return errors.Join(errEnds, t.Close(true)) // nothing relied on it yet
 	}
 	f.timer = t
 	f.cfg.Logger.Info("the watchdog is armed", "timeout", t.Timeout(), "presumed_dead", f.cfg.Times.PresumedDead())
@@ -79,9 +79,27 @@ func (f *Feeder) Arm() error {
 	return nil
 }
 
-// run feeds until the end.
+var errEnds = errors.New("arm the watchdog: the daemon ends")
+
+// mayArm says whether the timer is armed already, or why it must not be.
+func (f *Feeder) mayArm() (armed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	may, why := f.guard.MayFeed(f.cfg.Now())
+	switch {
+	case f.timer != nil:
+		return true, nil
+	case f.closed:
+		return false, errEnds
+	case !may:
+		return false, errors.New("arm the watchdog: this node is to end: " + why)
+	}
+	return false, nil
+}
+
+// run feeds until the end, as often as the timer wants that counts to less than it was told.
 func (f *Feeder) run(t Timer) {
-	tick := time.NewTicker(f.cfg.Times.Timeout / roundsPerTimeout)
+	tick := time.NewTicker(min(f.cfg.Times.Timeout, t.Timeout()) / roundsPerTimeout)
 	defer tick.Stop()
 	for {
 		select {

@@ -97,6 +97,56 @@ func TestFedAsLongAsAllIsWell(t *testing.T) {
 	})
 }
 
+// Hardware that counts to less than it was told is fed as often as it wants.
+func TestTimerThatCountsToLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(8 * second)
+		f := NewFeeder(Config{Times: Times{Lease: second, Timeout: time.Minute}, Open: func() (Timer, error) { return b, nil }})
+		if err := f.Arm(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if !b.died().IsZero() {
+			t.Error("a machine on which all is well was reset")
+		}
+		f.Close(true)
+	})
+}
+
+// A timer that takes its time, or hangs, when it is opened holds up nobody but who arms it.
+func TestNobodyWaitsForTheTimerToOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened := make(chan Timer)
+		f := NewFeeder(Config{Times: usual, Open: func() (Timer, error) { return <-opened, nil }})
+		var arming sync.WaitGroup
+		arming.Go(func() {
+			if err := f.Arm(); err == nil {
+				t.Error("armed after the end")
+			}
+		})
+		synctest.Wait()
+		done := make(chan bool)
+		go func() {
+			f.Hold(time.Hour, false, "cut off")
+			f.Release()
+			f.Close(true)
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(time.Minute):
+			t.Error("they wait")
+		}
+		b := newBoard(usual.Timeout)
+		opened <- b
+		arming.Wait()
+		time.Sleep(time.Hour)
+		if !b.died().IsZero() || !b.disarmed {
+			t.Error("what was opened when nobody wanted it any more counts on")
+		}
+	})
+}
+
 func TestProofThatFailsOrHangs(t *testing.T) {
 	for _, hang := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hang=%v", hang), func(t *testing.T) {
