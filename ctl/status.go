@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"paceline/agent/api"
 )
@@ -11,6 +12,10 @@ func runStatus(in *invocation) error {
 	view, extra, simple, err := in.statusView()
 	if err != nil {
 		return err
+	}
+	page := in.c.Bool("html") || slices.Contains(in.args, "html")
+	if page && (in.c.Bool("watch") || in.json() || simple) {
+		return usagef("paceline status: --html is a page of its own: it goes with no --watch, --json or --simple")
 	}
 	if in.c.Bool("watch") {
 		return in.watchStatus(view)
@@ -21,6 +26,9 @@ func runStatus(in *invocation) error {
 	}
 	if in.json() {
 		return in.writeJSON(st)
+	}
+	if page {
+		return writeHTML(in.Out, st)
 	}
 	if simple {
 		line, well := simpleStatus(st)

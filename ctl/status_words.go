@@ -14,7 +14,7 @@ import (
 // statusWords are the words that may follow status, as in older shells; each has a flag of the same meaning where it is not
 // shown anyway.
 var statusWords = []string{
-	"full", "bynode", "inactive", "ops", "timing", "failcounts", "attributes", "verbose", "detail", "brief", "simple", "tickets", "noheaders", "quiet",
+	"full", "bynode", "inactive", "ops", "timing", "failcounts", "attributes", "verbose", "detail", "brief", "simple", "tickets", "noheaders", "quiet", "html",
 }
 
 // more is what a status shows on demand, from the whole state.
@@ -31,8 +31,8 @@ func (in *invocation) statusView() (v statusView, m more, simple bool, err error
 		if !slices.Contains(statusWords, w) {
 			e := usagef("paceline status: %q is nothing that it can show", w)
 			e.hint = "words are " + strings.Join(statusWords, ", ")
-			if w == "xml" || w == "html" {
-				e.hint = "for programs: paceline status --json"
+			if w == "xml" {
+				e.hint = "for programs: paceline status --json; the configuration and state in XML: paceline configure xml"
 			}
 			return v, m, simple, e
 		}

@@ -16,10 +16,11 @@ var statusCommands = []command{
 			{name: "failcounts", usage: "add the fail counts"},
 			{name: "attributes", usage: "add the attributes of nodes"},
 			{name: "brief", usage: "only count resources"},
+			{name: "html", usage: "print one page for a web server"},
 			{name: "simple", usage: "one line for monitoring; exit status 1 if something is wrong"},
 			flagJSON,
 		},
-		examples: []string{"paceline status", "paceline status --watch", "paceline status --json | jq .protected"},
+		examples: []string{"paceline status", "paceline status --watch", "paceline status --html > cluster.html", "paceline status --json | jq .protected"},
 	},
 	{
 		path: "doctor", short: "look for what is wrong, or will be, with the command that mends it", run: runDoctor,

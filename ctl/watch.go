@@ -153,7 +153,7 @@ func (in *invocation) fullScreen(ctx context.Context, view statusView, tty *os.F
 		case s := <-feed:
 			w.take(s, time.Now())
 		case k := <-keys:
-			if w.key(k) {
+			if w.typed(k) {
 				return nil
 			}
 		case <-size:
@@ -179,7 +179,20 @@ func (w *watcher) take(s seen, now time.Time) {
 	}
 }
 
-// key acts on what was typed, and says whether that ends the view.
+// typed acts on what was read at once: the sequence of one key, or several plain keys.
+func (w *watcher) typed(k []byte) (quit bool) {
+	if len(k) > 0 && k[0] == '\x1b' {
+		return w.key(k)
+	}
+	for i := range k {
+		if w.key(k[i : i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// key acts on one key, and says whether that ends the view.
 func (w *watcher) key(k []byte) (quit bool) {
 	switch string(k) {
 	case "q", "Q", "\x03", "\x04":
