@@ -99,7 +99,10 @@ func noStartWithoutLease() check {
 			until[f.Node] = *f
 		case (begins(f) || f.Kind == Begin && f.Operation == resources.Promote) && !f.Unasked:
 			lease, known := until[f.Node]
-			v.must(!known || f.At <= lease.Until, "%s of %s begins on %s, whose lease was over at %v", f.Operation, f.Resource, f.Node, lease.Until)
+			if !known {
+				return
+			}
+			v.must(f.At <= lease.Until, "%s of %s begins on %s, whose lease was over at %v", f.Operation, f.Resource, f.Node, lease.Until)
 		}
 	}
 }

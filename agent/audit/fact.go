@@ -20,7 +20,7 @@ const (
 	Led       Kind = "led"        // the node was elected: Term
 	Met       Kind = "met"        // the node and Target exchanged something as leader and follower
 	FenceSent Kind = "fence sent" // the node lets a device loose on Target: Term (0: a takeover), Number, Voters of a takeover
-	FenceActs Kind = "fence acts" // the device acts: Target, Until (when the order expires)
+	FenceActs Kind = "fence acts" // the device acts: Target, Until (when the order expires; 0 if nobody knows)
 	FenceSlow Kind = "fence slow" // the device fails, or takes longer than it ever has: Target
 	Fenced    Kind = "fenced"     // committed: Node's fencing is confirmed; Boot is the one that it was in
 	Member    Kind = "member"     // committed: Node is a member in this Boot

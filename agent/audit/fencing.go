@@ -63,7 +63,7 @@ func rightfulFencing() check {
 
 func noLateFencing() check {
 	return func(f *Fact, v *verdict) {
-		if f.Kind == FenceActs {
+		if f.Kind == FenceActs && f.Until != 0 {
 			v.must(f.At <= f.Until, "%s is cut for %s %v after its order expired", f.Target, f.Node, f.At-f.Until)
 		}
 	}

@@ -178,7 +178,9 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 	}
 }
 
-// What happens does not hang on what wall clocks say (S25): no date is in what these clusters are to do.
+const clockIndependence = "S25 clock independence"
+
+// What happens does not hang on what wall clocks say: no date is in what these clusters are to do.
 func TestWallClocksChangeNothing(t *testing.T) {
 	differs := func(seed uint64, broken Broken) string {
 		var right []audit.Fact
@@ -198,12 +200,12 @@ func TestWallClocksChangeNothing(t *testing.T) {
 	}
 	for seed := *first; seed < *first+uint64(min(*seeds, 1000)/5); seed++ {
 		if why := differs(seed, Broken{}); why != "" {
-			t.Errorf("S25 clock independence, seed %d: %s", seed, why)
+			t.Errorf("%s, seed %d: %s", clockIndependence, seed, why)
 		}
 	}
 	for seed := range uint64(1000) {
 		if differs(seed, Broken{PlansByClock: true}) != "" {
-			t.Logf("%-52s seed %4d: S25 clock independence", "a plan depends on the wall clock", seed)
+			t.Logf("%-52s seed %4d: %s", "a plan depends on the wall clock", seed, clockIndependence)
 			return
 		}
 	}
