@@ -184,9 +184,7 @@ func (n *node) askKeys(ctx context.Context, address string, step *keyStep) (peer
 	if err != nil {
 		return peer.Ring{}, err
 	}
-	t := n.peer.Transport()
-	defer t.CloseIdleConnections()
-	resp, err := t.RoundTrip(req)
+	resp, err := n.peer.Transport().RoundTrip(req)
 	if err != nil {
 		return peer.Ring{}, err
 	}

@@ -28,6 +28,8 @@ const (
 	refusalLogGap = 30 * time.Second
 	// refusalLinesMax bounds the log lines about refusals in refusalLogGap, whatever the hosts and reasons.
 	refusalLinesMax = 20
+	// refusalKeep is how long a refusal is told of after its last time: one port scan is no problem for the rest of a daemon's life.
+	refusalKeep = 5 * time.Minute
 	// refusalsMax bounds the refusals kept for status; the one that has been quiet longest goes first.
 	refusalsMax = 32
 

@@ -199,14 +199,14 @@ func clientConfig(alpn string, keys *accepted) *tls.Config {
 }
 
 // Transport returns an HTTP transport to other nodes: request http://HOST:PEERPORT/... and it goes over the peer port
-// with mutual TLS. The caller closes its idle connections; Close ends them too.
+// with mutual TLS. Each request has a connection of its own, which ends with the answer: one that is kept may lead to a node that has lost
+// its power since, and who asks makes a transport for each question.
 func (p *Peer) Transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return p.Dial(ctx, address, ALPNHTTP)
 		},
-		MaxIdleConnsPerHost: 2,
-		IdleConnTimeout:     time.Minute,
+		DisableKeepAlives: true,
 	}
 }
 

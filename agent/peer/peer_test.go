@@ -156,7 +156,6 @@ func TestHTTPBetweenNodes(t *testing.T) {
 		defer served.Wait()
 		defer srv.Close()
 		tr := a.Transport()
-		defer tr.CloseIdleConnections()
 		resp, err := (&http.Client{Transport: tr}).Get("http://b:7947/v1/live")
 		if err != nil {
 			t.Fatal(err)
@@ -165,6 +164,14 @@ func TestHTTPBetweenNodes(t *testing.T) {
 		resp.Body.Close()
 		if string(body) != "atrue" {
 			t.Errorf("body %q", body)
+		}
+		synctest.Wait()
+		for _, p := range []*Peer{a, b} {
+			p.mu.Lock()
+			if len(p.conns) > 0 {
+				t.Errorf("%s keeps %d connections that nobody uses", p.config.Identity.Node, len(p.conns))
+			}
+			p.mu.Unlock()
 		}
 	})
 }
@@ -196,6 +203,10 @@ func TestOtherKeyIsRefusedInWords(t *testing.T) {
 		}
 		if conn := tryAccept(good.Listener(ALPNRaft)); conn != nil {
 			t.Error("a connection with another key reached the listener")
+		}
+		time.Sleep(refusalKeep + time.Second)
+		if r := good.Refusals(); len(r) > 0 {
+			t.Errorf("still told of when it has long been quiet: %+v", r)
 		}
 	})
 }

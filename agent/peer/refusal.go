@@ -77,8 +77,9 @@ func (p *Peer) refuse(host, reason string) {
 
 // Refusals returns who was refused lately and why, by host and reason.
 func (p *Peer) Refusals() []Refusal {
+	now := time.Now()
 	p.mu.Lock()
-	list := slices.Clone(p.refused.list)
+	list := slices.DeleteFunc(slices.Clone(p.refused.list), func(r Refusal) bool { return now.Sub(r.Last) > refusalKeep })
 	p.mu.Unlock()
 	slices.SortFunc(list, func(a, b Refusal) int {
 		if c := strings.Compare(a.Host, b.Host); c != 0 {
