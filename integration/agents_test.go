@@ -163,6 +163,15 @@ func TestFailurePolicies(t *testing.T) {
 		fail(p)
 	}
 	told("ignore", "node1", "1", func(s *api.Status, r *api.Resource) bool { return slices.Equal(r.Nodes, []string{"node1"}) })
+	for call, want := range map[string]string{ // as an agent asks
+		"crm_failcount -G -r ignore -q": "1", "crm_failcount -G -r ignore -n monitor -I 1s": "scope=status  name=fail-count-ignore value=1",
+		"crm_standby -G -q": "off", "crm_attribute -t rsc_defaults -n resource-stickiness -G -q": "100",
+	} {
+		out, err := c.Node("node1").Exec(t.Context(), "sh", "-c", "/run/paceline/tools/"+call)
+		if err != nil || strings.TrimSpace(out) != want {
+			t.Errorf("%s: got %q, %v; want %q", call, out, err, want)
+		}
+	}
 	told("block", "node1", "1", func(_ *api.Status, r *api.Resource) bool { return r.Blocked != "" })
 	told("stop", "node1", "1", func(_ *api.Status, r *api.Resource) bool { return len(r.Nodes) == 0 && r.Blocked == "" })
 	told("restart", "node1", "1", runsOn("restart", true))

@@ -2,16 +2,21 @@ package ocftools
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/cib"
 	"paceline/resources"
 )
 
 // attributeCall is what a call of crm_attribute or crm_master comes to.
 type attributeCall struct {
 	name, set, node, kind, lifetime string
+	pattern                         *regexp.Regexp // instead of a name
+	utilization                     bool           // of a node
 	promotion                       string
 	update, fallback                string
 	query, remove, quiet            bool
@@ -21,6 +26,7 @@ type attributeCall struct {
 // crmAttribute sets, deletes or prints an attribute of a node, or an option of the cluster.
 func crmAttribute(c *call) error {
 	var a attributeCall
+	var pattern string
 	o := newOptions()
 	o.ignored()
 	o.text(&a.name, "name", "n", "attr-name")
@@ -29,6 +35,8 @@ func crmAttribute(c *call) error {
 	o.text(&a.kind, "type", "t")
 	o.text(&a.lifetime, "lifetime", "l")
 	o.maybe(&a.promotion, "promotion", "p")
+	o.text(&pattern, "pattern", "P")
+	o.bool(&a.utilization, "utilization", "z")
 	o.text(&a.update, "update", "v", "attr-value")
 	o.text(&a.fallback, "default", "d")
 	o.text(&a.delay, "delay")
@@ -37,6 +45,15 @@ func crmAttribute(c *call) error {
 	o.bool(&a.quiet, "quiet", "q", "Q")
 	if err := o.parse(c); err != nil {
 		return err
+	}
+	if n := count(o.has("name"), o.has("pattern"), o.has("promotion")); n > 1 {
+		return fail(exitUsage, "one of --name, --pattern and --promotion is possible, not %d", n)
+	}
+	if o.has("pattern") {
+		var err error
+		if a.pattern, err = regexp.Compile(pattern); err != nil {
+			return fail(exitUsage, "--pattern %s: %v", pattern, err)
+		}
 	}
 	if o.has("promotion") {
 		if err := a.promote(c, a.promotion); err != nil {
@@ -99,7 +116,7 @@ func (a *attributeCall) scope() (string, error) {
 		return api.ScopeTransient, nil
 	case "nodes", "":
 	default:
-		return "", fail(exitUnsupported, "--type %s is not kept here: crm_config, nodes and status are", a.kind)
+		return "", fail(exitUnsupported, "--type %s is not kept here: crm_config, nodes and status are, and rsc_defaults and op_defaults can be read", a.kind)
 	}
 	switch a.lifetime {
 	case "reboot", "status":
@@ -116,10 +133,6 @@ func (a *attributeCall) scope() (string, error) {
 }
 
 func (a *attributeCall) run(c *call, o *options) error {
-	scope, err := a.scope()
-	if err != nil {
-		return err
-	}
 	if a.node == "localhost" || a.node == "auto" {
 		a.node = ""
 	}
@@ -127,8 +140,15 @@ func (a *attributeCall) run(c *call, o *options) error {
 	if n := count(update, a.remove, a.query); n != 1 {
 		return fail(exitUsage, "one of --query, --update and --delete is needed, not %d", n)
 	}
-	if a.name == "" && !a.query {
+	if a.name == "" && a.pattern == nil && !a.query {
 		return fail(exitUsage, "--name is needed")
+	}
+	if a.utilization || a.kind == "rsc_defaults" || a.kind == "op_defaults" {
+		return a.configured(c, o)
+	}
+	scope, err := a.scope()
+	if err != nil {
+		return err
 	}
 	if a.query {
 		return a.print(c, o, scope)
@@ -141,6 +161,20 @@ func (a *attributeCall) run(c *call, o *options) error {
 		change.Value = &a.update
 	}
 	r := api.AttributesRequest{Changes: []api.AttributeChange{change}, Origin: c.origin()}
+	if a.pattern != nil {
+		if scope != api.ScopeTransient {
+			return fail(exitUsage, "--pattern is for --query, or for attributes of --lifetime reboot")
+		}
+		list, err := a.list(c, scope)
+		if err != nil || len(list) == 0 {
+			return err // there is nothing to change
+		}
+		r.Changes = nil
+		for _, v := range list {
+			change.Name = v.Name
+			r.Changes = append(r.Changes, change)
+		}
+	}
 	if o.has("delay") {
 		if r.Delay, err = delayOf(a.delay); err != nil {
 			return err
@@ -152,16 +186,32 @@ func (a *attributeCall) run(c *call, o *options) error {
 // section names a scope as Pacemaker's tools print it.
 var section = map[string]string{api.ScopeOption: "crm_config", api.ScopePermanent: "nodes", api.ScopeTransient: "status"}
 
-func (a *attributeCall) print(c *call, o *options, scope string) error {
+// list asks for the attributes that are meant.
+func (a *attributeCall) list(c *call, scope string) ([]api.Attribute, error) {
 	want := api.Attribute{Scope: scope, Node: a.node, Name: a.name}
 	if scope == api.ScopeOption {
 		want.Set = a.set
 	}
 	reply, err := c.daemon.Attributes(c.ctx, want)
 	if err != nil {
+		return nil, err
+	}
+	if a.pattern == nil {
+		return reply.Attributes, nil
+	}
+	return slices.DeleteFunc(reply.Attributes, func(v api.Attribute) bool { return !a.pattern.MatchString(v.Name) }), nil
+}
+
+func (a *attributeCall) print(c *call, o *options, scope string) error {
+	list, err := a.list(c, scope)
+	if err != nil {
 		return err
 	}
-	list := reply.Attributes
+	return a.show(c, o, section[scope], list)
+}
+
+// show prints what was found in a section, or the default.
+func (a *attributeCall) show(c *call, o *options, section string, list []api.Attribute) error {
 	if len(list) == 0 {
 		if !o.has("default") {
 			return fail(exitNoSuch, "Error performing operation: No such device or address")
@@ -176,9 +226,60 @@ func (a *attributeCall) print(c *call, o *options, scope string) error {
 			fmt.Fprintln(c.stdout, v.Value)
 			continue
 		}
-		fmt.Fprintf(c.stdout, "scope=%s  name=%s value=%s\n", section[scope], v.Name, v.Value)
+		fmt.Fprintf(c.stdout, "scope=%s  name=%s value=%s\n", section, v.Name, v.Value)
 	}
 	return nil
+}
+
+// configured is a call about what the daemon keeps as configuration alone: how much a node can carry, and defaults.
+func (a *attributeCall) configured(c *call, o *options) error {
+	node := a.node
+	if a.utilization && node == "" {
+		h, err := c.daemon.Health(c.ctx)
+		if err != nil {
+			return err
+		}
+		node = h.Node
+	}
+	switch {
+	case a.query:
+	case !a.utilization:
+		return fail(exitUnsupported, "--type %s is read by agents, and not set: `paceline configure %s` does that", a.kind, a.kind)
+	case a.pattern != nil:
+		return fail(exitUsage, "--pattern is for --query, or for attributes of --lifetime reboot")
+	default:
+		r := api.ValueRequest{Section: api.SectionUtilization, Name: a.name, Message: "set by " + c.origin(), Yes: true}
+		if o.has("update") {
+			r.Value = &a.update
+		}
+		_, err := c.daemon.NodeValue(c.ctx, node, r)
+		return err
+	}
+	conf, err := c.daemon.Configuration(c.ctx, 0)
+	if err != nil {
+		return err
+	}
+	where, sets := a.kind, conf.Configuration.RscDefaults
+	switch {
+	case a.utilization:
+		where, sets = section[api.ScopePermanent], nil
+		for _, n := range conf.Configuration.Nodes {
+			if n.Uname == node {
+				sets = n.Utilization
+			}
+		}
+	case a.kind == "op_defaults":
+		sets = conf.Configuration.OpDefaults
+	}
+	var list []api.Attribute
+	for _, s := range cib.OrderSets(sets) {
+		for _, p := range s.Pairs {
+			if s.Rule == nil && (a.set == "" || a.set == s.ID) && (a.name == "" || a.name == p.Name) && (a.pattern == nil || a.pattern.MatchString(p.Name)) {
+				list = append(list, api.Attribute{Name: p.Name, Value: p.Value})
+			}
+		}
+	}
+	return a.show(c, o, where, list)
 }
 
 // attrdUpdater sets, deletes or prints a transient attribute of a node, with dampening.

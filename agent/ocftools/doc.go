@@ -1,5 +1,5 @@
 // Package ocftools is the tools that OCF resource agents call to read and set node attributes and to ask who is there:
-// crm_attribute, crm_master, attrd_updater, crm_node, crm_resource, and what reads of crm_mon and cibadmin, with the options that agents use, the output that they
+// crm_attribute, crm_master, crm_standby, crm_failcount, attrd_updater, crm_node, crm_resource, and what reads of crm_mon and cibadmin, with the options that agents use, the output that they
 // parse and the exit codes that they look at. They are one program by several names and speak to the daemon of this node.
 //
 // Guarantee: a tool ends within its budget (see limits.go), whatever the cluster does; with exit code 0 only if what was to be set

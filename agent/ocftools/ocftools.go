@@ -32,6 +32,9 @@ type daemon interface {
 	Status(ctx context.Context) (*api.Status, error)
 	Configuration(ctx context.Context, revision uint64) (*api.ConfigurationReply, error)
 	CIBXML(ctx context.Context) ([]byte, error)
+	NodeValue(ctx context.Context, node string, r api.ValueRequest) (*api.ChangeReply, error)
+	Cleanup(ctx context.Context, r api.CleanupRequest) (*api.ChangeReply, error)
+	Failcount(ctx context.Context, resource string, r api.FailcountRequest) (*api.ChangeReply, error)
 }
 
 // call is one call of a tool.
@@ -53,10 +56,12 @@ var tools = []struct {
 	{"attrd_updater", attrdUpdater},
 	{"cibadmin", cibAdmin},
 	{"crm_attribute", crmAttribute},
+	{"crm_failcount", crmFailcount},
 	{"crm_master", crmMaster},
 	{"crm_mon", crmMon},
 	{"crm_node", crmNode},
 	{"crm_resource", crmResource},
+	{"crm_standby", crmStandby},
 }
 
 // Names lists the names that the program answers to as a tool.

@@ -62,14 +62,37 @@ func (f *fake) Status(context.Context) (*api.Status, error) {
 	}, f.err
 }
 
+func (f *fake) NodeValue(_ context.Context, node string, r api.ValueRequest) (*api.ChangeReply, error) {
+	text := "<deleted>"
+	if r.Value != nil {
+		text = *r.Value
+	}
+	f.told = append(f.told, fmt.Sprintf("%s of %s: %s=%s, %s", r.Section, node, r.Name, text, r.Message))
+	return &api.ChangeReply{}, f.err
+}
+
+func (f *fake) Cleanup(_ context.Context, r api.CleanupRequest) (*api.ChangeReply, error) {
+	f.told = append(f.told, "clean up "+r.Resource+" on "+r.Node)
+	return &api.ChangeReply{}, f.err
+}
+
+func (f *fake) Failcount(_ context.Context, resource string, r api.FailcountRequest) (*api.ChangeReply, error) {
+	f.told = append(f.told, fmt.Sprintf("fail count of %s on %s: %s every %s, value %v", resource, r.Node, r.Operation, r.Interval, r.Value))
+	return &api.ChangeReply{}, f.err
+}
+
 func (f *fake) CIBXML(context.Context) ([]byte, error) { return []byte("<cib/>"), f.err }
 
 func (f *fake) Configuration(context.Context, uint64) (*api.ConfigurationReply, error) {
-	return &api.ConfigurationReply{Configuration: &cib.Configuration{Resources: []*cib.Resource{{
-		ID: "ip", Kind: cib.KindPrimitive,
-		Params: []cib.NVSet{{ID: "p", Pairs: []cib.NVPair{{Name: "ip", Value: "10.0.0.9"}}}},
-		Meta:   []cib.NVSet{{ID: "m", Pairs: []cib.NVPair{{Name: "target-role", Value: "Started"}}}},
-	}}}}, f.err
+	set := func(name, value string) []cib.NVSet {
+		return []cib.NVSet{{ID: "s", Pairs: []cib.NVPair{{Name: name, Value: value}}}}
+	}
+	return &api.ConfigurationReply{Configuration: &cib.Configuration{Nodes: []*cib.Node{{Uname: "alpha", Utilization: set("memory", "4096")}},
+		RscDefaults: set("resource-stickiness", "100"), OpDefaults: set("timeout", "30s"), Resources: []*cib.Resource{{
+			ID: "ip", Kind: cib.KindPrimitive,
+			Params: []cib.NVSet{{ID: "p", Pairs: []cib.NVPair{{Name: "ip", Value: "10.0.0.9"}}}},
+			Meta:   []cib.NVSet{{ID: "m", Pairs: []cib.NVPair{{Name: "target-role", Value: "Started"}}}},
+		}}}}, f.err
 }
 
 // What agents are seen to call, and what comes of it: the line, the exit code, what it prints, what the daemon is told.
@@ -78,6 +101,12 @@ func TestTools(t *testing.T) {
 		{Scope: api.ScopeTransient, Node: "alpha", Name: "master-db", Value: "100"},
 		{Scope: api.ScopeTransient, Node: "gamma", Name: "master-db", Value: "5"},
 		{Scope: api.ScopePermanent, Node: "alpha", Name: "db-data-status", Value: "LATEST"},
+		{Scope: api.ScopeTransient, Node: "alpha", Name: "fail-count-db#monitor_10000", Value: "2"},
+		{Scope: api.ScopeTransient, Node: "alpha", Name: "fail-count-db#start_0", Value: "1"},
+		{Scope: api.ScopeTransient, Node: "gamma", Name: "fail-count-db#start_0", Value: "INFINITY"},
+		{Scope: api.ScopeTransient, Node: "alpha", Name: "fail-count-db2#start_0", Value: "7"},
+		{Scope: api.ScopeTransient, Node: "gamma", Name: "standby", Value: "on"},
+		{Scope: api.ScopePermanent, Node: "gamma", Name: "standby", Value: "off"},
 		{Scope: api.ScopeOption, Set: "redis_replication", Name: "db_REPL_INFO", Value: "gamma"},
 		{Scope: api.ScopeOption, Set: "cib-bootstrap-options", Name: "stonith-enabled", Value: "true"},
 	}
@@ -108,6 +137,40 @@ func TestTools(t *testing.T) {
 		{"crm_attribute --type crm_config --name db_REPL_INFO -s redis_replication -v alpha -q", 0, "", "option//redis_replication/db_REPL_INFO=alpha for resource db"},
 		{"crm_attribute -t crm_config -n stonith-enabled -G", 0, "scope=crm_config  name=stonith-enabled value=true\n", ""},
 		{"crm_attribute -n stonith-enabled -G -q", 0, "true\n", ""},
+		{"crm_attribute -l reboot -P ^mas -G", 0, "scope=status  name=master-db value=100\n", ""},
+		{"crm_attribute -l reboot -N alpha -P ^fail-count-db# -D", 0, "", "transient/alpha//fail-count-db#monitor_10000 for resource db\ntransient/alpha//fail-count-db#start_0 for resource db"},
+		{"crm_attribute -l reboot -P ^none -v 1", 0, "", ""},
+		{"crm_attribute -N alpha -P ^db -v 1", 64, "crm_attribute: --pattern is for --query, or for attributes of --lifetime reboot", ""},
+		{"crm_attribute -P ( -G", 64, "crm_attribute: --pattern (: ", ""},
+		{"crm_attribute -P x -n x -G", 64, "crm_attribute: one of --name, --pattern and --promotion is possible, not 2", ""},
+		{"crm_attribute -z -n memory -G -q", 0, "4096\n", ""},
+		{"crm_attribute -z -N alpha -n memory -G", 0, "scope=nodes  name=memory value=4096\n", ""},
+		{"crm_attribute --utilization -N gamma -n memory -G -q", 105, "crm_attribute: Error performing operation", ""},
+		{"crm_attribute --utilization -N gamma -n memory -v 512", 0, "", "utilization of gamma: memory=512, set by resource db"},
+		{"crm_attribute -z -n memory -D", 0, "", "utilization of alpha: memory=<deleted>, set by resource db"},
+		{"crm_attribute -t rsc_defaults -n resource-stickiness -G -q", 0, "100\n", ""},
+		{"crm_attribute -t op_defaults -n timeout -G", 0, "scope=op_defaults  name=timeout value=30s\n", ""},
+		{"crm_attribute -t op_defaults -n timeout -v 5", 3, "crm_attribute: --type op_defaults is read by agents, and not set", ""},
+		{"crm_failcount -G -r db", 0, "scope=status  name=fail-count-db value=3\n", ""},
+		{"crm_failcount -G", 0, "scope=status  name=fail-count-db value=3\n", ""},
+		{"crm_failcount --query --resource db:0 --node gamma --quiet", 0, "INFINITY\n", ""},
+		{"crm_failcount -G -r db -n monitor -I 10s -q", 0, "2\n", ""},
+		{"crm_failcount -G -r ip -q", 0, "0\n", ""},
+		{"crm_failcount -D -r db", 0, "", "clean up db on alpha"},
+		{"crm_failcount -D -r db -N gamma -n monitor -I 10", 0, "", "fail count of db on gamma: monitor every 10s, value <nil>"},
+		{"crm_failcount -r db", 64, "crm_failcount: one of --query and --delete is needed, not 0", ""},
+		{"crm_failcount -G -I 10 -r db", 64, "crm_failcount: --interval is of an operation", ""},
+		{"crm_failcount -G -n monitor -I soon -r db", 64, "crm_failcount: --interval soon: an amount of time is meant", ""},
+		{"crm_failcount -v 3 -r db", 64, "crm_failcount: flag provided but not defined", ""},
+		{"crm_standby -G", 0, "scope=nodes  name=standby value=off\n", ""},
+		{"crm_standby -G -N gamma", 0, "scope=status  name=standby value=on\n", ""},
+		{"crm_standby -G -N gamma -l forever -q", 0, "off\n", ""},
+		{"crm_standby -v on", 0, "", "permanent///standby=on for resource db"},
+		{"crm_standby -v off -l reboot -N gamma", 0, "", "transient/gamma//standby=off for resource db"},
+		{"crm_standby -D", 0, "", "permanent///standby for resource db\ntransient///standby for resource db"},
+		{"crm_standby -v maybe", 64, "crm_standby: --update maybe: on or off is meant", ""},
+		{"crm_standby -v on -D", 64, "crm_standby: one of --query, --update and --delete is needed, not 2", ""},
+		{"attrd_updater -n x -U 1 --private", 3, "attrd_updater: --private is not kept here: every attribute is replicated", ""},
 		{"crm_attribute -t tickets -n x -v 1", 3, "crm_attribute: --type tickets is not kept here", ""},
 		{"crm_attribute -N alpha -v 3", 64, "crm_attribute: --name is needed", ""},
 		{"crm_attribute -N alpha -n x", 64, "crm_attribute: one of --query, --update and --delete is needed, not 0", ""},
