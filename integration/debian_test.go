@@ -80,7 +80,7 @@ group shop disk ip arp pause web
 	must(t, c.Node(node).Kill())
 	s = await(t, c, "the group to run after its node died", whole(node))
 	served(cluster.Together(s, all...))
-	if err := c.Proof([]string{node}, nil); err != nil {
+	if err := c.Proof(node); err != nil {
 		t.Error(err)
 	}
 }

@@ -159,7 +159,7 @@ func TestFailuresByEvent(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if err := c.Proof([]string{last}, nil); err != nil {
+	if err := c.Proof(last); err != nil {
 		t.Error(err)
 	}
 }

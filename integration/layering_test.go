@@ -128,6 +128,7 @@ var cores = []core{
 	{"fencing/manual", "", "a person's word needs no device"},
 	{"integration/chaos", "plan.go", "the same seed draws the same faults"},
 	{"integration/chaos", "facts.go", "the same journals tell the same facts"},
+	{"integration/cluster", "facts.go", "the same journals tell the same facts"},
 	{"fencing/sbd", "watch.go", "every order of steps can be tried"},
 	{"fencing/sbd", "delivery.go", "every order of steps can be tried"},
 	{"fencing/sbd", "times.go", "the arithmetic is the same wherever it is checked"},

@@ -96,7 +96,7 @@ func TestTwoNetworks(t *testing.T) {
 	if out := ping.Report().Within(began, time.Now()).Outages(200 * time.Millisecond); len(out) > 0 {
 		t.Errorf("the shop's address was silent: %+v", out)
 	}
-	must(t, c.Proof(nil, nil))
+	must(t, c.Proof())
 
 	begin := len(c.Switch().Events())
 	cutLink(t, c, other, "0", false)
@@ -107,5 +107,5 @@ func TestTwoNetworks(t *testing.T) {
 		t.Errorf("%s lost its power, not %s", off.Node, other)
 	}
 	await(t, c, "the shop elsewhere", func(s *api.Status) bool { return open(s) && cluster.Where(s, "ip") != other })
-	must(t, c.Proof([]string{other}, nil))
+	must(t, c.Proof(other))
 }

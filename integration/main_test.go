@@ -110,14 +110,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// audit fails the story if a resource was ever active twice.
-func audit(t *testing.T, c *cluster.Cluster) []cluster.Span {
+// audit fails the story if a rule did not hold.
+func audit(t *testing.T, c *cluster.Cluster) *cluster.Audited {
 	t.Helper()
-	spans, err := c.Audit()
+	a, err := c.Audit()
 	if err != nil {
 		t.Error(err)
 	}
-	return spans
+	return a
 }
 
 const vip = "10.77.0.200"

@@ -107,7 +107,5 @@ func TestPromotableAgents(t *testing.T) {
 		!strings.Contains(out, "resource old is running on: "+next+" Promoted\n") {
 		t.Errorf("the tools say:\n%s", out)
 	}
-	if _, err := c.AuditPromoted(); err != nil {
-		t.Error(err)
-	}
+	audit(t, c)
 }

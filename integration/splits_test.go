@@ -51,7 +51,7 @@ func TestSplits(t *testing.T) {
 		}
 		tookAll[kind] = append(tookAll[kind], took)
 	}
-	if err := c.Proof([]string{"node1", "node2"}, nil); err != nil {
+	if err := c.Proof("node1", "node2"); err != nil {
 		t.Error(err)
 	}
 	for kind, took := range tookAll {

@@ -38,8 +38,13 @@ func TestPowerCuts(t *testing.T) {
 			t.Fatalf("power cut %d of %d: %v", round+1, rounds, err)
 		}
 	}
-	spans := audit(t, c)
-	t.Logf("%d power cuts, %d spans of activity", rounds, len(spans))
+	a := audit(t, c)
+	for _, rule := range []string{"S1 single activity", "S3 fencing before recovery", "S6 rightful fencing", "S9 one commander per term", "S20 one operation at a time"} {
+		if a.Judged[rule] == 0 {
+			t.Errorf("%s was never put to the test", rule)
+		}
+	}
+	t.Logf("%d power cuts, %d facts, %d starts", rounds, a.Facts, a.Starts)
 }
 
 func powerCut(t *testing.T, c *cluster.Cluster, ping *lab.Pinger, round int) error {
@@ -142,7 +147,7 @@ func TestDaemonCrash(t *testing.T) {
 	must(t, c.Load(t.Context(), shop))
 	s := await(t, c, "the shop to open", open)
 	node := cluster.Together(s, "ip", "web")
-	before := len(audit(t, c))
+	before := audit(t, c).Starts
 	ping, err := c.Client().Ping(t.Context(), netip.MustParseAddr(vip), 10*time.Millisecond)
 	must(t, err)
 	must(t, c.KillDaemon(t.Context(), node))
@@ -153,8 +158,8 @@ func TestDaemonCrash(t *testing.T) {
 	if out := ping.Stop().Longest(); out.Length() > 200*time.Millisecond {
 		t.Errorf("the address was silent for %v", out.Length())
 	}
-	if after := len(audit(t, c)); after != before {
-		t.Errorf("resources were touched: %d spans of activity before, %d after", before, after)
+	if after := audit(t, c).Starts; after != before {
+		t.Errorf("resources were touched: %d starts before, %d after", before, after)
 	}
 	notFenced(t, c)
 }
@@ -222,7 +227,7 @@ func TestUnit(t *testing.T) {
 	s := await(t, c, "the shop to open", open)
 	node := cluster.Together(s, "ip", "web")
 	before := incarnation(s, node)
-	spans := len(audit(t, c))
+	starts := audit(t, c).Starts
 	ping, err := c.Client().Ping(t.Context(), netip.MustParseAddr(vip), 10*time.Millisecond)
 	must(t, err)
 	defer ping.Stop()
@@ -232,8 +237,8 @@ func TestUnit(t *testing.T) {
 	await(t, c, "the new daemon to be online", func(s *api.Status) bool {
 		return cluster.Online(s, "node1", "node2", "node3") && open(s) && incarnation(s, node) != before
 	})
-	if after := len(audit(t, c)); after != spans {
-		t.Errorf("a reload touched resources: %d spans of activity before, %d after", spans, after)
+	if after := audit(t, c).Starts; after != starts {
+		t.Errorf("a reload touched resources: %d starts before, %d after", starts, after)
 	}
 	if out := ping.Report().Longest(); out.Length() > 200*time.Millisecond {
 		t.Errorf("a reload silenced the address for %v", out.Length())
@@ -319,8 +324,8 @@ func TestLyingSwitch(t *testing.T) {
 		return w != "" && w != node
 	})
 	must(t, err)
-	if _, err := c.Audit(); err == nil {
-		t.Error("the audit does not see what is active twice")
+	if _, err := c.Audit(); err == nil || !strings.Contains(err.Error(), "S1 single activity") {
+		t.Errorf("the audit does not see what is active twice: %v", err)
 	}
 	must(t, c.Heal())
 	_, err = c.AwaitOn(ctx, other, "people to be told", func(s *api.Status) bool {

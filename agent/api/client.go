@@ -152,6 +152,11 @@ func (c *Client) Audit(ctx context.Context) (*AuditReply, error) {
 	return exchange[AuditReply](ctx, c, http.MethodGet, "/v1/audit", nil, 2*AuditMax)
 }
 
+// AuditHere returns the part of an audit that the node which is asked tells of itself.
+func (c *Client) AuditHere(ctx context.Context) (*AuditPartReply, error) {
+	return exchange[AuditPartReply](ctx, c, http.MethodGet, "/v1/audit/here", nil, AuditMax)
+}
+
 // Report returns a node's part of a report.
 func (c *Client) Report(ctx context.Context, node string, span ReportSpan) (*ReportPart, error) {
 	v := url.Values{"node": {node}, "from": {strconv.FormatInt(span.From.Unix(), 10)}}

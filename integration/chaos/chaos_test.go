@@ -143,7 +143,7 @@ func TestFactsAreJudged(t *testing.T) {
 	} {
 		journals := map[string][]executor.Entry{"a": c.a, "b": c.b}
 		judge, found := audit.New(), ""
-		for _, f := range newTeller().Tell(journals, c.power, plain) {
+		for _, f := range cluster.NewTeller().Tell(journals, c.power, plain) {
 			if v := judge.See(f); v != nil && found == "" {
 				found = v.Rule
 			}
@@ -172,7 +172,7 @@ func TestRecoveries(t *testing.T) {
 	journals := map[string][]executor.Entry{"b": {session(1, "b1", "b"), fence(700, executor.KindFenceBegin, "a", false), fence(720, executor.KindFenceEnd, "a", true),
 		line(730, executor.KindBegin, "start", "ip", 1), ended(760, "start", "ip", 1, 0, cib.OpDone)}}
 	cuts := []lab.PowerEvent{power(100, "a", "cut", "operator"), power(101, "a", "off", "operator")}
-	got := Recoveries(newTeller().Tell(journals, cuts, nil), cuts)
+	got := Recoveries(cluster.NewTeller().Tell(journals, cuts, nil), cuts)
 	want := Recovery{"a", 600 * time.Millisecond, 620 * time.Millisecond, 660 * time.Millisecond}
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, want %+v", got, want)

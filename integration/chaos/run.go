@@ -45,7 +45,7 @@ type run struct {
 	writer   *writer
 	stall    *stall
 	auditor  *audit.Auditor
-	teller   *teller
+	teller   *cluster.Teller
 	config   *audit.Config // as it is when nobody has taken the hands off anything
 
 	// Of the goroutine that judges:
@@ -73,7 +73,7 @@ type run struct {
 }
 
 func newRun(o options, out, proof io.Writer) *run {
-	return &run{options: o, out: out, proof: proof, auditor: audit.New(), teller: newTeller(), seen: map[string]*lines{}, fresh: map[string][]executor.Entry{},
+	return &run{options: o, out: out, proof: proof, auditor: audit.New(), teller: cluster.NewTeller(), seen: map[string]*lines{}, fresh: map[string][]executor.Entry{},
 		readTo: map[string]int64{}, halted: map[string]bool{}, counts: map[string]int{}, faults: map[Kind]int{}, skipped: map[Kind]string{}}
 }
 

@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/executor"
 	"paceline/agent/transition"
@@ -12,123 +14,121 @@ import (
 )
 
 func begin(at int64, op, res string) executor.Entry {
-	return executor.Entry{Kind: executor.KindBegin, MonoMS: at, Operation: op, Resource: res, Action: &transition.Action{Agent: cib.Agent{Class: "ocf"}}}
+	return executor.Entry{Kind: executor.KindBegin, MonoMS: at, Boot: "1", CallID: at, Operation: op, Resource: res,
+		Numbers: &transition.Numbers{Term: 1, Revision: 1}, Action: &transition.Action{Agent: cib.Agent{Class: "ocf"}}}
 }
 
-func ended(at int64, op, res string, rc int) executor.Entry {
-	return executor.Entry{Kind: executor.KindEnd, MonoMS: at, BeganMS: at - 5, Operation: op, Resource: res, Result: &transition.Result{RC: rc},
+func ended(at, call int64, op, res string, rc int) executor.Entry {
+	return executor.Entry{Kind: executor.KindEnd, MonoMS: at, Boot: "1", CallID: call, Operation: op, Resource: res, Result: &transition.Result{RC: rc},
 		Action: &transition.Action{Agent: cib.Agent{Class: "ocf"}}}
 }
+
+// does is an operation from its begin to its end.
+func does(from, to int64, op, res string, rc int) []executor.Entry {
+	return []executor.Entry{begin(from, op, res), ended(to, from, op, res, rc)}
+}
+
+func entries(lists ...[]executor.Entry) []executor.Entry { return slices.Concat(lists...) }
 
 func off(at int64, node string) lab.PowerEvent {
 	return lab.PowerEvent{Mono: time.Duration(at) * time.Millisecond, Node: node, What: "off"}
 }
 
-func TestOverlaps(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		journals map[string][]executor.Entry
-		power    []lab.PowerEvent
-		want     int
-	}{
-		{"moved in good order", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(22, "stop", "ip", 0)},
-			"b": {begin(22, "start", "ip"), ended(30, "start", "ip", 0)},
-		}, nil, 0},
-		{"started before the stop had ended", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(25, "stop", "ip", 0)},
-			"b": {begin(22, "start", "ip"), ended(30, "start", "ip", 0)},
-		}, nil, 1},
-		{"started after a failed stop", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0), begin(20, "stop", "ip"), ended(21, "stop", "ip", 1)},
-			"b": {begin(40, "start", "ip"), ended(50, "start", "ip", 0)},
-		}, nil, 1},
-		{"recovered after the power was off", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(101, "start", "ip"), ended(110, "start", "ip", 0)},
-		}, []lab.PowerEvent{off(100, "a")}, 0},
-		{"recovered before the power was off", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(99, "start", "ip"), ended(110, "start", "ip", 0)},
-		}, []lab.PowerEvent{off(100, "a")}, 1},
-		{"another node's power", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(110, "start", "ip"), ended(120, "start", "ip", 0)},
-		}, []lab.PowerEvent{off(100, "b")}, 1},
-		{"a start that failed may be active", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 1)},
-			"b": {begin(20, "start", "ip")},
-		}, nil, 1},
-		{"a probe finds it where nobody started it", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(20, "monitor", "ip"), ended(25, "monitor", "ip", 0)},
-		}, nil, 1},
-		{"a probe finds nothing", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(20, "monitor", "ip"), ended(25, "monitor", "ip", 7)},
-		}, nil, 0},
-		{"two resources", map[string][]executor.Entry{
-			"a": {begin(10, "start", "ip"), ended(12, "start", "ip", 0)},
-			"b": {begin(10, "start", "fs"), ended(12, "start", "fs", 0)},
-		}, nil, 0},
-	} {
-		if got := Overlaps(Spans(c.journals, c.power)); len(got) != c.want {
-			t.Errorf("%s: overlaps %v, want %d", c.name, got, c.want)
+func fenceEnd(at int64, target string, ok bool) []executor.Entry {
+	return []executor.Entry{{Kind: executor.KindFenceEnd, MonoMS: at, Boot: "1", Fence: &executor.FenceLine{Target: target, Action: fencing.Reboot, OK: ok}}}
+}
+
+// judge puts two nodes' journals to the rules and names those that did not hold.
+func judge(a, b []executor.Entry, power []lab.PowerEvent, known ...audit.Fact) []string {
+	facts := append([]audit.Fact{{Kind: audit.Configure, Config: &audit.Config{Nodes: 3, Fencing: true,
+		Bounds: map[string]audit.Bound{"db": {Active: 2, OnNode: 1, Promoted: 1}}}}}, known...)
+	rules := audit.New(unknown...)
+	var out []string
+	for _, f := range NewTeller().Tell(map[string][]executor.Entry{"a": a, "b": b}, power, facts) {
+		if found := rules.See(f); found != nil {
+			out = append(out, found.Rule)
 		}
 	}
+	return out
 }
 
-func TestPromotedSpans(t *testing.T) {
-	journals := map[string][]executor.Entry{
-		"a": {begin(10, "start", "db"), ended(12, "start", "db", 0), begin(13, "promote", "db"), ended(14, "promote", "db", 0),
-			begin(20, "demote", "db"), ended(21, "demote", "db", 0)},
-		"b": {begin(10, "start", "db"), ended(12, "start", "db", 0), begin(22, "promote", "db"), ended(23, "promote", "db", 0)},
-	}
-	spans := PromotedSpans(journals, nil)
-	if len(spans) != 2 || len(Overlaps(spans)) != 0 {
-		t.Errorf("got %v", spans)
-	}
-	journals["b"][2].MonoMS = 19
-	if spans := PromotedSpans(journals, nil); len(Overlaps(spans)) != 1 {
-		t.Errorf("promoted before the other was demoted: got %v", spans)
-	}
-	if spans := PromotedSpans(journals, []lab.PowerEvent{off(18, "a")}); len(Overlaps(spans)) != 0 {
-		t.Errorf("promoted after the other lost its power: got %v", spans)
-	}
-}
-
-func fenceEnd(at int64, target string, ok bool) executor.Entry {
-	return executor.Entry{Kind: executor.KindFenceEnd, MonoMS: at, Fence: &executor.FenceLine{Target: target, Action: fencing.Reboot, OK: ok}}
-}
-
-// asked is the end of an order that a device carried out without taking power away.
-func asked(at int64, target string) executor.Entry {
-	e := fenceEnd(at, target, true)
-	e.Fence.Action = fencing.Status
-	return e
-}
-
-// A recovery is hasty unless the node that ran the resource was fenced, or came back, between its end and the start.
-func TestHasty(t *testing.T) {
-	ran := []executor.Entry{begin(10, "start", "ip"), ended(12, "start", "ip", 0)}
+func TestWhatIsActiveTwiceIsFound(t *testing.T) {
+	const twice, hasty = "S1 single activity", "S3 fencing before recovery"
+	ran := does(10, 12, "start", "ip", 0)
+	starts := func(at int64) []executor.Entry { return does(at, at+10, "start", "ip", 0) }
+	asked := fenceEnd(105, "a", true)
+	asked[0].Fence.Action = fencing.Status
+	cut := []lab.PowerEvent{off(100, "a")}
 	for _, c := range []struct {
-		name string
-		a, b []executor.Entry
-		want int
+		name  string
+		a, b  []executor.Entry
+		power []lab.PowerEvent
+		rule  string
 	}{
-		{"fenced first", ran, []executor.Entry{fenceEnd(105, "a", true), begin(110, "start", "ip")}, 0},
-		{"fenced after", ran, []executor.Entry{begin(110, "start", "ip"), fenceEnd(120, "a", true)}, 1},
-		{"its device was only asked", ran, []executor.Entry{asked(105, "a"), begin(110, "start", "ip")}, 1},
-		{"fencing failed", ran, []executor.Entry{fenceEnd(105, "a", false), begin(110, "start", "ip")}, 1},
-		{"another one was fenced", ran, []executor.Entry{fenceEnd(105, "c", true), begin(110, "start", "ip")}, 1},
-		{"fenced in an earlier life", ran, []executor.Entry{fenceEnd(5, "a", true), begin(110, "start", "ip")}, 1},
-		{"back from a new boot", append(ran[:2:2], executor.Entry{Kind: executor.KindBoot, MonoMS: 106}), []executor.Entry{begin(110, "start", "ip")}, 0},
-		{"stopped in good order", append(ran[:2:2], begin(20, "stop", "ip"), ended(22, "stop", "ip", 0)), []executor.Entry{begin(110, "start", "ip")}, 0},
+		{"moved in good order", entries(ran, does(20, 22, "stop", "ip", 0)), starts(22), nil, ""},
+		{"started before the stop had ended", entries(ran, does(20, 25, "stop", "ip", 0)), starts(22), nil, twice},
+		{"started after a failed stop", entries(ran, does(20, 21, "stop", "ip", 1)), starts(40), nil, twice},
+		{"a start that failed may be active", does(10, 12, "start", "ip", 1), starts(20), nil, twice},
+		{"recovered before the power was off", ran, starts(99), cut, twice},
+		{"another node's power", ran, starts(110), []lab.PowerEvent{off(100, "b")}, twice},
+		{"a probe finds it where nobody started it", ran, does(20, 25, "monitor", "ip", 0), nil, twice},
+		{"a probe finds nothing", ran, does(20, 25, "monitor", "ip", 7), nil, ""},
+		{"two resources", ran, does(10, 12, "start", "fs", 0), nil, ""},
+		{"fenced first", ran, entries(fenceEnd(105, "a", true), starts(110)), cut, ""},
+		{"fenced after", ran, entries(starts(110), fenceEnd(130, "a", true)), cut, hasty},
+		{"its device was only asked", ran, entries(asked, starts(110)), cut, hasty},
+		{"fencing failed", ran, entries(fenceEnd(105, "a", false), starts(110)), cut, hasty},
+		{"another one was fenced", ran, entries(fenceEnd(105, "c", true), starts(110)), cut, hasty},
+		{"fenced in an earlier life", ran, entries(fenceEnd(5, "a", true), starts(110)), cut, hasty},
+		{"stopped in good order", entries(ran, does(20, 22, "stop", "ip", 0)), starts(110), cut, ""},
 	} {
-		journals := map[string][]executor.Entry{"a": c.a, "b": c.b}
-		got := Hasty(Spans(journals, []lab.PowerEvent{off(100, "a")}), journals)
-		if len(got) != c.want {
-			t.Errorf("%s: %v", c.name, got)
+		var want []string
+		if c.rule != "" {
+			want = []string{c.rule}
+		}
+		if got := judge(c.a, c.b, c.power); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", c.name, got, want)
+		}
+	}
+	vouched := audit.Fact{At: 105 * time.Millisecond, Kind: audit.Fenced, Node: "a"}
+	if got := judge(ran, starts(110), cut, vouched); got != nil {
+		t.Errorf("a person vouched for its death: %v", got)
+	}
+}
+
+func TestWhatIsPromotedTwiceIsFound(t *testing.T) {
+	promoted := func(at int64) []executor.Entry {
+		return entries(does(at-3, at-2, "start", "db", 0), does(at, at+1, "promote", "db", 0))
+	}
+	demoted := entries(promoted(13), does(20, 21, "demote", "db", 0))
+	if got := judge(demoted, promoted(22), nil); got != nil {
+		t.Errorf("one after the other: %v", got)
+	}
+	if got := judge(demoted, promoted(19), nil); !slices.Equal(got, []string{"S2 promoted within bounds"}) {
+		t.Errorf("promoted before the other was demoted: %v", got)
+	}
+	if got := judge(promoted(13), promoted(122), []lab.PowerEvent{off(18, "a")}); got != nil {
+		t.Errorf("promoted after the other lost its power: %v", got)
+	}
+}
+
+// What a node has for committed is told by the journals' clock, and what was before it is judged by the first configuration.
+func TestCommitted(t *testing.T) {
+	p := &audit.Part{
+		Settings: []audit.Setting{{At: 1005 * time.Second, Revision: 3, Config: &audit.Config{Nodes: 1}}, {At: 1007 * time.Second, Revision: 4, Config: &audit.Config{Nodes: 2}}},
+		Vouched:  []audit.Fact{{At: 1006 * time.Second, Until: 1005 * time.Second, Kind: audit.Fenced, Node: "a"}},
+	}
+	got := Committed(p, 1000*time.Second)
+	if len(got) != 3 || got[0].At != 0 || got[0].Revision != 3 || got[1].Kind != audit.Fenced || got[1].At != 6*time.Second || got[2].At != 7*time.Second || got[2].Config.Nodes != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Rules that are left out are rules.
+func TestUnknownRulesAreRules(t *testing.T) {
+	for _, name := range unknown {
+		if !slices.ContainsFunc(audit.Rules(), func(r audit.Rule) bool { return r.Name == name }) {
+			t.Errorf("%s is no rule", name)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/audit"
 	"paceline/integration/lab"
 	"paceline/integration/packaging"
 )
@@ -40,6 +41,7 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	clients map[string]clientOf
+	told    *audit.Part // what a node last had for committed
 }
 
 // clientOf is a client of the daemon of one life of a node.

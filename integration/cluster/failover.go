@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"paceline/agent/executor"
+	"paceline/fencing"
 	"paceline/resources"
 )
 
@@ -147,3 +148,6 @@ next:
 	}
 	return time.Time{}, lines.Err()
 }
+
+// powerless says whether an action takes a node's power: to ask a device changes nothing.
+func powerless(action string) bool { return action == fencing.Off || action == fencing.Reboot }

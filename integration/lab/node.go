@@ -404,8 +404,8 @@ func (n *Node) Shutdown(ctx context.Context, service string) error {
 	return n.Kill()
 }
 
-// Uptime-independent clock readings of the whole lab: nodes share the host's clocks.
-func monotonic() time.Duration {
+// Monotonic reads CLOCK_MONOTONIC, which all nodes of a lab share: their machine's.
+func Monotonic() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		return 0

@@ -249,7 +249,7 @@ func (s *Switch) plugs() []string {
 func (s *Switch) note(node, what, by string) { s.noteText(node, what, by, "") }
 
 func (s *Switch) noteText(node, what, by, text string) {
-	e := PowerEvent{Time: time.Now(), Mono: monotonic(), Node: node, What: what, By: by, Note: text}
+	e := PowerEvent{Time: time.Now(), Mono: Monotonic(), Node: node, What: what, By: by, Note: text}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, e)
