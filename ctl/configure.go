@@ -101,7 +101,7 @@ func runShow(in *invocation) error {
 		}
 		conf, base, revision = r.Configuration, r.Configuration, r.Revision
 	} else {
-		s, _, _, err := in.session()
+		s, err := in.looking()
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func runShow(in *invocation) error {
 
 // runGetProperty prints the value that counts: the configured one, else the default.
 func runGetProperty(in *invocation) error {
-	s, _, _, err := in.session()
+	s, err := in.looking()
 	if err != nil {
 		return err
 	}
@@ -160,6 +160,12 @@ func runHistory(in *invocation) error {
 		n = api.HistoryDefault
 	}
 	r, err := in.api.History(in.ctx, n)
+	if in.leaderless(err) {
+		if last, lerr := in.api.LastHistory(in.ctx, n); lerr == nil && len(last.Commits) > 0 {
+			in.lastKnown(err)
+			r, err = last, nil
+		}
+	}
 	if err != nil {
 		return err
 	}

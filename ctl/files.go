@@ -14,7 +14,7 @@ import (
 // runSave writes the configuration, or chosen objects, to a file: the last word; "-" is standard output.
 func runSave(in *invocation) error {
 	words, file := in.args[:len(in.args)-1], in.args[len(in.args)-1]
-	s, _, _, err := in.session()
+	s, err := in.looking()
 	if err != nil {
 		return err
 	}

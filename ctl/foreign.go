@@ -21,10 +21,16 @@ var foreignCommands = map[string]foreign{
 	"cluster geo_init_arbitrator": {"tickets are granted by hand: no service negotiates them between sites", "paceline ticket grant TICKET"},
 	"cluster geo_join":            {"tickets are granted by hand: no service negotiates them between sites", "paceline ticket grant TICKET"},
 	"cluster join -c":             {"a node joins with a token, not by logging in to a member", "ssh node1 paceline cluster token | paceline cluster join -"},
-	"cluster rename":              {"a cluster keeps the name that it was made with", "the name is only shown: nothing depends on it"},
-	"cluster run":                 {"the cluster runs no commands on other machines", "paceline itself means the whole cluster on every node; for other commands use ssh or ansible"},
-	"corosync":                    {"there is no corosync.conf: membership and votes are part of the daemon", "paceline cluster status shows them; addresses are given to paceline cluster init and join"},
-	"corosync log":                {"there is no log of corosync", "journalctl -u pacelined; paceline history tells what happened in the cluster"},
+	"cluster disable --all":       everywhere("disable"),
+	"cluster enable --all":        everywhere("enable"),
+	"cluster restart --all":       everywhere("restart"),
+	"cluster start --all":         everywhere("start"),
+	"cluster stop --all": {"a daemon is started and stopped by the service manager of its machine", "stop all services at once by " +
+		"`paceline configure property stop-all-resources=true --wait`, so that none moves away, then say `paceline cluster stop` on each node"},
+	"cluster rename": {"a cluster keeps the name that it was made with", "the name is only shown: nothing depends on it"},
+	"cluster run":    {"the cluster runs no commands on other machines", "paceline itself means the whole cluster on every node; for other commands use ssh or ansible"},
+	"corosync":       {"there is no corosync.conf: membership and votes are part of the daemon", "paceline cluster status shows them; addresses are given to paceline cluster init and join"},
+	"corosync log":   {"there is no log of corosync", "journalctl -u pacelined; paceline history tells what happened in the cluster"},
 	"options": {"no preferences are kept", "EDITOR and VISUAL name the editor, NO_COLOR or --display plain ends colours, --wait and --yes stand at the " +
 		"command that they are for"},
 	"resource secret": {"passwords are no part of the configuration", "give a reference in their place: paceline resource param RESOURCE set NAME secret:file:/PATH"},
@@ -34,6 +40,11 @@ var foreignCommands = map[string]foreign{
 	"session": {"there are no sessions of the history to keep", "paceline report keeps what happened in a file, paceline history shows it"},
 	"template": {"there are no templates with questions", "paceline configure rsc_template keeps what primitives share, and paceline configure load update FILE " +
 		"brings in a prepared text"},
+}
+
+// everywhere answers a verb of the daemon's service that is meant for all nodes.
+func everywhere(verb string) foreign {
+	return foreign{"a daemon is started and stopped by the service manager of its machine", "ssh NODE paceline cluster " + verb + ", for each node"}
 }
 
 // foreignLevels are levels that other shells have within configure as well.

@@ -30,7 +30,7 @@ func runGraph(in *invocation) error {
 	if strings.HasSuffix(file, ".svg") {
 		form = "svg"
 	}
-	s, _, _, err := in.session()
+	s, err := in.looking()
 	if err != nil {
 		return err
 	}

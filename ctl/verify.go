@@ -16,7 +16,7 @@ import (
 
 // runVerify checks the session, the shadow copy, the cluster's configuration or a file.
 func runVerify(in *invocation) error {
-	s, _, _, err := in.session()
+	s, err := in.looking()
 	if err != nil {
 		return err
 	}

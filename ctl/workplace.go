@@ -75,6 +75,35 @@ func (in *invocation) session() (s *draft.Session, keep func() error, commit boo
 	return draft.New(base.Revision, base.Configuration), nil, true, nil
 }
 
+// looking returns what the configuration is, for commands that only look. Without a coordinator it is what this node last knew, with a
+// word about it.
+func (in *invocation) looking() (*draft.Session, error) {
+	s, _, _, err := in.session()
+	if !in.leaderless(err) {
+		return s, err
+	}
+	last, lerr := in.api.LastConfiguration(in.ctx)
+	if lerr != nil || last.Revision == 0 {
+		return nil, err // nothing is kept here
+	}
+	in.lastKnown(err)
+	return draft.New(last.Revision, last.Configuration), nil
+}
+
+// leaderless says whether a command failed because there is no coordinator.
+func (in *invocation) leaderless(err error) bool {
+	e := (*api.Error)(nil)
+	return errors.As(err, &e) && e.Code == api.CodeNoCoordinator
+}
+
+// lastKnown warns that what follows is old knowledge.
+func (in *invocation) lastKnown(err error) {
+	e := (*api.Error)(nil)
+	if errors.As(err, &e) {
+		fmt.Fprintf(in.Err, "warning: this is what this node last knew: %s\n", e.Why)
+	}
+}
+
 // reconfigure replaces the configuration by what make makes of the current one: in the shell as one step of its session, in a shadow
 // copy at once, else as one commit. If somebody else commits in between, it is made anew of what is current then.
 func (in *invocation) reconfigure(message string, make func(base *cib.Configuration) (*cib.Configuration, []string, error)) error {

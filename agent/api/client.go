@@ -81,6 +81,16 @@ func (c *Client) Configuration(ctx context.Context, revision uint64) (*Configura
 	return get[ConfigurationReply](ctx, c, "/v1/configuration", v)
 }
 
+// LastConfiguration returns the configuration that the node which answers last knew, for when there is no coordinator.
+func (c *Client) LastConfiguration(ctx context.Context) (*ConfigurationReply, error) {
+	return get[ConfigurationReply](ctx, c, "/v1/configuration/here", nil)
+}
+
+// LastHistory returns the commits that the node which answers last knew, for when there is no coordinator.
+func (c *Client) LastHistory(ctx context.Context, n int) (*HistoryReply, error) {
+	return get[HistoryReply](ctx, c, "/v1/history/here", url.Values{"n": {strconv.Itoa(n)}})
+}
+
 // History returns the last n commits of the configuration, newest first.
 func (c *Client) History(ctx context.Context, n int) (*HistoryReply, error) {
 	return get[HistoryReply](ctx, c, "/v1/history", url.Values{"n": {strconv.Itoa(n)}})
