@@ -36,7 +36,7 @@ var _ api.Reporter = backend{}
 
 // Report collects what this node can say about a span of time: its daemon's configuration and log, the journal of what it
 // ran, the saved inputs of the scheduler. Nothing secret is in it: values of parameters with the names of secrets are
-// masked wherever they stand, and so are join tokens; the cluster's key is not among the files.
+// masked wherever they stand, and so are tokens; the cluster's key is not among the files.
 func (b backend) Report(ctx context.Context, span api.ReportSpan) ([]api.ReportFile, error) {
 	n := b.d.current()
 	if n == nil {
@@ -219,9 +219,9 @@ func maskNamed(v any) {
 	}
 }
 
-// What may be a secret in a text: a join token, a member of a JSON object, NAME=VALUE.
+// What may be a secret in a text: a token to join or to use the cluster, a member of a JSON object, NAME=VALUE.
 var (
-	joinToken  = regexp.MustCompile(`PL1-[A-Za-z0-9_.~=-]+`)
+	anyToken   = regexp.MustCompile(`\b(paceline(?:-access)?1\.)[A-Za-z0-9_-]+`) // as package peer encodes them
 	jsonMember = regexp.MustCompile(`"([A-Za-z0-9_.:-]+)"(\s*:\s*)"(?:[^"\\]|\\.)*"`)
 	assignment = regexp.MustCompile(`\b([A-Za-z0-9_.-]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',;]+)`)
 )
@@ -238,7 +238,7 @@ func maskMatches(text []byte, pattern *regexp.Regexp, masked string) []byte {
 }
 
 // cleaner returns what takes secrets out of a text: these values, however JSON or a log quotes them; whatever stands beside
-// the name of a secret, also if it is no longer configured; and join tokens.
+// the name of a secret, also if it is no longer configured; and tokens.
 func cleaner(secrets []string) func([]byte) []byte {
 	var pairs []string
 	for _, s := range secrets {
@@ -256,6 +256,6 @@ func cleaner(secrets []string) func([]byte) []byte {
 		data = []byte(r.Replace(string(data)))
 		data = maskMatches(data, jsonMember, `"$1"$2"`+cib.Mask+`"`)
 		data = maskMatches(data, assignment, `$1=`+cib.Mask)
-		return joinToken.ReplaceAll(data, []byte("PL1-"+cib.Mask))
+		return anyToken.ReplaceAll(data, []byte("${1}"+cib.Mask))
 	}
 }

@@ -7,17 +7,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"paceline/agent/peer"
 )
 
 // Nothing that was a secret leaves a node in a report: neither today's, nor one that is no longer configured.
 func TestReportHoldsNoSecrets(t *testing.T) {
 	clean := cleaner([]string{"today's", `with "quotes"`, "abc"})
+	token, err := peer.NewToken([]string{"10.0.0.1:7947"}, peer.NewKey(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for in, want := range map[string]string{
 		`level=INFO msg="run" value=today's`:                        `level=INFO msg="run" value=******`,
 		`{"params":{"passwd":"old one","ip":"10.0.0.1"}}`:           `{"params":{"passwd":"******","ip":"10.0.0.1"}}`,
 		`{"value":"with \"quotes\""}`:                               `{"value":"******"}`,
 		`OCF_RESKEY_password=hunter2 OCF_RESKEY_ip=10.0.0.1`:        `OCF_RESKEY_password=****** OCF_RESKEY_ip=10.0.0.1`,
-		`join with PL1-AbCd_0123.x-y= now`:                          `join with PL1-****** now`,
+		`join with ` + token.Encode() + ` now`:                      `join with paceline1.****** now`,
+		`{"token":"x"} use "` + token.EncodeAccess() + `"`:          `{"token":"******"} use "paceline-access1.******"`,
+		`{"community":"private","ip":"10.0.0.9"}`:                   `{"community":"******","ip":"10.0.0.9"}`,
 		`abc is too short to tell from a word`:                      `abc is too short to tell from a word`,
 		`password_script=/etc/paceline/ipmi and passwd="two words"`: `password_script=/etc/paceline/ipmi and passwd=******`,
 	} {

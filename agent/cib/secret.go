@@ -20,7 +20,7 @@ func SecretName(name string) bool {
 			return true
 		}
 	}
-	return n == "pass" || n == "pwd" || n == "auth_key"
+	return n == "pass" || n == "pwd" || n == "auth_key" || n == "community" // of SNMP: who knows it switches the power
 }
 
 // Masked returns the state with the values of all pairs whose names are those of secrets replaced by Mask. The receiver is
