@@ -168,11 +168,11 @@ func TestRemoteUse(t *testing.T) {
 	n1, n2 := s.nodes["n1"].address+":7947", s.nodes["n2"].address+":7947"
 
 	// Without a token the port does not speak the protocol.
-	key, err := peer.LoadKey(filepath.Join(s.nodes["n1"].dir, "etc", "key"))
+	ring, err := peer.LoadRing(filepath.Join(s.nodes["n1"].dir, "etc", "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if conn, err := peer.DialAccess(s.ctx(), key.CAFingerprint(), n1); err == nil {
+	if conn, err := peer.DialAccess(s.ctx(), ring.Current.CAFingerprint(), n1); err == nil {
 		if _, err := conn.Read(make([]byte, 1)); err == nil {
 			t.Error("the port serves remote use although there is no token")
 		}

@@ -428,11 +428,11 @@ func (n *node) waitFence(ctx context.Context, req api.FenceRequest, action strin
 		if c := n.store.Snapshot().CIB; c != nil {
 			for i := len(c.Status.Fencing) - 1; i >= 0; i-- {
 				e := c.Status.Fencing[i]
-				if e.Target != target || e.State == "pending" || e.Completed < since.UnixMilli() || (e.Action == fencing.Test) != (action == fencing.Test) || req.Confirmed && e.Device != manual.Device {
+				if e.Target != target || e.State == fencing.StatePending || e.Completed < since.UnixMilli() || (e.Action == fencing.Test) != (action == fencing.Test) || req.Confirmed && e.Device != manual.Device {
 					continue
 				}
 				return api.FenceReply{Schema: api.Schema, Event: api.FenceEvent{
-					Target: e.Target, Action: e.Action, Device: e.Device, Executor: e.Executor, Origin: e.Origin, OK: e.State == "ok",
+					Target: e.Target, Action: e.Action, Device: e.Device, Executor: e.Executor, Origin: e.Origin, OK: e.State == fencing.StateOK,
 					Detail: e.Detail, Started: time.UnixMilli(e.Started), Completed: time.UnixMilli(e.Completed),
 				}}, nil
 			}

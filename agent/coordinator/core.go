@@ -11,6 +11,7 @@ import (
 	"paceline/agent/outcome"
 	"paceline/agent/scheduler"
 	"paceline/agent/transition"
+	"paceline/fencing"
 )
 
 // Config is what a Core needs to know that does not change while it leads.
@@ -175,7 +176,7 @@ func (c *Core) elected(now time.Time, e Elected) {
 	batch := []cib.Change{{SetQuorum: &cib.SetQuorum{HaveQuorum: true, DC: c.cfg.SelfID}}}
 	for _, f := range e.Fenced {
 		batch = append(batch, cib.Change{RecordFence: &cib.RecordFence{Event: f}})
-		if f.State == "ok" {
+		if f.State == fencing.StateOK {
 			batch = append(batch, outcome.Fenced(c.snap.CIB, c.stateByName(f.Target), f.Action, now)...)
 			if st := c.stateByName(f.Target); st != nil {
 				settled = append(settled, "node:"+st.ID)

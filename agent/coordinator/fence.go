@@ -127,7 +127,7 @@ func (c *Core) startFence(now time.Time, f *fence) {
 		Live: c.live(), Self: c.cfg.Self, Attempt: f.attempt, PriorityDelay: f.delay, Rand: c.cfg.Rand,
 	})
 	c.commit(cib.Change{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
-		Target: f.target, Action: f.action, Origin: f.origin, State: "pending", Started: now.UnixMilli(), Attempt: f.attempt,
+		Target: f.target, Action: f.action, Origin: f.origin, State: fencing.StatePending, Started: now.UnixMilli(), Attempt: f.attempt,
 	}}}, nil)
 	c.stepFence(now, f, nil)
 }
@@ -167,7 +167,7 @@ func (c *Core) fenceNodeLost(now time.Time, f *fence, node string) {
 
 func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 	ev := cib.FenceEvent{
-		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "failed",
+		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: fencing.StateFailed,
 		Detail: d.Detail, Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	}
 	ev.Detail = outcome.Bounded(ev.Detail)
@@ -180,7 +180,7 @@ func (c *Core) fenceEnded(now time.Time, f *fence, d fencing.Done) {
 		ev.Detail = d.Detail
 	}
 	if d.OK {
-		ev.State = "ok"
+		ev.State = fencing.StateOK
 		c.fenceDone(now, f, ev)
 		return
 	}

@@ -347,7 +347,7 @@ func (c *Core) lied(now time.Time, m membership.Member, st *cib.NodeState) bool 
 	if st.Expected != "member" {
 		c.nodeCommit(m.ID, why, []cib.Change{
 			{RecordFence: &cib.RecordFence{Event: cib.FenceEvent{
-				Target: m.Name, Action: "off", Origin: "coordinator", State: "failed", Detail: why,
+				Target: m.Name, Action: fencing.Off, Origin: "coordinator", State: fencing.StateFailed, Detail: why,
 				Started: now.UnixMilli(), Completed: now.UnixMilli(),
 			}}},
 			{NodeStatus: &cib.NodeStatus{

@@ -354,7 +354,7 @@ func (t *Takeover) ended(now time.Time, f *fence, d fencing.Done) {
 		return
 	}
 	t.takeOver(now, f.contact, cib.FenceEvent{
-		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: "ok",
+		Target: f.target, Action: f.action, Device: d.Device, Executor: d.Node, Origin: f.origin, State: fencing.StateOK,
 		Started: d.Started.UnixMilli(), Completed: now.UnixMilli(), Attempt: f.attempt,
 	})
 }

@@ -3,7 +3,6 @@ package executor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,19 +107,6 @@ func (e *Executor) actAlone(ctx context.Context, c cutOff) {
 		t.Stop()
 		pause = min(2*pause, stopRetryMax)
 	}
-}
-
-// StopAll stops everything that is managed, in the reverse order of the starts, within the budget, whether or not there is a
-// session. It is for a daemon that leaves and could not hand its resources over. The error names what did not stop.
-func (e *Executor) StopAll(ctx context.Context, budget time.Duration, reason string) error {
-	e.mu.Lock()
-	if e.closing {
-		e.mu.Unlock()
-		return errors.New("stop all: the executor is closed")
-	}
-	e.voidAll("refused: " + reason)
-	e.mu.Unlock()
-	return e.stopMine(ctx, PolicyStop, budget, reason)
 }
 
 // mine lists what is to be stopped or demoted, last started first.

@@ -460,26 +460,6 @@ func TestSessionIsLostWithoutAnswers(t *testing.T) {
 	}
 }
 
-func TestStopAllNamesWhatDidNotStop(t *testing.T) {
-	bubble(t, func(t *testing.T, dir string, a *agents) {
-		e := start(t, config(dir, a))
-		c := dial(t, e, hello(1))
-		c.do(action("a", resources.Start))
-		c.do(action("b", resources.Start))
-		a.fail("a/stop", 1)
-		err := e.StopAll(t.Context(), 10*time.Second, "leaving")
-		if err == nil || !slices.Equal(a.ran(resources.Stop), []string{"b", "a"}) {
-			t.Errorf("%v, stops %v", err, a.ran(resources.Stop))
-		}
-		a.fail("a/stop", 0)
-		if err := e.StopAll(t.Context(), 10*time.Second, "leaving"); err != nil {
-			t.Error(err)
-		}
-		c.close()
-		stopExecutor(t, e)
-	})
-}
-
 func TestLeaseIsCheckedAtHello(t *testing.T) {
 	bubble(t, func(t *testing.T, dir string, a *agents) {
 		e := start(t, config(dir, a))

@@ -37,7 +37,7 @@ const (
 // Entry is one line of the truth journal. Fields that do not apply to its kind are empty.
 //
 // Action holds the parameters of the resource, passwords among them: the file has mode 0600, and whoever hands a journal
-// to others passes each entry through Redacted.
+// to others masks them.
 type Entry struct {
 	Seq         int64               `json:"seq"` // rises by line
 	Kind        Kind                `json:"kind"`
@@ -82,33 +82,6 @@ type FenceLine struct {
 	Action string `json:"action"`
 	Target string `json:"target"`
 	OK     bool   `json:"ok,omitempty"`
-}
-
-// Redacted returns the entry without parameters of resources, for reports.
-func (e Entry) Redacted() Entry {
-	strip := func(a *transition.Action) *transition.Action {
-		if a == nil || a.Params == nil && a.Args == nil {
-			return a
-		}
-		b := *a
-		b.Params, b.Args = nil, nil
-		return &b
-	}
-	e.Action = strip(e.Action)
-	if e.State != nil {
-		s := e.State.clone()
-		for i := range s.Active {
-			s.Active[i].Action = strip(s.Active[i].Action)
-		}
-		for i := range s.Recurring {
-			s.Recurring[i].Action = strip(s.Recurring[i].Action)
-		}
-		for i := range s.Open {
-			s.Open[i].Action = strip(s.Open[i].Action)
-		}
-		e.State = &s
-	}
-	return e
 }
 
 // Role is what is known of a resource that may be active.

@@ -53,12 +53,6 @@ func ParseKey(text string) (Key, error) {
 	return k, nil
 }
 
-// LoadKey reads a key file and returns the current key. It refuses a file that anybody but its owner may read or write.
-func LoadKey(path string) (Key, error) {
-	r, err := LoadRing(path)
-	return r.Current, err
-}
-
 // readKeyFile reads a file that only its owner may read.
 func readKeyFile(path string) ([]byte, error) {
 	f, err := os.Open(path)

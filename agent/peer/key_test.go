@@ -23,12 +23,12 @@ func TestKeyFile(t *testing.T) {
 	if err := k.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadKey(path)
+	got, err := loadKey(path)
 	if err != nil || got != k {
 		t.Fatalf("loaded %v, %v", got == k, err)
 	}
 	os.Chmod(path, 0o640)
-	if _, err := LoadKey(path); err == nil || !strings.Contains(err.Error(), "mode 0640") {
+	if _, err := loadKey(path); err == nil || !strings.Contains(err.Error(), "mode 0640") {
 		t.Errorf("readable by the group: %v", err)
 	}
 	os.Chmod(path, 0o600)
@@ -39,7 +39,7 @@ func TestKeyFile(t *testing.T) {
 		strings.Repeat("ab", 31): "have 62",
 	} {
 		os.WriteFile(path, []byte(text), 0o600)
-		if _, err := LoadKey(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := loadKey(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -152,4 +152,10 @@ func FuzzParseToken(f *testing.F) {
 			t.Errorf("%q: parsed, but its encoding is not: %v", text, err)
 		}
 	})
+}
+
+// loadKey reads a key file and returns the current key.
+func loadKey(path string) (Key, error) {
+	r, err := LoadRing(path)
+	return r.Current, err
 }

@@ -80,7 +80,7 @@ const (
 	ringOld  = "old"
 )
 
-// LoadRing reads a key file, as LoadKey does.
+// LoadRing reads a key file. It refuses one that anybody but its owner may read or write.
 func LoadRing(path string) (Ring, error) {
 	text, err := readKeyFile(path)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestRingFile(t *testing.T) {
 		if err != nil || fmt.Sprint(stateText(got)) != fmt.Sprint(stateText(r)) {
 			t.Errorf("got %v, want %v, %v", stateText(got), stateText(r), err)
 		}
-		if k, err := LoadKey(path); err != nil || k != r.Current {
+		if k, err := loadKey(path); err != nil || k != r.Current {
 			t.Errorf("the current key is not the first: %v", err)
 		}
 	}

@@ -38,12 +38,3 @@ func (t Times) Check() error {
 	}
 	return nil
 }
-
-// CheckPresumed says why a presumed-dead time that a person chose is not safe.
-func (t Times) CheckPresumed(chosen time.Duration) error {
-	if least := t.PresumedDead(); chosen < least {
-		return fmt.Errorf("a node counts as dead after %v, but may live for %v: 2 x lease %v + stop budget %v + 2 x watchdog time-out %v + margin %v",
-			chosen, least, t.Lease, t.StopBudget, t.Timeout, t.Margin())
-	}
-	return nil
-}
