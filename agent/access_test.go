@@ -215,7 +215,7 @@ func TestRemoteUse(t *testing.T) {
 		t.Error("the impostor was sent a request")
 	}
 	// A token of another cluster is not known here.
-	foreign, err := peer.NewToken([]string{n1}, key, time.Now().Add(time.Hour))
+	foreign, err := peer.NewToken([]string{n1}, ring.Current, time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
