@@ -35,7 +35,7 @@ func (r *run) injectWhole(ctx context.Context, f Fault, nodes []string) (mend fu
 		}, "", err
 	case Restarts:
 		for _, n := range nodes {
-			r.reload(ctx, n)
+			r.reload(ctx, n, true)
 		}
 		return nil, "", nil
 	case Upgrade:
@@ -46,13 +46,13 @@ func (r *run) injectWhole(ctx context.Context, f Fault, nodes []string) (mend fu
 			if err := r.install(n, previousBuild); err != nil {
 				return nil, "", err
 			}
-			r.reload(ctx, n)
+			r.reload(ctx, n, true)
 		}
-		for _, n := range nodes {
+		for i, n := range nodes {
 			if err := r.install(n, thisBuild); err != nil {
 				return nil, "", err
 			}
-			r.reload(ctx, n)
+			r.reload(ctx, n, i >= 2)
 		}
 		return nil, "two of " + r.previous + ", then all of this build", nil
 	case Reattach:
@@ -105,9 +105,10 @@ func (r *run) awaitExit(ctx context.Context, node string, most time.Duration) er
 	return nil
 }
 
-// reload ends a daemon that leaves its resources running, starts the one that is installed, and waits until the node is back. One
-// that is away for longer than a node takes to be missed is fenced, as it should be: then it boots.
-func (r *run) reload(ctx context.Context, node string) {
+// reload ends a daemon that leaves its resources running, starts the one that is installed, and waits until the node is back. A daemon
+// announces that; those of the previous build may be too old to: one that is then away for longer than a node takes to be missed is
+// fenced, as it should be, and boots.
+func (r *run) reload(ctx context.Context, node string, announced bool) {
 	began := monotonic()
 	r.hangUp(ctx, node)
 	ctx, cancel := context.WithTimeout(ctx, restMax/3)
@@ -119,14 +120,16 @@ func (r *run) reload(ctx context.Context, node string) {
 		_, err := r.c.Await(brief, node+" to be back", func(s *api.Status) bool { return cluster.Online(s, node) })
 		done()
 		if err == nil {
-			r.stall.raise(monotonic() - began - reloadMax)
+			if !announced {
+				r.stall.raise(monotonic() - began - reloadMax)
+			}
 			return
 		}
 	}
 	r.say("  %s is not back after %v", node, restMax/3)
 }
 
-// reloadMax is how long a daemon may be away for a reload without anybody having a reason to miss it.
+// reloadMax is how long a daemon may be away without a word and nobody have a reason to miss it.
 const reloadMax = 400 * time.Millisecond
 
 func (r *run) hangUp(ctx context.Context, node string) {
