@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,13 +69,15 @@ var unseen = map[string]string{
 	"S32 no needless kill":                  "whether something was wrong nobody on a node can tell for sure",
 }
 
-// Judge puts the parts of a cluster's nodes to the rules. What happened before the last of them begins is only taken in.
+// Judge puts the parts of a cluster's nodes to the rules. What happened before the last of them begins is only taken in, and what
+// happened after the first was told is left out: who told first may have stopped something since, that another tells to run.
 // Where the nodes' clocks leave it open what came first, what would break no rule did.
 func Judge(parts []Part) *Report {
-	rep := &Report{}
+	rep := &Report{To: told(parts)}
 	for _, p := range parts {
-		rep.From, rep.To = max(rep.From, p.From+p.Offset), max(rep.To, p.Now+p.Offset)
+		rep.From = max(rep.From, p.From+p.Offset)
 	}
+	rep.To = max(rep.To, rep.From)
 	a := New(slices.Collect(maps.Keys(unseen))...)
 	var before map[string]int
 	var last Finding
@@ -82,6 +85,9 @@ func Judge(parts []Part) *Report {
 		if f.At < rep.From && before == nil {
 			a.See(f)
 			continue
+		}
+		if f.At > rep.To {
+			break
 		}
 		if before == nil {
 			before = a.Judged()
@@ -100,8 +106,18 @@ func Judge(parts []Part) *Report {
 	return rep
 }
 
-// Merge puts the facts of parts in the order in which they happened, and adds the configurations. Facts of one node keep their
-// order.
+// told is when the first part was told.
+func told(parts []Part) time.Duration {
+	var first time.Duration
+	for i, p := range parts {
+		if at := p.Now + p.Offset - p.Unsure; i == 0 || at < first {
+			first = at
+		}
+	}
+	return first
+}
+
+// Merge puts the facts of parts in the order in which they happened, and adds the configurations.
 func Merge(parts []Part) []Fact {
 	boots := map[string][]Boot{}
 	var lists [][]Fact
@@ -115,7 +131,7 @@ func Merge(parts []Part) []Fact {
 			newest = i
 		}
 	}
-	var vouched []Fact
+	var vouched, known []Fact
 	if len(parts) > 0 {
 		settings = configured(parts[newest])
 		vouched = shifted(parts[newest], parts[newest].Vouched)
@@ -123,17 +139,17 @@ func Merge(parts []Part) []Fact {
 	lists = append(lists, settings, vouched)
 	for _, p := range parts {
 		list := shifted(p, p.Facts)
-		end := p.Now + p.Offset
 		for _, s := range p.Settings {
-			list = append(list, Fact{At: end, Kind: Applied, Node: p.Node, Index: s.Revision, Digest: s.Digest})
+			known = append(known, Fact{At: told(parts), Kind: Applied, Node: p.Node, Index: s.Revision, Digest: s.Digest})
 		}
 		lists = append(lists, list)
 	}
+	lists = append(lists, known)
 	var out []Fact
 	for {
 		best := -1
 		for i, l := range lists {
-			if len(l) > 0 && (best < 0 || l[0].At < lists[best][0].At) {
+			if len(l) > 0 && (best < 0 || l[0].At < lists[best][0].At || l[0].At == lists[best][0].At && lists[best][0].Kind == Begin) {
 				best = i
 			}
 		}
@@ -156,9 +172,20 @@ func lastRevision(p Part) uint64 {
 	return p.Settings[len(p.Settings)-1].Revision
 }
 
-// shifted dates facts by the clock of who asked. What makes room - an end, a loss of power - counts as early as it may have been.
+// journalStep is the unit of times in journals: what they tell has happened up to so much later.
+const journalStep = time.Millisecond
+
+// shifted dates facts by the clock of who asked. What makes room - an end, a loss of power - counts as early as it may have been, and
+// what needs room as late. Facts of one resource keep their order, and all do about a loss of power.
 func shifted(p Part, facts []Fact) []Fact {
 	out := slices.Clone(facts)
+	last := map[string]time.Duration{} // by resource
+	from := 0
+	arrange := func(to int) {
+		slices.SortStableFunc(out[from:to], func(a, b Fact) int { return cmp.Compare(a.At, b.At) })
+		from = to
+		clear(last)
+	}
 	for i := range out {
 		f := &out[i]
 		f.At += p.Offset
@@ -168,8 +195,18 @@ func shifted(p Part, facts []Fact) []Fact {
 		switch f.Kind {
 		case End, Gone, Off, Fenced, Member:
 			f.At -= p.Unsure
+		case Begin, Found:
+			f.At += p.Unsure + journalStep
 		}
+		if f.Kind == Off || f.Kind == Wiped {
+			arrange(i)
+			from = i + 1
+			continue
+		}
+		f.At = max(f.At, last[f.Resource])
+		last[f.Resource] = f.At
 	}
+	arrange(len(out))
 	return out
 }
 

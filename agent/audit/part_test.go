@@ -39,14 +39,36 @@ func TestJudge(t *testing.T) {
 	}
 	// Clocks that differ are known to a millisecond; within that what breaks nothing came first.
 	late := part("b", start(4*time.Second))
-	late.Offset = -1001 * time.Millisecond
+	late.Offset = -1003 * time.Millisecond
 	early := part("a", start(2*time.Second), stopped(3*time.Second))
 	if got := findings(early, late); len(got) != 1 {
-		t.Errorf("an overlap of a millisecond: %v", got)
+		t.Errorf("an overlap of two milliseconds: %v", got)
 	}
 	early.Unsure = 2 * time.Millisecond
 	if got := findings(early, late); got != nil {
 		t.Errorf("an overlap that the clocks may make up: %v", got)
+	}
+	early.Unsure, late.Unsure = 0, 2*time.Millisecond
+	if got := findings(early, late); got != nil {
+		t.Errorf("an overlap that the other clock may make up: %v", got)
+	}
+	// Who told first does not know what it has stopped since.
+	soon, later := part("a", start(2*time.Second)), part("b", start(50*time.Second))
+	soon.Now = 49 * time.Second
+	if got := findings(soon, later); got != nil {
+		t.Errorf("after the first was told: %v", got)
+	}
+	// A begin that may have been later does not hold up the end of something else, and nothing gets past a loss of power.
+	other := func(f Fact) Fact { f.Resource = "q"; return f }
+	busy := part("b", start(2*time.Second), other(start(3*time.Second)), stopped(3001*time.Millisecond), other(stopped(4*time.Second)))
+	busy.Unsure = 5 * time.Millisecond
+	if got := findings(part("a", start(3005*time.Millisecond)), busy); got != nil {
+		t.Errorf("an end behind a begin: %v", got)
+	}
+	cut := part("b", start(3*time.Second), Fact{At: 3001 * time.Millisecond, Kind: Off}, Fact{At: 3002 * time.Millisecond, Kind: Member, Boot: "2"})
+	cut.Unsure = 5 * time.Millisecond
+	if got := findings(part("a", start(4*time.Second)), cut); got != nil {
+		t.Errorf("what a loss of power ended: %v", got)
 	}
 	// What was before the last journal begins is taken in and not judged.
 	younger := part("b", start(3*time.Second))
