@@ -72,6 +72,9 @@ func (e *executor) daemonStarts() {
 	for name, s := range e.active {
 		known[name] = s.action
 	}
+	if e.n.w.opt.Broken.ForgetsResults {
+		e.unacked = nil
+	}
 	for name, a := range e.begun {
 		known[name] = a
 	}

@@ -25,6 +25,7 @@ type node struct {
 	boot   int
 	inc    int           // of the daemon; 0 before its first start
 	paused time.Duration // until when the process stands still
+	mute   bool          // the daemon is being killed: what it sends does not go out any more
 	wiped  bool          // its disk was emptied, and it has not caught up since
 
 	log      raftLog
@@ -117,7 +118,7 @@ func (n *node) stop() {
 		return
 	}
 	n.endCore()
-	n.up = false
+	n.up, n.mute = false, false
 	n.w.stir()
 	n.takeover = nil
 	n.fenced = nil

@@ -70,6 +70,7 @@ func (w *world) plan() time.Duration {
 	if w.opt.Calm {
 		return warm + length
 	}
+	w.setTraps(warm, length)
 	mean := w.between(500*time.Millisecond, 5*time.Second)
 	if w.profile.gap[1] > 0 {
 		mean = w.between(w.profile.gap[0], w.profile.gap[1])

@@ -122,7 +122,7 @@ func (n *node) rpc(to *node, what string, do func(to *node)) {
 	if n.w.late > 0 && n.w.chance(n.w.late) {
 		d = n.w.between(10*time.Millisecond, 3*time.Second)
 	}
-	if !n.w.reaches(n, to) {
+	if !n.w.reaches(n, to) || n.mute {
 		return
 	}
 	inc := to.inc

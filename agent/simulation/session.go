@@ -92,6 +92,9 @@ func (n *node) dial(name string) {
 
 // push sends in one direction.
 func (s *session) push(p *pipe, from, to *node, inc int, open *bool, do func()) {
+	if from.mute {
+		return
+	}
 	p.queue = append(p.queue, func() {
 		to.when(inc, func() {
 			if *open {

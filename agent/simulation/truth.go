@@ -18,6 +18,7 @@ func (w *world) fact(f audit.Fact) {
 	if found := w.auditor.See(f); found != nil {
 		w.violate(found.Rule, "%s", found.Detail)
 	}
+	w.spring(f)
 }
 
 // told turns what a commit changes into facts.

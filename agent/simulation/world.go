@@ -63,6 +63,7 @@ type Broken struct {
 	GoesOn             bool // a coordinator gives orders of a plan that a change has superseded
 	NoWelcome          bool // a daemon that was restarted is given no session
 	NoCatchingUp       bool // a wiped node is sent nothing of what was committed before
+	ForgetsResults     bool // results are sent, and not written down
 	PingPong           bool // the plan prefers one node after the other
 	PlansByClock       bool // a plan depends on the wall clock
 }
@@ -161,7 +162,8 @@ type world struct {
 	begun   map[string]begun // of fencings, by target
 	asked   map[string]bool  // whom a person has fenced
 	cleared time.Duration    // when a person last looked after failures
-	moves   map[string]int   // starts since nothing changed from outside, by resource
+	traps   []*trap
+	moves   map[string]int // starts since nothing changed from outside, by resource
 }
 
 // Run runs one seed to its end, or to the first violation.
