@@ -165,7 +165,7 @@ var objects = []object{
 	{"fencing_topology", "set the levels of fencing", "paceline configure fencing_topology node1: ipmi1 pdu1"},
 	{"monitor", "add a monitor to a resource", "paceline configure monitor web 10s:30s"},
 	{"tag", "name a list of objects", "paceline configure tag shop vip web"},
-	{"alert", "add a program to run on events", "paceline configure alert mail /usr/local/bin/alert to admin@example.com"},
+	{"alert", "keep the alert of another cluster manager (no program is run for it)", "paceline configure alert mail /usr/local/bin/alert to admin@example.com"},
 	{"role", "add a role of access control", "paceline configure role reader read cib"},
 	{"acl_target", "give roles to a user", "paceline configure acl_target alice reader"},
 	{"acl_group", "give roles to a group of users", "paceline configure acl_group admins reader"},

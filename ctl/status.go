@@ -13,9 +13,9 @@ func runStatus(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	page := in.c.Bool("html") || slices.Contains(in.args, "html")
-	if page && (in.c.Bool("watch") || in.json() || simple) {
-		return usagef("paceline status: --html is a page of its own: it goes with no --watch, --json or --simple")
+	page, metrics := in.c.Bool("html") || slices.Contains(in.args, "html"), in.c.Bool("metrics")
+	if page && metrics || (page || metrics) && (in.c.Bool("watch") || in.json() || simple) {
+		return usagef("paceline status: --html, --metrics, --json, --simple and --watch are forms of their own: one at a time")
 	}
 	if in.c.Bool("watch") {
 		return in.watchStatus(view)
@@ -29,6 +29,10 @@ func runStatus(in *invocation) error {
 	}
 	if page {
 		return writeHTML(in.Out, st)
+	}
+	if metrics {
+		writeMetrics(in.Out, st)
+		return nil
 	}
 	if simple {
 		line, well := simpleStatus(st)

@@ -17,6 +17,7 @@ var statusCommands = []command{
 			{name: "attributes", usage: "add the attributes of nodes"},
 			{name: "brief", usage: "only count resources"},
 			{name: "html", usage: "print one page for a web server"},
+			{name: "metrics", usage: "print figures for Prometheus's collector of text files"},
 			{name: "simple", usage: "one line for monitoring; exit status 1 if something is wrong"},
 			flagJSON,
 		},

@@ -114,6 +114,9 @@ func check(c *cib.Configuration, agents catalogue) []api.Problem {
 		}
 	}
 	k.fencing()
+	for i := range c.Alerts {
+		k.alert(&c.Alerts[i])
+	}
 	return append(out, k.list...)
 }
 
@@ -136,8 +139,13 @@ func (in *invocation) doubts(s *draft.Session) []api.Problem {
 	for _, r := range touched {
 		k.primitive(r)
 	}
+	for i := range next.Alerts {
+		if a := &next.Alerts[i]; changed["alert "+strconv.Quote(a.ID)] {
+			k.alert(a)
+		}
+	}
 	out := filter(k.list, func(p api.Problem) bool {
-		return slices.Contains([]string{"missing-parameter", "unknown-parameter", "parameter-type", "unknown-operation"}, p.Name)
+		return slices.Contains([]string{"missing-parameter", "unknown-parameter", "parameter-type", "unknown-operation", "alert-kept"}, p.Name)
 	})
 	for i := range out {
 		out[i].Severity = api.SeverityWarning
@@ -334,6 +342,14 @@ func (k *checker) timeout(r *cib.Resource, op, text string, least time.Duration)
 	}
 	k.add("short-timeout", api.SeverityWarning, r, "op "+op, fmt.Sprintf("its time-out of %s%s is below the %s that the agent advises", text, from, short(least)),
 		fmt.Sprintf("op %s timeout=%s", op, short(least)))
+}
+
+// alert tells of one that it is kept and has no effect: nothing else would show it before it was missed.
+func (k *checker) alert(a *cib.Alert) {
+	k.list = append(k.list, api.Problem{
+		Name: "alert-kept", Severity: api.SeverityWarning, Object: "alert " + strconv.Quote(a.ID), What: "it is kept, and no program is run for it",
+		Hint: "`paceline status --watch --json` is a stream of changes, `paceline status --metrics` has figures to alert on",
+	})
 }
 
 // fencing tells of fencing that is switched off; that there is no device is a finding of the structure.
