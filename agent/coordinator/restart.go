@@ -139,6 +139,9 @@ func (c *Core) anotherLost(id string) bool {
 // noteRestarts takes in the announcements that are committed, and tells people.
 func (c *Core) noteRestarts(now time.Time) {
 	for _, node := range c.restarts.note(now, c.snap.CIB) {
+		if _, dead := c.fencedAt[node]; dead {
+			continue // fenced in a takeover; that is about to be committed
+		}
 		text := fmt.Sprintf("%s announced that its daemon starts anew: it is waited for until it is back, %v at most", node, c.restarts.limit)
 		c.say("info", text)
 		c.happened(HappenedMembership, now, node, "", text)

@@ -53,6 +53,32 @@ var faults = []fault{
 		})
 		return true
 	}},
+	{"announced restart", func(w *world) bool {
+		n, way := w.any(), w.rng.IntN(6)
+		quick, dies, slow := w.between(50*time.Millisecond, restartTime-hearMax), w.between(0, 2*time.Second), w.between(restartTime, 8*time.Second)
+		on := w.between(2500*time.Millisecond, 15*time.Second)
+		return w.announce(n, func() {
+			switch way {
+			case 0: // it never comes back by itself
+			case 1:
+				w.after(dies, func() { w.powerOff(n, "a power cut in the middle of its restart") })
+				w.powerOn(n, on)
+			case 2: // slower than announced
+				w.revive(n, slow)
+			case 3: // what starts fails at once
+				w.revive(n, min(quick, time.Second))
+				w.after(time.Second+dies, func() {
+					if n.up {
+						w.say("the daemon of %s fails after its restart", n.name)
+						n.stop()
+						w.revive(n, slow)
+					}
+				})
+			default:
+				w.revive(n, quick)
+			}
+		})
+	}},
 	{"node cut off", func(w *world) bool {
 		n := w.any()
 		w.say("%s is cut off", n.name)

@@ -39,11 +39,12 @@ type node struct {
 	takeoverWake uint64
 	fenced       []cib.FenceEvent // confirmed in a takeover, for the next Core
 
-	core     *coordinator.Core
-	coreTerm uint64
-	coreWake uint64
-	sessions map[string]*session // as coordinator
-	dialling map[string]bool
+	core      *coordinator.Core
+	coreTerm  uint64
+	coreSince time.Duration
+	coreWake  uint64
+	sessions  map[string]*session // as coordinator
+	dialling  map[string]bool
 }
 
 func (n *node) incarnation() string { return fmt.Sprintf("%s.%d", n.name, n.inc) }
@@ -263,6 +264,9 @@ func (n *node) hears(m *node, alive bool) {
 	n.tellTakeover(coordinator.Viewed{View: v})
 	if n.core != nil {
 		n.tellCore(coordinator.Viewed{View: v})
+		if !alive {
+			n.w.silent(n, m)
+		}
 	}
 }
 
@@ -309,6 +313,7 @@ func (n *node) tellTakeover(ev coordinator.Event) {
 	for _, e := range n.takeover.Step(n.w.clock(), ev) {
 		switch e := e.(type) {
 		case coordinator.SendFence:
+			n.w.lossOf(n.w.node(e.Order.Target), n)
 			n.w.say("%s, alone, orders: %s %s", n.name, e.Order.Action, e.Order.Target)
 			n.later(0, func() {
 				n.executor.fence(e.Order, 0, func(r fencing.Result) { n.tellTakeover(coordinator.FenceReported{Result: r}) })
@@ -394,7 +399,7 @@ func (n *node) startCore() {
 	if n.core != nil {
 		return
 	}
-	n.coreTerm = n.log.term
+	n.coreTerm, n.coreSince = n.log.term, n.w.now
 	n.core = coordinator.NewCore(coordinator.Config{
 		Self: n.name, SelfID: n.id, Timing: n.w.timing(), Plan: n.plan, Rand: n.rand(),
 	})
@@ -443,6 +448,7 @@ func (n *node) carryOut(e coordinator.Effect) {
 	switch e := e.(type) {
 	case coordinator.Commit:
 		w.busy()
+		w.proposesLoss(&e.Change, n)
 		n.later(0, inCore(func() { n.propose(&entry{term: term, change: &e.Change, seq: e.Seq}) }))
 	case coordinator.Send:
 		w.busy()

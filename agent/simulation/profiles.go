@@ -27,6 +27,8 @@ var profiles = []profile{
 		"power cut", "power cut of the coordinator", "link cut", "cut off as it returns", "long cut", "daemon killed", "device", "pause", "operator"}},
 	{name: "growth", share: 3, nodes: []int{3, 3, 4}, fencing: true, always: true, gap: [2]time.Duration{time.Second, 4 * time.Second}, kinds: []string{
 		"power cut", "cut at an admission", "power cut of the coordinator", "daemon killed"}},
+	{name: "restarts", share: 3, nodes: []int{2, 3, 3, 4, 5}, fencing: true, always: true, gap: [2]time.Duration{500 * time.Millisecond, 4 * time.Second}, kinds: []string{
+		"announced restart", "announced restart", "daemon killed", "power cut", "short pause of the coordinator", "operator"}},
 	{name: "stale coordinator", share: 3, nodes: []int{3, 4, 5}, fencing: true, gap: [2]time.Duration{300 * time.Millisecond, 1500 * time.Millisecond}, kinds: []string{
 		"short pause of the coordinator", "slow sessions", "late messages", "link cut one way", "move", "operator", "service dies", "pause", "device", "agents"}},
 	{name: "no fencing", share: 2, nodes: []int{3, 4, 5}, always: true, gap: [2]time.Duration{2 * time.Second, 10 * time.Second}, kinds: []string{

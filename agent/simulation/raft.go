@@ -439,11 +439,11 @@ func isConfiguration(c *cib.Change) bool {
 }
 
 // snapshot is the newest committed state that the node knows.
-func (n *node) snapshot() coordinator.Snapshot { return n.w.states[n.log.commit] }
+func (n *node) snapshot() coordinator.Snapshot { return n.w.shown(n.w.states[n.log.commit]) }
 
 // committed answers whoever asked for the entry.
 func (n *node) committed(i int, e *entry) {
-	snap, err := n.w.states[i+1], n.w.errs[i]
+	snap, err := n.w.shown(n.w.states[i+1]), n.w.errs[i]
 	switch {
 	case e.voters != nil:
 		n.log.changing = false

@@ -150,7 +150,7 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("%s is never put to the test", r.Name)
 		}
 	}
-	for _, name := range []string{oneView, oneCoordinator, idleInTime, rejoined, movesOnce, staysPut, fencingPaced, healsItself} {
+	for _, name := range []string{oneView, oneCoordinator, idleInTime, rejoined, movesOnce, staysPut, fencingPaced, healsItself, restartAwaited, restartBounded, silenceIsLoss} {
 		t.Logf("  judged %9d times: %s", sum.Live[name], name)
 		if *seeds >= 1000 && sum.Live[name] == 0 {
 			t.Errorf("%s is never put to the test", name)
@@ -248,6 +248,8 @@ func TestEveryBrokenRuleIsFoundOut(t *testing.T) {
 		{"a wiped node is sent nothing of what was before", Broken{NoCatchingUp: true}},
 		{"results are sent, and not written down", Broken{ForgetsResults: true}},
 		{"the plan prefers one node after the other", Broken{PingPong: true}},
+		{"an announced restart is waited for without end", Broken{WaitsForEver: true}},
+		{"an announcement counts for the daemons that follow", Broken{AnyRestart: true}},
 	} {
 		began := time.Now()
 		runs, found := 0, Outcome{}

@@ -54,6 +54,7 @@ type Broken struct {
 	StopLies           bool // rule 1: a stop is reported done while the service runs
 	NoCourtesy         bool // rule 5: both sides of a cut fence at once
 	WaitsForEver       bool // an announced restart is waited for without end
+	AnyRestart         bool // an announced restart counts for the daemons that follow
 	GrowthUnknown      bool // rule 4: a pair that is becoming three still takes itself for a pair
 	NoColocation       bool // the plan knows no colocation
 	NoBans             bool // the plan knows no location that forbids
@@ -164,6 +165,8 @@ type world struct {
 	cleared time.Duration    // when a person last looked after failures
 	traps   []*trap
 	moves   map[string]int // starts since nothing changed from outside, by resource
+
+	reloads map[string]*reload // by node
 }
 
 // Run runs one seed to its end, or to the first violation.
@@ -171,6 +174,7 @@ func Run(seed uint64, opt Options) Outcome {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), opt: opt, base: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		auditor: audit.New(), moves: map[string]int{}, out: Outcome{Seed: seed, Faults: map[string]int{}},
+		reloads: map[string]*reload{},
 	}
 	w.build()
 	end := w.plan()
