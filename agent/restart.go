@@ -59,8 +59,12 @@ func (n *node) sayRestart(ctx context.Context) error {
 		} else {
 			err = n.askWith(ctx, http.MethodPost, innerRestart, body, nil)
 		}
-		if refused, ok := errors.AsType[*refusal](err); err == nil || ok && refused.status != http.StatusServiceUnavailable {
+		refused, ok := errors.AsType[*refusal](err)
+		switch {
+		case err == nil, errors.Is(err, errNoMember), ok && refused.status == http.StatusConflict:
 			return err
+		case ok && refused.status != http.StatusServiceUnavailable:
+			return fmt.Errorf("%s coordinates, and is of a version that does not know announcements", refused.by)
 		}
 		select {
 		case <-kick:
