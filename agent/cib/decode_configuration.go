@@ -180,17 +180,19 @@ func (d *decoder) dateExpr(e *etree.Element) *DateExpr {
 func (d *decoder) node(e *etree.Element) *Node {
 	n := &Node{Comment: commentOf(e)}
 	d.attrs(e, n.attributes, nil)
+	d.nvsets(e, map[string]*[]NVSet{"instance_attributes": &n.Attributes, "utilization": &n.Utilization})
+	return n
+}
+
+// nvsets reads what holds nothing but sets, each kind into its list.
+func (d *decoder) nvsets(e *etree.Element, lists map[string]*[]NVSet) {
 	for _, child := range e.ChildElements() {
-		switch child.Tag {
-		case "instance_attributes":
-			n.Attributes = append(n.Attributes, d.nvset(child))
-		case "utilization":
-			n.Utilization = append(n.Utilization, d.nvset(child))
-		default:
+		if list := lists[child.Tag]; list != nil {
+			*list = append(*list, d.nvset(child))
+		} else {
 			d.unknown(child)
 		}
 	}
-	return n
 }
 
 // resource reads a resource of any kind, or a template.
@@ -411,16 +413,7 @@ func (d *decoder) alert(e *etree.Element) Alert {
 func (d *decoder) recipient(e *etree.Element) AlertRecipient {
 	var r AlertRecipient
 	d.attrs(e, r.attributes, nil)
-	for _, child := range e.ChildElements() {
-		switch child.Tag {
-		case "meta_attributes":
-			r.Meta = append(r.Meta, d.nvset(child))
-		case "instance_attributes":
-			r.Params = append(r.Params, d.nvset(child))
-		default:
-			d.unknown(child)
-		}
-	}
+	d.nvsets(e, map[string]*[]NVSet{"meta_attributes": &r.Meta, "instance_attributes": &r.Params})
 	return r
 }
 

@@ -329,7 +329,6 @@ func TestAFailedFencingIsTriedAgainWithGrowingPauses(t *testing.T) {
 	w.status("c", membership.Failed)
 	w.next(&transition.Action{ID: 1, Kind: transition.KindFence, Operation: "off", Node: "c"}, op(2, "start", "web", "b", 1))
 	var gaps []time.Duration
-	last := w.now
 	for len(gaps) < 4 {
 		n := len(w.fences)
 		o := w.fences[n-1].Order
@@ -337,7 +336,7 @@ func TestAFailedFencingIsTriedAgainWithGrowingPauses(t *testing.T) {
 		if len(w.fences) > n {
 			continue // another node tries
 		}
-		last = w.now
+		last := w.now
 		for i := 0; len(w.fences) == n; i++ {
 			if i > 1000 {
 				t.Fatal("the fencing was given up")

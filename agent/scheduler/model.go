@@ -90,7 +90,6 @@ type node struct {
 	running    []*rsc
 	count      int // instances placed on it
 	health     int
-	priority   int  // sum of the priorities that it runs, for fencing delays
 	bundle     bool // it is a container of a bundle
 	wasOnline  bool // remote: it was up before connections were placed
 }
@@ -181,7 +180,6 @@ type rsc struct {
 	running  []*node
 	known    nodeSet        // nodes whose history has been probed or run
 	pendNode map[*node]bool // nodes with a pending probe
-	unclean  []*node        // nodes it may run on that are to be fenced
 
 	scores    []int // per node; absent where the node is not considered
 	discover  map[*node]string

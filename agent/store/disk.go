@@ -262,7 +262,7 @@ func dropRange(bucket *bbolt.Bucket, low, high uint64) error {
 		return nil
 	}
 	c := bucket.Cursor()
-	for k, _ := c.Seek(indexKey(low)); k != nil && len(k) == 8 && binary.BigEndian.Uint64(k) <= high; k, _ = c.Next() {
+	for k, _ := c.Seek(indexKey(low)); len(k) == 8 && binary.BigEndian.Uint64(k) <= high; k, _ = c.Next() {
 		if err := c.Delete(); err != nil {
 			return err
 		}

@@ -251,16 +251,22 @@ func TestTakeoverIsRefused(t *testing.T) {
 	})
 }
 
+// interruptedTakeover makes a pair of which a dies, and b, too, when it has written that it takes over.
+func (l *lab) interruptedTakeover(t *testing.T) (a, b *node) {
+	a = l.form("a", "b")
+	b = l.nodes["b"]
+	a.commit("batch-limit", "1")
+	b.awaitOption("batch-limit", "1")
+	a.kill()
+	mustNot(t, b.run.disk.put(bucketMeta, keyGhost, []byte(`{"peer":"a","since":1}`)))
+	b.kill()
+	return a, b
+}
+
 // A crash after the mark was written, at any point, ends in the same takeover.
 func TestTakeoverGoesOnAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
-		a := l.form("a", "b")
-		b := l.nodes["b"]
-		a.commit("batch-limit", "1")
-		b.awaitOption("batch-limit", "1")
-		a.kill()
-		mustNot(t, b.run.disk.put(bucketMeta, keyGhost, []byte(`{"peer":"a","since":1}`)))
-		b.kill()
+		_, b := l.interruptedTakeover(t)
 		b.start(false)
 		l.awaitLeader("b").commit("batch-limit", "2")
 		mustNot(t, b.takeover("a")) // waits for its end
@@ -273,13 +279,7 @@ func TestTakeoverGoesOnAfterACrash(t *testing.T) {
 // But not when the peer is there again.
 func TestInterruptedTakeoverIsVoidIfThePeerIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
-		a := l.form("a", "b")
-		b := l.nodes["b"]
-		a.commit("batch-limit", "1")
-		b.awaitOption("batch-limit", "1")
-		a.kill()
-		mustNot(t, b.run.disk.put(bucketMeta, keyGhost, []byte(`{"peer":"a","since":1}`)))
-		b.kill()
+		a, b := l.interruptedTakeover(t)
 		a.start(false)
 		b.start(false)
 		leader := l.awaitLeader("a", "b")
