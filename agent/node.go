@@ -121,7 +121,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	if registry == nil {
 		registry = builtin.Registry(builtin.Config{
 			StateDir: d.opt.RunDir, Tools: d.opt.linkTools(n.log), Socket: d.opt.socketPath(),
-			Cgroup: cgroup.Own(), TraceDir: filepath.Join(d.opt.DataDir, "trace"), Logger: n.log,
+			Cgroup: cgroup.Own(), TraceDir: d.opt.traceDir(), Logger: n.log,
 		})
 	}
 	registry.RegisterClass("stonith", n.fencer)

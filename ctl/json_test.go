@@ -55,6 +55,7 @@ var replies = []reply{
 	{"resource constraints", "resource constraints web", nil},
 	{"resource operations", "resource operations", nil},
 	{"resource scores", "resource scores", nil},
+	{"resource traces", "resource traces web", api.TracesReply{}},
 	{"resource failcount", "resource failcount web show", nil},
 	{"resource param, resource meta, resource utilization, node attribute, node status-attr, node utilization", "resource meta web show", nil},
 	{"node show", "node show node1", nil},

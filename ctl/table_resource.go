@@ -103,6 +103,13 @@ var resourceCommands = []command{
 		examples: []string{"paceline resource trace web monitor", "paceline resource trace web monitor 10s /var/tmp/trace"},
 	},
 	{
+		path: "resource traces", short: "list what is kept of a traced agent, or print it", run: runTraces,
+		long: "Lists the files that 'resource trace' had the nodes keep, the oldest first: the node, the file, what ran and how it ended. With a\n" +
+			"FILE, or the word last for the newest, it prints that one.",
+		args: []arg{{name: "RESOURCE", kind: argResource}, {name: "FILE", optional: true}}, flags: []flag{flagJSON},
+		examples: []string{"paceline resource traces web", "paceline resource traces web last"},
+	},
+	{
 		path: "resource untrace", short: "end the tracing of an agent", run: runTrace(false),
 		args: []arg{{name: "RESOURCE", kind: argResource}, {name: "OPERATION", optional: true}, {name: "INTERVAL", optional: true}}, flags: writes,
 		examples: []string{"paceline resource untrace web monitor"},

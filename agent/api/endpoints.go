@@ -32,6 +32,7 @@ var endpoints = []endpoint{
 
 	{method: "GET", path: "/v1/inspection", where: here, limit: RequestMax, what: says("look at the node"), answer: (*Server).inspection},
 	{method: "GET", path: "/v1/report", where: here, limit: ReportMax, what: says("collect a report"), right: rightReadAll, answer: (*Server).report},
+	{method: "GET", path: "/v1/traces", where: here, limit: RequestMax, what: about("read traces of", "resource"), right: rightReadAll, answer: (*Server).traces},
 	{method: "GET", path: "/v1/audit", where: here, limit: 2 * AuditMax, what: says("audit the cluster"), right: rightReadAll, answer: (*Server).auditCluster},
 	{method: "GET", path: "/v1/audit/here", where: here, limit: AuditMax, what: says("audit the node"), right: rightReadAll, answer: (*Server).auditPart},
 	{method: "GET", path: "/v1/checkup", limit: RequestMax, what: says("check the cluster"), answer: (*Server).checkup},

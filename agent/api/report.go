@@ -31,24 +31,37 @@ type Reporter interface {
 // ReportMax bounds the wait for one node's part of a report.
 const ReportMax = 45 * time.Second
 
+// elsewhere has the node that a request names answer it, into reply, if it is not the one that was asked.
+func (s *Server) elsewhere(ctx context.Context, q *request, reply any) (bool, error) {
+	l, err := s.backend.Live(ctx)
+	if err != nil {
+		return false, err
+	}
+	node := q.URL.Query().Get("node")
+	if node == "" || node == l.Node {
+		return false, nil
+	}
+	if q.who.forwarded != "" {
+		return false, Errorf(CodeUnreachable, "", "this is %s, not %s", l.Node, node)
+	}
+	route, err := s.reach(ctx, node)
+	if err != nil {
+		return false, err
+	}
+	return true, s.fetch(ctx, route, q.who, q.URL.RequestURI(), reply)
+}
+
 // report answers with the part of the node that is named, or of the node that was asked.
 func (s *Server) report(ctx context.Context, q *request) (any, error) {
+	part := &ReportPart{}
+	if there, err := s.elsewhere(ctx, q, part); there || err != nil {
+		return part, err
+	}
 	l, err := s.backend.Live(ctx)
 	if err != nil {
 		return nil, err
 	}
 	v := q.URL.Query()
-	if node := v.Get("node"); node != "" && node != l.Node {
-		if q.who.forwarded != "" {
-			return nil, Errorf(CodeUnreachable, "", "this is %s, not %s", l.Node, node)
-		}
-		route, err := s.reach(ctx, node)
-		if err != nil {
-			return nil, err
-		}
-		part := &ReportPart{}
-		return part, s.fetch(ctx, route, q.who, q.URL.RequestURI(), part)
-	}
 	r, ok := s.backend.(Reporter)
 	if !ok {
 		return nil, Errorf(CodeFailed, q.what, "this daemon keeps nothing to report")

@@ -20,6 +20,8 @@ const (
 	// whose monitor runs every half hour, and 50 MiB, whatever an agent prints.
 	traceMax      = 1 << 20
 	traceFilesMax = 50
+	// traceHeadMax bounds the line that is shown of each: what ran, and the agent's words.
+	traceHeadMax = 2048
 	// commandMax bounds a command line that a time-out's reason quotes.
 	commandMax = 160
 )

@@ -61,6 +61,20 @@ exit 1
 	if got = read(t, dir); len(got) != 2 || len(got[1]) > traceMax+1024 || !strings.HasSuffix(got[1], "the rest is not kept\n") {
 		t.Errorf("%d traces, the last of %d bytes", len(got), len(got[len(got)-1]))
 	}
+	list, err := Traces(r.traces.dir, "r1")
+	if err != nil || len(list) != 2 || !strings.HasPrefix(list[0].Head, "# monitor of r1 (ocf:test:talk), began ") || !strings.HasPrefix(list[1].Head, "# start of r1") {
+		t.Errorf("the list is %+v, %v", list, err)
+	} else if text, err := list[0].Text(); err != nil || string(text) != got[0] || list[0].Size != int64(len(text)) || !strings.HasPrefix(list[0].Name, "r1/") {
+		t.Errorf("%s of %d bytes is %q, %v", list[0].Name, list[0].Size, text, err)
+	}
+	for _, other := range []string{"r", "r1:0", "../r1"} {
+		if list, err := Traces(r.traces.dir, other); err != nil || len(list) > 0 {
+			t.Errorf("traces of %s: %+v, %v", other, list, err)
+		}
+	}
+	if list, err := Traces(filepath.Join(r.traces.dir, "none"), "r1"); err != nil || len(list) > 0 {
+		t.Errorf("without a folder: %+v, %v", list, err)
+	}
 	for n := range traceFilesMax + 3 {
 		if err := r.traces.keep(request("talk", "stop"), time.Now().Add(time.Duration(n)*time.Millisecond), resources.Result{}, "x", false); err != nil {
 			t.Fatal(err)
