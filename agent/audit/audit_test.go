@@ -55,13 +55,16 @@ func TestPlacementRules(t *testing.T) {
 		facts []Fact
 		rule  string
 	}{
-		"together":              {[]Fact{with(Config{With: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, ""},
-		"apart":                 {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "b"), rest}, ""},
-		"not apart":             {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, "S16 colocation and location"},
-		"banned":                {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"a": true}}}), on("r", "a"), rest}, "S16 colocation and location"},
-		"banned elsewhere":      {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"b": true}}}), on("r", "a"), rest}, ""},
-		"stopped":               {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {Everywhere: true}}}), on("r", "a"), rest}, "S16 colocation and location"},
-		"two of two on a node":  {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 4, OnNode: 2}}}), on("r:0", "a"), on("r:1", "a"), on("r:2", "b")}, ""},
+		"together":             {[]Fact{with(Config{With: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, ""},
+		"apart":                {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "b"), rest}, ""},
+		"not apart":            {[]Fact{with(Config{Apart: map[string][]string{"r": {"q"}}}), on("q", "a"), on("r", "a"), rest}, "S16 colocation and location"},
+		"banned":               {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"a": true}}}), on("r", "a"), rest}, "S16 colocation and location"},
+		"banned elsewhere":     {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {"b": true}}}), on("r", "a"), rest}, ""},
+		"stopped":              {[]Fact{with(Config{Barred: map[string]map[string]bool{"r": {Everywhere: true}}}), on("r", "a"), rest}, "S16 colocation and location"},
+		"two of two on a node": {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 4, OnNode: 2}}}), on("r:0", "a"), on("r:1", "a"), on("r:2", "b")}, ""},
+		"beside one outside":   {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 1, OnNode: 1}}}), on("r", "a"), {Kind: Outside, Node: "a"}, on("r", "b")}, ""},
+		"beside one that is back": {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 1, OnNode: 1}}}), on("r", "a"), {Kind: Outside, Node: "a"},
+			{Kind: Member, Node: "a"}, on("r", "b")}, "S17 clones within bounds"},
 		"two of one on a node":  {[]Fact{with(Config{Bounds: map[string]Bound{"r": {Active: 4, OnNode: 1}}}), on("r:0", "a"), on("r:1", "a")}, "S17 clones within bounds"},
 		"room for both":         {[]Fact{with(crowded(2)), on("q", "a"), on("r", "a")}, ""},
 		"room when one stopped": {[]Fact{with(crowded(1)), on("q", "a"), {Kind: End, Node: "a", Resource: "q", Operation: "stop"}, on("r", "a")}, ""},

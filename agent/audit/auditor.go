@@ -94,7 +94,7 @@ func Rules() []Rule {
 		{"S15 order", "what comes after something else starts after it has started, and that stops only after it has stopped; what is unmanaged counts as started", orderKept},
 		{"S16 colocation and location", "at rest resources are with what they belong with, apart from what they are kept apart from, and nowhere where they may not be", placedAsAsked},
 		{"S17 groups", "a member of a group starts only on the node on which the member before it was started", groupsArePrefixes},
-		{"S17 clones within bounds", "no more instances of a clone are active, in all and on one node, than the configuration allows", clonesWithinBounds},
+		{"S17 clones within bounds", "no more instances of a clone are active, in all and on one node, than the configuration allows; what runs on a node that is no member is not counted", clonesWithinBounds},
 		{"S18 capacity", "what is active on a node, and what is about to leave it, never needs more than the node has", withinCapacity},
 		{"S19 hands off", "no order acts on what is unmanaged or in maintenance by the configuration that it was planned for", handsOff},
 		{"S20 one operation at a time", "on one node two operations of one resource never overlap", oneOperation},

@@ -24,6 +24,7 @@ const (
 	FenceSlow Kind = "fence slow" // the device fails, or takes longer than it ever has: Target
 	Fenced    Kind = "fenced"     // committed: Node's fencing is confirmed; Boot is the one that it was in
 	Member    Kind = "member"     // committed: Node is a member in this Boot
+	Outside   Kind = "outside"    // committed: Node is no member, and nobody can ask it what it runs
 	Recorded  Kind = "recorded"   // committed: the result of Node's Call of Operation on Resource
 	Applied   Kind = "applied"    // the node takes entry Index of the log for committed; Digest tells entries apart
 	Configure Kind = "configure"  // committed: Config holds from Revision on

@@ -38,8 +38,15 @@ func placedAsAsked() check {
 
 func clonesWithinBounds() check {
 	a := newActive()
+	outside := map[string]bool{}
 	return func(f *Fact, v *verdict) {
 		a.see(f)
+		switch f.Kind {
+		case Outside:
+			outside[f.Node] = true
+		case Member:
+			delete(outside, f.Node)
+		}
 		name := base(f.Resource)
 		most, many := a.config.Bounds[name]
 		if !many || !begins(f) && f.Kind != Found {
@@ -48,7 +55,11 @@ func clonesWithinBounds() check {
 		all, here := 0, 0
 		for instance, at := range a.at {
 			if base(instance) == name {
-				all += len(at)
+				for node := range at {
+					if !outside[node] || node == f.Node {
+						all++
+					}
+				}
 				if at[f.Node] {
 					here++
 				}

@@ -42,6 +42,8 @@ func (w *world) told(c *cib.CIB, ch *cib.Change) {
 			}
 			if s.Join == "member" {
 				w.fact(audit.Fact{Kind: audit.Member, Node: n.name, Boot: s.Boot})
+			} else if s.Join != "" {
+				w.fact(audit.Fact{Kind: audit.Outside, Node: n.name})
 			}
 		}
 		if r := ch.RecordOp; r != nil {
