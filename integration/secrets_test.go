@@ -76,7 +76,7 @@ primitive talk ocf:lab:gossip params password=secret:file:/etc/gossip-password o
 
 	for _, args := range [][]string{
 		{"status"}, {"status", "--json"}, {"configure", "show"}, {"configure", "xml"}, {"explain", "talk"}, {"history"}, {"history", "events"},
-		{"simulate", "--output", "json"}, {"resource", "trace", "talk"},
+		{"simulate", "--output", "json"}, {"resource", "trace", "talk"}, {"resource", "traces", "talk"}, {"resource", "traces", "talk", "last"},
 	} {
 		out, _ := c.Run(t.Context(), node, args...) // what it refuses is an answer, too
 		if strings.Contains(out, theSecret) {
