@@ -165,7 +165,7 @@ func TestHTTPBetweenNodes(t *testing.T) {
 		if string(body) != "atrue" {
 			t.Errorf("body %q", body)
 		}
-		synctest.Wait()
+		time.Sleep(10 * time.Second) // both ends say goodbye, and over this network each waits for the other to listen
 		for _, p := range []*Peer{a, b} {
 			p.mu.Lock()
 			if len(p.conns) > 0 {
