@@ -95,6 +95,8 @@ func TestCutOffWithAWatchdog(t *testing.T) {
 				a.slow("web/stop", time.Second)
 				at := time.Now()
 				time.Sleep(h.NodeLease + time.Minute)
+				g.mu.Lock()
+				defer g.mu.Unlock()
 				if len(g.holds) != 1 || g.binding != binding {
 					t.Fatalf("holds %v, binding %v", g.holds, g.binding)
 				}
