@@ -146,7 +146,7 @@ func (x *encoder) child(parent *etree.Element, tag string, table func(visit), ex
 	return e
 }
 
-// validName accepts the names that can be written without escaping: what schemas use, and prefixed names.
+// validName accepts the names that can be written without escaping: what schemas use, and names with one prefix (XML namespaces).
 func validName(name string) bool {
 	for i, r := range name {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r >= 0x80 && r != utf8.RuneError
@@ -154,7 +154,7 @@ func validName(name string) bool {
 			return false
 		}
 	}
-	return name != "" && !strings.HasSuffix(name, ":")
+	return name != "" && !strings.HasSuffix(name, ":") && strings.Count(name, ":") <= 1
 }
 
 func validText(text string) bool {
