@@ -109,12 +109,19 @@ func noStartWithoutLease() check {
 
 func orderKept() check {
 	a := newActive()
-	// Their start has ended well, and no stop was ordered. What a node that is cut off stops by itself counts as started until
-	// its coordinator has heard of it: orders are judged by what could be known when they were given.
+	// Their start has ended well, and no stop was ordered. What a node that is cut off stops by itself, and what ran on one that lost
+	// power, counts as started until its coordinator can have heard of it: orders are judged by what could be known when they were given.
 	started := places{}
+	dark := map[string]string{} // nodes without power of which nothing is committed yet, with the boot in which they were
 	return func(f *Fact, v *verdict) {
 		a.see(f)
+		boot, off := dark[f.Node]
 		switch {
+		case f.Kind == Off:
+			dark[f.Node] = f.Boot
+		case off && (f.Kind == Fenced || f.Kind == Outside || f.Kind == Member && f.Boot != boot):
+			started.off(f.Node)
+			delete(dark, f.Node)
 		case f.Kind == End && f.RC == 0 && (f.Operation == resources.Start || f.Operation == resources.MigrateFrom),
 			f.Kind == End && f.RC == 0 && f.Operation == resources.Monitor:
 			if a.at[f.Resource][f.Node] {
@@ -140,8 +147,6 @@ func orderKept() check {
 			if !f.Unasked {
 				started.drop(f.Resource, f.Node)
 			}
-		case f.Kind == Off:
-			started.off(f.Node)
 		}
 	}
 }

@@ -127,6 +127,37 @@ func TestOrderAfterWhatIsUnmanaged(t *testing.T) {
 	}
 }
 
+// What ran on a node without power counts as started until anybody can have heard that it is gone.
+func TestOrderWhileAPowerCutIsNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		heard  []Fact
+		broken bool
+	}{
+		"nobody knows":        {nil, false},
+		"it is fenced":        {[]Fact{{Kind: Fenced, Node: "m", Boot: "1"}}, true},
+		"it is no member":     {[]Fact{{Kind: Outside, Node: "m"}}, true},
+		"it is back":          {[]Fact{{Kind: Member, Node: "m", Boot: "2"}}, true},
+		"it joined before":    {[]Fact{{Kind: Member, Node: "m", Boot: "1"}}, false},
+		"another one is lost": {[]Fact{{Kind: Fenced, Node: "o"}}, false},
+	} {
+		a := New()
+		facts := append([]Fact{
+			{Kind: Configure, Config: &Config{Nodes: 3, After: map[string][]string{"b": {"a"}}}},
+			{Kind: Begin, Node: "m", Resource: "a", Operation: "start"},
+			{Kind: End, Node: "m", Resource: "a", Operation: "start"},
+			{Kind: Off, Node: "m", Boot: "1"},
+		}, c.heard...)
+		for _, f := range facts {
+			if found := a.See(f); found != nil {
+				t.Errorf("%s: %v", name, found)
+			}
+		}
+		if found := a.See(Fact{Kind: Begin, Node: "n", Resource: "b", Operation: "start"}); (found != nil) != c.broken {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
 // One of two dies from one split; where the two have met since, or no speed was known of the device, the next cut is another matter.
 func TestOneWinner(t *testing.T) {
 	plain := Fact{Kind: Configure, Config: &Config{Nodes: 2, Fencing: true}}

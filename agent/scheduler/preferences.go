@@ -8,17 +8,23 @@ import (
 	"paceline/agent/transition"
 )
 
-// applyStickiness lets resources prefer the node where they are.
+// applyStickiness lets resources prefer the node where they are. What is not managed is nowhere else, and what is placed before it or
+// with it has to reckon with that.
 func (w *world) applyStickiness() {
 	for _, r := range w.all {
-		if !r.primitive() || r.sticky == 0 || len(r.running) != 1 || !r.managed {
+		if !r.primitive() {
 			continue
 		}
-		n := r.running[0]
-		if r.scores[n.idx] == absent {
+		sticky := r.sticky
+		switch {
+		case !r.managed:
+			sticky = infinity
+		case len(r.running) != 1:
 			continue
 		}
-		r.addAt(n, r.sticky)
+		for _, n := range r.running {
+			r.addAt(n, sticky)
+		}
 	}
 }
 
