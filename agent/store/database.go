@@ -1,11 +1,8 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -135,52 +132,6 @@ func openGuarded(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 		return file, err
 	}
 	return bbolt.Open(path, 0o600, &with)
-}
-
-// The two meta pages of a bbolt file (magic 0xED0CDAED, version 2) name the roots of its last two transactions.
-const (
-	metaOffset = 16 // after the page header
-	metaLength = 64
-	metaMagic  = 0xED0CDAED
-)
-
-// checkPages refuses a file that bbolt would open at an older transaction than its last, or that ends too early. bbolt
-// passes over a broken meta page in silence; here that would undo an acknowledged write, or a vote. A power cut does not
-// break one: it lies within one sector.
-func checkPages(path string, wait time.Duration) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	defer f.Close()
-	if err := lockShared(f, wait); err != nil { // nobody writes meanwhile; released by the close
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	pageSize := uint64(0)
-	for page := range uint64(2) {
-		b := make([]byte, metaLength)
-		if _, err := f.ReadAt(b, int64(page*pageSize+metaOffset)); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = errors.New("the file ends too early")
-			}
-			return damagedFile(path, err)
-		}
-		sum := fnv.New64a()
-		sum.Write(b[:metaLength-8])
-		word := binary.NativeEndian
-		if word.Uint32(b) != metaMagic || word.Uint64(b[metaLength-8:]) != sum.Sum64() {
-			return damagedFile(path, fmt.Errorf("meta page %d: %w", page, errChecksum))
-		}
-		pageSize = uint64(word.Uint32(b[8:]))
-		if pages := word.Uint64(b[40:]); pageSize < 512 || pages > uint64(info.Size())/pageSize {
-			return damagedFile(path, fmt.Errorf("the file ends too early: %d bytes for %d pages", info.Size(), pages))
-		}
-	}
-	return nil
 }
 
 var errHeld = errors.New("another process holds it (hint: is a second pacelined running?)")

@@ -132,6 +132,33 @@ func unread(path string, after int64) ([]executor.Entry, error) {
 	return all, nil
 }
 
+// complete waits until the journals of nodes whose disk failed go on: what they did meanwhile is told by the next file's head.
+func (r *run) complete(ctx context.Context, round Round) error {
+	mended := monotonic().Milliseconds()
+	ctx, cancel := context.WithTimeout(ctx, journalMax)
+	defer cancel()
+	for _, f := range round.Faults {
+		if f.Kind != DiskFull && f.Kind != DiskError {
+			continue
+		}
+		for _, n := range r.nodes {
+			for {
+				if err := r.collect(); err != nil {
+					return err
+				}
+				if slices.ContainsFunc(r.fresh[n], func(e executor.Entry) bool { return e.MonoMS >= mended }) {
+					break
+				}
+				if ctx.Err() != nil {
+					return fmt.Errorf("the journal of %s does not go on within %v", n, journalMax)
+				}
+				pause(ctx, lookAgain)
+			}
+		}
+	}
+	return nil
+}
+
 // forget is to be called when a node's disk was emptied: its lines begin again.
 func (r *run) forget(node string) {
 	delete(r.seen, node)

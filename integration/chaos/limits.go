@@ -18,6 +18,8 @@ const (
 	// looks at what runs, lookAgain apart, before what does not fit counts: ten seconds are longer than any start or stop here takes.
 	looks     = 20
 	lookAgain = 500 * time.Millisecond
+	// journalMax bounds the wait for a line in every node's journal: monitors, which write two, run every 10 s.
+	journalMax = 30 * time.Second
 	// loadThreads are the busy loops of a load on all processors.
 	loadThreads = 4
 	// writeEvery is the pause between two committed writes, and slots how many attributes they are spread over.

@@ -198,6 +198,11 @@ func (r *run) oneRound(ctx context.Context, round Round) error {
 		r.rests = append(r.rests, time.Since(began))
 		r.say("  at rest after %v", time.Since(began).Round(10*time.Millisecond))
 	}
+	if s != nil {
+		if err := r.complete(ctx, round); err != nil {
+			return err
+		}
+	}
 	return r.judge(ctx, round, s, r.c.Switch().Events()[events:])
 }
 

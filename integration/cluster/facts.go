@@ -35,6 +35,7 @@ type moment struct {
 	at    int64 // milliseconds of CLOCK_MONOTONIC
 	node  string
 	entry *executor.Entry
+	gap   bool // of the entry, a checkpoint, only what ended before it without a line
 	power *lab.PowerEvent
 	fact  *audit.Fact
 }
@@ -50,9 +51,14 @@ func (t *Teller) Tell(journals map[string][]executor.Entry, power []lab.PowerEve
 	var lists [][]moment
 	for _, node := range slices.Sorted(maps.Keys(journals)) {
 		var list []moment
+		last := t.reader(node).Last().Milliseconds()
 		for i := range journals[node] {
 			e := &journals[node][i]
+			if e.Kind == executor.KindCheckpoint {
+				list = append(list, moment{at: min(last, e.MonoMS), node: node, entry: e, gap: true})
+			}
 			list = append(list, moment{at: e.MonoMS, node: node, entry: e})
+			last = e.MonoMS
 		}
 		lists = append(lists, list)
 	}
@@ -110,6 +116,9 @@ func (t *Teller) tell(m moment) []audit.Fact {
 			return []audit.Fact{f}
 		}
 		return nil
+	}
+	if m.gap {
+		return t.reader(m.node).Ended(f.At, m.entry.State)
 	}
 	out := t.reader(m.node).Line(f.At, m.entry)
 	for i := range out {

@@ -88,18 +88,21 @@ func (r *Reader) Line(at time.Duration, e *executor.Entry) []audit.Fact {
 	return out
 }
 
-// known makes facts of all that lines said that are gone. A node whose disk fails stops what it has to stop all the same: the line
-// about it is in no file, and the next checkpoint leaves the resource out.
-func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
-	if s == nil {
+// Last returns when the newest line was written.
+func (r *Reader) Last() time.Duration { return r.last }
+
+// Ended makes facts of what ended without a line before a checkpoint of the same boot. A node whose disk fails stops what it has to stop all
+// the same: the line about it is in no file, and the next checkpoint leaves the resource out. It may have ended at any time since the line
+// before. It starts nothing meanwhile.
+func (r *Reader) Ended(at time.Duration, s *executor.State) []audit.Fact {
+	if s == nil || s.Boot != r.boot {
 		return nil
 	}
-	r.boot, r.cluster = s.Boot, s.Cluster
+	return r.ended(at, s)
+}
+
+func (r *Reader) ended(at time.Duration, s *executor.State) []audit.Fact {
 	var out []audit.Fact
-	if s.Term != 0 {
-		out = append(out, audit.Fact{At: at, Kind: audit.Led, Node: s.Coordinator, Term: s.Term},
-			audit.Fact{At: at, Kind: audit.Session, Node: r.node, Term: s.Term})
-	}
 	runs := map[int64]bool{}
 	for _, o := range s.Open {
 		runs[o.CallID] = true
@@ -121,6 +124,21 @@ func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
 			out = append(out, audit.Fact{At: at, Kind: audit.Gone, Node: r.node, Resource: name})
 		}
 	}
+	return out
+}
+
+// known makes facts of a checkpoint.
+func (r *Reader) known(at time.Duration, s *executor.State) []audit.Fact {
+	if s == nil {
+		return nil
+	}
+	r.boot, r.cluster = s.Boot, s.Cluster
+	var out []audit.Fact
+	if s.Term != 0 {
+		out = append(out, audit.Fact{At: at, Kind: audit.Led, Node: s.Coordinator, Term: s.Term},
+			audit.Fact{At: at, Kind: audit.Session, Node: r.node, Term: s.Term})
+	}
+	out = append(out, r.ended(at, s)...)
 	for _, a := range s.Active {
 		if r.active[a.Resource] || a.Action == nil || a.Action.Agent.Class == "stonith" {
 			continue
