@@ -165,7 +165,7 @@ func (w *world) available(r *rsc, n *node) bool {
 }
 
 // sortNodes orders nodes by score, then by what the placement strategy prefers, then by fewer instances, then the
-// current node, then by name.
+// current node, then by name. The strategy "minimal" fills the nodes by their names, so that few are used.
 func (w *world) sortNodes(list []*node, scores []int, current *node) {
 	value := func(n *node) int {
 		if !n.usable() || !w.guestReady(n) {
@@ -187,9 +187,9 @@ func (w *world) sortNodes(list []*node, scores []int, current *node) {
 			if a.count != b.count {
 				return a.count < b.count
 			}
-		}
-		if current != nil && (a == current) != (b == current) {
-			return a == current
+			if current != nil && (a == current) != (b == current) {
+				return a == current
+			}
 		}
 		return a.name < b.name
 	})

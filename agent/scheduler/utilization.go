@@ -137,8 +137,15 @@ func (w *world) sortForPlacement(list []*rsc) {
 // combinedScores are the scores of r with those of all that is placed in relation to it.
 func (w *world) combinedScores(r *rsc) []int {
 	s := copyScores(r.scores)
-	if len(r.kids) > 0 && r.clone == nil && r.bundle == nil {
+	if len(r.kids) > 0 && r.clone == nil && r.bundle == nil { // a group: its members belong together
 		s = copyScores(r.kids[0].scores)
+		for _, kid := range r.kids[1:] {
+			for i, score := range kid.scores {
+				if s[i] != absent && score != absent {
+					s[i] = add(s[i], score)
+				}
+			}
+		}
 	}
 	return w.mergePrimaries(s, r, r, 1)
 }
