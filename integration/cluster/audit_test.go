@@ -96,6 +96,32 @@ func TestWhatIsActiveTwiceIsFound(t *testing.T) {
 	}
 }
 
+// What a node stops while its disk fails is in no line: it may have ended at any time between the line before and the checkpoint that leaves
+// it out. A checkpoint of a later boot tells nothing of that.
+func TestWhatAFailingDiskKeepsOut(t *testing.T) {
+	checkpoint := func(at int64, boot string, active ...string) []executor.Entry {
+		s := executor.State{Boot: boot}
+		for _, name := range active {
+			s.Active = append(s.Active, executor.Active{Resource: name})
+		}
+		return []executor.Entry{{Kind: executor.KindCheckpoint, MonoMS: at, Boot: boot, State: &s}}
+	}
+	b := does(500, 510, "start", "web", 0)
+	for name, c := range map[string]struct {
+		after  []executor.Entry
+		broken bool
+	}{
+		"nothing is told":      {nil, true},
+		"it had ended":         {checkpoint(900, "1"), false},
+		"it is active still":   {checkpoint(900, "1", "web"), true},
+		"it is another boot's": {checkpoint(900, "2"), true},
+	} {
+		if got := judge(entries(does(100, 110, "start", "web", 0), c.after), b, nil); slices.Contains(got, "S1 single activity") != c.broken {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestWhatIsPromotedTwiceIsFound(t *testing.T) {
 	promoted := func(at int64) []executor.Entry {
 		return entries(does(at-3, at-2, "start", "db", 0), does(at, at+1, "promote", "db", 0))

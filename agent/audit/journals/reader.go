@@ -61,6 +61,9 @@ func (r *Reader) Line(at time.Duration, e *executor.Entry) []audit.Fact {
 	if e.Kind == executor.KindBoot && r.boot != "" && r.boot != e.Boot && !r.PowerIsKnown {
 		out = append(out, r.Off(before)) // its last sign of life
 	}
+	if e.Kind == executor.KindCheckpoint {
+		out = append(out, r.Ended(before, e.State)...)
+	}
 	if e.Boot != "" {
 		r.boot = e.Boot
 	}
