@@ -152,7 +152,8 @@ func TestHTTPBetweenNodes(t *testing.T) {
 			fmt.Fprint(rw, id.Node, ok)
 		})}
 		var served sync.WaitGroup
-		served.Go(func() { srv.Serve(b.Listener(ALPNHTTP)) })
+		l := b.Listener(ALPNHTTP) // a protocol that nobody serves yet is refused
+		served.Go(func() { srv.Serve(l) })
 		defer served.Wait()
 		defer srv.Close()
 		tr := a.Transport()

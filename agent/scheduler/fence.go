@@ -301,7 +301,7 @@ func (w *world) actShutdowns() {
 				if !s.rsc.managed && s.rsc.isRunningOn(n) {
 					continue
 				}
-				w.order(s, a, 0)
+				w.order(s, a, needsFirst) // what cannot be stopped keeps its node: it would be fenced for it when it is gone
 			}
 		}
 		leaving = append(leaving, a)
