@@ -171,14 +171,16 @@ func (n *node) founded() {
 
 // run starts the node's loops.
 func (n *node) run(contacts []string) {
+	// The listeners are there before anybody is let in: who asks for a protocol that nobody serves yet is refused, and shown as a problem.
+	exec, peers, joins := n.peer.Listener(peer.ALPNExec), n.peer.Listener(peer.ALPNHTTP), n.peer.Listener(peer.ALPNJoin)
 	n.wg.Go(func() {
 		if err := n.peer.Serve(); err != nil {
 			n.log.Error("the port for the other nodes is lost", "err", err)
 		}
 	})
-	n.wg.Go(func() { n.serveExecutor(n.peer.Listener(peer.ALPNExec)) })
-	n.wg.Go(func() { n.servePeers(n.peer.Listener(peer.ALPNHTTP)) })
-	n.wg.Go(func() { n.serveJoins(n.peer.Listener(peer.ALPNJoin)) })
+	n.wg.Go(func() { n.serveExecutor(exec) })
+	n.wg.Go(func() { n.servePeers(peers) })
+	n.wg.Go(func() { n.serveJoins(joins) })
 	n.wg.Go(n.serveAccess)
 	n.wg.Go(n.watchViews)
 	n.wg.Go(func() { n.keepContact(contacts) })

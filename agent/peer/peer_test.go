@@ -433,7 +433,8 @@ func serveJoin(t *testing.T, p *Peer, h http.HandlerFunc) {
 	mux.HandleFunc("POST "+JoinPath, h)
 	srv := &http.Server{Handler: mux}
 	var served sync.WaitGroup
-	served.Go(func() { srv.Serve(p.Listener(ALPNJoin)) })
+	l := p.Listener(ALPNJoin)
+	served.Go(func() { srv.Serve(l) })
 	t.Cleanup(func() { srv.Close(); served.Wait() })
 }
 
