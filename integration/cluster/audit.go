@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"paceline/agent/audit"
@@ -62,35 +64,70 @@ func (c *Cluster) AwaitJournal(ctx context.Context, node, what string, fits func
 	}
 }
 
-// Audit puts what journals and the power switch tell of the story so far to the rules of package audit. It returns an error that
-// names every rule that did not hold.
+// Audit puts what journals and the power switch tell of the story so far to the rules of package audit, each cluster of the lab by itself. It
+// returns an error that names every rule that did not hold.
 func (c *Cluster) Audit() (*Audited, error) {
 	journals, err := c.Journals()
 	if err != nil {
 		return nil, err
 	}
-	out := &Audited{}
-	judge := audit.New(unknown...)
+	parts := map[string]map[string][]executor.Entry{} // by cluster
+	for node, entries := range journals {
+		name := clusterOf(entries)
+		if parts[name] == nil {
+			parts[name] = map[string][]executor.Entry{}
+		}
+		parts[name][node] = entries
+	}
+	out := &Audited{Judged: map[string]int{}}
 	var errs []error
-	for _, f := range NewTeller().Tell(journals, c.Switch().Events(), c.committed()) {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		errs = append(errs, c.judge(name, parts[name], out)...)
+	}
+	return out, errors.Join(errs...)
+}
+
+// clusterOf returns the name of the cluster that a journal is of; "" if the node was in no session yet.
+func clusterOf(entries []executor.Entry) string {
+	for _, e := range slices.Backward(entries) {
+		switch {
+		case e.Session != nil && e.Session.Cluster != "":
+			return e.Session.Cluster
+		case e.State != nil && e.State.Cluster != "":
+			return e.State.Cluster
+		}
+	}
+	return ""
+}
+
+// judge puts the journals of one cluster's nodes to the rules.
+func (c *Cluster) judge(name string, journals map[string][]executor.Entry, out *Audited) (errs []error) {
+	power := slices.DeleteFunc(slices.Clone(c.Switch().Events()), func(e lab.PowerEvent) bool {
+		_, ours := journals[e.Node]
+		return !ours
+	})
+	rules := audit.New(unknown...)
+	for _, f := range NewTeller().Tell(journals, power, c.committed(name, journals)) {
 		out.Facts++
 		if f.Kind == audit.Found || f.Kind == audit.Begin && f.Operation == "start" {
 			out.Starts++
 		}
-		if found := judge.See(f); found != nil && len(errs) < audit.FindingsMax {
+		if found := rules.See(f); found != nil && len(errs) < audit.FindingsMax {
 			errs = append(errs, found)
 		}
 	}
-	out.Judged = judge.Judged()
-	return out, errors.Join(errs...)
+	for rule, count := range rules.Judged() {
+		out.Judged[rule] += count
+	}
+	return errs
 }
 
-// committed asks the nodes for the configurations and the fencings that they have for committed, and tells them by the clock that the
-// journals have. Where nobody answers, what was known before counts.
-func (c *Cluster) committed() []audit.Fact {
+// committed asks a cluster's nodes for the configurations and the fencings that they have for committed, and tells them by the clock that
+// the journals have. Where nobody answers, what was known before counts.
+func (c *Cluster) committed(name string, journals map[string][]executor.Entry) []audit.Fact {
 	newest := uint64(0)
 	for _, n := range c.Nodes() {
-		if !n.On() {
+		if _, ours := journals[n.Name]; !ours || !n.On() {
 			continue
 		}
 		p, err := c.auditPart(n.Name)
@@ -100,12 +137,12 @@ func (c *Cluster) committed() []audit.Fact {
 		if at := p.Settings[len(p.Settings)-1].Revision; at > newest {
 			newest = at
 			c.mu.Lock()
-			c.told = p
+			c.told[name] = p
 			c.mu.Unlock()
 		}
 	}
 	c.mu.Lock()
-	p := c.told
+	p := c.told[name]
 	c.mu.Unlock()
 	if p == nil {
 		return nil

@@ -41,7 +41,7 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	clients map[string]clientOf
-	told    *audit.Part // what a node last had for committed
+	told    map[string]*audit.Part // by cluster: what a node last had for committed
 }
 
 // clientOf is a client of the daemon of one life of a node.
@@ -87,7 +87,7 @@ func Boot(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Lab: l, opts: o, clients: map[string]clientOf{}}
+	c := &Cluster{Lab: l, opts: o, clients: map[string]clientOf{}, told: map[string]*audit.Part{}}
 	if o.Prepare != nil {
 		if err := o.Prepare(l); err != nil {
 			return nil, errors.Join(err, l.Down())
