@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "paceline/integration/drawn"
 )
 
 // TestFold: sentences are broken at blanks, under their first word; commands are not.
