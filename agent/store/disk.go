@@ -58,11 +58,20 @@ var errStuck = fmt.Errorf("it has not ended within %v (hint: look for a lost pat
 
 // update runs one durable write. Its first error is the last one that the disk is asked for.
 func (d *disk) update(write func(*bbolt.Tx) error) error {
+	return d.change(func(tx *bbolt.Tx, _ *tail, _ *position) error { return write(tx) })
+}
+
+// change is update for writes that move the log's ends or the debt: write is given both as they are, and what it makes of them holds when
+// it is on the disk. raft appends and compacts at the same time, from goroutines of its own: nobody else writes between the two.
+func (d *disk) change(write func(*bbolt.Tx, *tail, *position) error) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	if err := d.failure(); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	next, debt := d.tail, d.debt
+	d.mu.Unlock()
 	stuck := time.AfterFunc(writeTimeout, func() { d.fail(errStuck) })
 	defer stuck.Stop()
 	err := d.db.Update(func(tx *bbolt.Tx) error {
@@ -71,12 +80,18 @@ func (d *disk) update(write func(*bbolt.Tx) error) error {
 				return err
 			}
 		}
-		return write(tx)
+		return write(tx, &next, &debt)
 	})
 	if err != nil {
 		return d.fail(err)
 	}
-	return d.failure()
+	if err := d.failure(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.tail, d.debt = next, debt
+	d.mu.Unlock()
+	return nil
 }
 
 func (d *disk) fail(err error) error {
@@ -158,22 +173,16 @@ func (d *disk) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {
 		return nil
 	}
-	d.mu.Lock()
-	next, debt := d.tail, d.debt
-	d.mu.Unlock()
-	restart := next.last == 0
-	if !restart && logs[0].Index > next.last+1 {
-		restart = true // raft goes on after a snapshot that covers all that is here
-	}
 	var committed uint64
 	if d.committed != nil {
 		committed = d.committed()
 	}
 	last := logs[len(logs)-1]
-	err := d.update(func(tx *bbolt.Tx) error {
+	err := d.change(func(tx *bbolt.Tx, next *tail, debt *position) error {
 		bucket := tx.Bucket(bucketLog)
 		bucket.FillPercent = 0.9 // keys only rise
-		if restart {
+		// After a snapshot that covers all that is here raft goes on behind it.
+		if next.last == 0 || logs[0].Index > next.last+1 {
 			if err := dropRange(bucket, next.first, next.last); err != nil {
 				return err
 			}
@@ -190,20 +199,17 @@ func (d *disk) StoreLogs(logs []*raft.Log) error {
 			next.last, next.lastTerm = l.Index, l.Term
 		}
 		next.commit = min(max(next.commit, committed), next.last)
-		if debt != (position{}) && !(position{last.Term, last.Index}).before(debt) {
-			debt = position{}
+		if *debt != (position{}) && !(position{last.Term, last.Index}).before(*debt) {
+			*debt = position{}
 			if err := tx.Bucket(bucketMeta).Delete(keyDebt); err != nil {
 				return err
 			}
 		}
-		return putTail(tx, next)
+		return putTail(tx, *next)
 	})
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.tail, d.debt = next, debt
-	d.mu.Unlock()
 	if d.appended != nil {
 		d.appended()
 	}
@@ -217,18 +223,11 @@ func putTail(tx *bbolt.Tx, t tail) error {
 // DeleteRange is part of raft.LogStore. raft deletes from the front what a snapshot covers, and from the end what a leader
 // of a later term has overruled: in both cases entries that nobody may count on.
 func (d *disk) DeleteRange(low, high uint64) error {
-	d.mu.Lock()
-	next := d.tail
-	d.mu.Unlock()
-	if next.last == 0 || low > high {
-		return nil
-	}
-	low, high = max(low, next.first), min(high, next.last)
-	if low > high {
-		return nil
-	}
-	err := d.update(func(tx *bbolt.Tx) error {
+	return d.change(func(tx *bbolt.Tx, next *tail, _ *position) error {
+		low, high := max(low, next.first), min(high, next.last)
 		switch {
+		case next.last == 0 || low > high:
+			return nil
 		case low == next.first && high == next.last:
 			next.first, next.last, next.lastTerm, next.commit = 0, 0, 0, 0
 		case low == next.first:
@@ -246,15 +245,8 @@ func (d *disk) DeleteRange(low, high uint64) error {
 		if err := dropRange(tx.Bucket(bucketLog), low, high); err != nil {
 			return err
 		}
-		return putTail(tx, next)
+		return putTail(tx, *next)
 	})
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.tail = next
-	d.mu.Unlock()
-	return nil
 }
 
 func dropRange(bucket *bbolt.Bucket, low, high uint64) error {
@@ -319,13 +311,10 @@ func (d *disk) settle(reached position) error {
 	if debt := d.owed(); debt == (position{}) || reached.before(debt) {
 		return nil
 	}
-	if err := d.remove(bucketMeta, keyDebt); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.debt = position{}
-	d.mu.Unlock()
-	return nil
+	return d.change(func(tx *bbolt.Tx, _ *tail, debt *position) error {
+		*debt = position{}
+		return tx.Bucket(bucketMeta).Delete(keyDebt)
+	})
 }
 
 type debtError struct{ debt position }

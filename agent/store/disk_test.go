@@ -332,3 +332,37 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("term %d came out of nowhere", term)
 	}
 }
+
+// raft appends and compacts at the same time: nothing of what was stored behind the compacted part may go.
+func TestAppendingWhileCompacting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "raft.db")
+	d := openDisk(t, path, position{}, position{})
+	const entries, kept = 200, 10
+	stored := make(chan uint64, entries)
+	go func() {
+		defer close(stored)
+		for i := uint64(1); i <= entries; i++ {
+			if err := d.StoreLogs(logs(i, i, 1)); err != nil {
+				t.Error(err)
+				return
+			}
+			stored <- i
+		}
+	}()
+	for last := range stored {
+		if last > kept {
+			mustNot(t, d.DeleteRange(1, last-kept))
+		}
+	}
+	first, err := d.FirstIndex()
+	mustNot(t, err)
+	if last, err := d.LastIndex(); err != nil || last != entries || first != entries-kept+1 {
+		t.Fatalf("entries %d to %d are left, want %d to %d (%v)", first, last, entries-kept+1, entries, err)
+	}
+	mustNot(t, d.close())
+	d = openDisk(t, path, position{1, first - 1}, position{}) // a snapshot covers the rest
+	for i := first; i <= entries; i++ {
+		var l raft.Log
+		mustNot(t, d.GetLog(i, &l))
+	}
+}
