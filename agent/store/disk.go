@@ -25,6 +25,8 @@ type disk struct {
 	logger *slog.Logger
 	// committed tells raft's commit index, noted with each write; nil before raft runs.
 	committed func() uint64
+	// covered tells the last entry that a snapshot covers; nil before raft runs.
+	covered func() (uint64, error)
 	// appended, if not nil, is called after entries were stored.
 	appended func()
 
@@ -181,8 +183,10 @@ func (d *disk) StoreLogs(logs []*raft.Log) error {
 	err := d.change(func(tx *bbolt.Tx, next *tail, debt *position) error {
 		bucket := tx.Bucket(bucketLog)
 		bucket.FillPercent = 0.9 // keys only rise
-		// After a snapshot that covers all that is here raft goes on behind it.
 		if next.last == 0 || logs[0].Index > next.last+1 {
+			if err := d.goesOn(*next, logs[0].Index); err != nil {
+				return err
+			}
 			if err := dropRange(bucket, next.first, next.last); err != nil {
 				return err
 			}
@@ -212,6 +216,21 @@ func (d *disk) StoreLogs(logs []*raft.Log) error {
 	}
 	if d.appended != nil {
 		d.appended()
+	}
+	return nil
+}
+
+// goesOn refuses to begin the log anew at an entry, unless a snapshot covers all before it: raft does that after it was sent one.
+func (d *disk) goesOn(t tail, index uint64) error {
+	if d.covered == nil {
+		return nil
+	}
+	covered, err := d.covered()
+	if err != nil {
+		return err
+	}
+	if index > covered+1 {
+		return fmt.Errorf("log entry %d does not follow %d, and a snapshot covers no more than %d", index, t.last, covered)
 	}
 	return nil
 }

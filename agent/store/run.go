@@ -139,11 +139,11 @@ func (s *Store) startRaft(r *run) error {
 			return fmt.Errorf("make a new cluster: %w", err)
 		}
 	}
+	r.disk.committed, r.disk.covered = r.committed, r.covered
 	node, err := raft.NewRaft(rc, r.fsm, r.disk, r.disk, r.snaps, r.net)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
-	r.disk.committed = node.CommitIndex
 	r.raft.Store(node)
 	observer := raft.NewObserver(r.observed(), false, func(o *raft.Observation) bool {
 		switch o.Data.(type) {
@@ -155,6 +155,23 @@ func (s *Store) startRaft(r *run) error {
 	node.RegisterObserver(observer)
 	r.wg.Go(func() { s.follow(r) })
 	return s.resumeTakeover(r)
+}
+
+// committed is raft's commit index; 0 before raft runs.
+func (r *run) committed() uint64 {
+	if node := r.raft.Load(); node != nil {
+		return node.CommitIndex()
+	}
+	return 0
+}
+
+// covered is the last entry that a snapshot covers; 0 if there is none.
+func (r *run) covered() (uint64, error) {
+	list, err := r.snaps.List()
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].Index, nil
 }
 
 // observed turns raft's observations into wake-ups; what is true then is read anew, so that dropped ones do no harm.
