@@ -12,8 +12,10 @@ const (
 	updatesBuffer = 4096
 	// killShare says when a stop that does not end is helped by KILL: when a fifth of the budget is left.
 	killShare = 5
-	// settlePause is the wait between two looks at a unit that is about to change.
-	settlePause = 20 * time.Millisecond
+	// settleMin is the wait between the first two looks at a unit that is about to change, and doubles up to settleMax: a process that was
+	// killed is gone within milliseconds, and a unit that takes seconds to start is not asked hundreds of times.
+	settleMin = 2 * time.Millisecond
+	settleMax = 50 * time.Millisecond
 	// callBudget bounds one call to systemd that is no job.
 	callBudget = 10 * time.Second
 )

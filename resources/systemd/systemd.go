@@ -116,7 +116,7 @@ func (r *Runner) monitor(ctx context.Context, c *dbus.Conn, u unit, req resource
 			r.log.Warn("take over unit", "res", req.Resource, "unit", u.name, "cause", err)
 		}
 	}
-	for {
+	for pause := settleMin; ; {
 		switch u.active {
 		case "active", "reloading", "refreshing":
 			return resources.Result{Output: u.warning()}
@@ -134,7 +134,8 @@ func (r *Runner) monitor(ctx context.Context, c *dbus.Conn, u unit, req resource
 		select { // about to change: what it becomes is the answer
 		case <-ctx.Done():
 			return resources.Errorf(resources.GenericError, "unit %s is still %s (%s)", u.name, u.active, u.sub)
-		case <-time.After(settlePause):
+		case <-time.After(pause):
+			pause = min(2*pause, settleMax)
 		}
 		var err error
 		if u, err = look(ctx, c, u.name); err != nil {
