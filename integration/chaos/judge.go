@@ -134,7 +134,7 @@ func unread(path string, after int64) ([]executor.Entry, error) {
 
 // complete waits until the journals of nodes whose disk failed go on: what they did meanwhile is told by the next file's head.
 func (r *run) complete(ctx context.Context, round Round) error {
-	mended := monotonic().Milliseconds()
+	mended := lab.Monotonic().Milliseconds()
 	ctx, cancel := context.WithTimeout(ctx, journalMax)
 	defer cancel()
 	for _, f := range round.Faults {
@@ -162,7 +162,7 @@ func (r *run) complete(ctx context.Context, round Round) error {
 // forget is to be called when a node's disk was emptied: its lines begin again.
 func (r *run) forget(node string) {
 	delete(r.seen, node)
-	r.known(audit.Fact{At: monotonic(), Kind: audit.Wiped, Node: node})
+	r.known(audit.Fact{At: lab.Monotonic(), Kind: audit.Wiped, Node: node})
 }
 
 // known adds facts that are in no journal.
@@ -331,7 +331,7 @@ func (r *run) alike(ctx context.Context) {
 			continue
 		}
 		digest := fmt.Sprintf("%x", sha256.Sum256(text))
-		r.known(audit.Fact{At: monotonic(), Kind: audit.Applied, Node: n, Index: s.Revision, Digest: digest})
+		r.known(audit.Fact{At: lab.Monotonic(), Kind: audit.Applied, Node: n, Index: s.Revision, Digest: digest})
 		if said[s.Revision] == nil {
 			said[s.Revision] = map[string]string{}
 		}
@@ -386,14 +386,14 @@ func (r *run) takeHandsOff(ctx context.Context, args []string) error {
 	if err != nil {
 		return nil
 	}
-	r.known(audit.Fact{At: monotonic(), Kind: audit.Configure, Revision: reply.Revision, Config: audit.ConfigOf(reply.CIB)})
+	r.known(audit.Fact{At: lab.Monotonic(), Kind: audit.Configure, Revision: reply.Revision, Config: audit.ConfigOf(reply.CIB)})
 	return nil
 }
 
 // handsOff gives the command that ends it. The rules are told before it: what is done by it is done rightly.
 func (r *run) handsOff(args []string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		r.known(audit.Fact{At: monotonic(), Kind: audit.Configure, Config: r.config})
+		r.known(audit.Fact{At: lab.Monotonic(), Kind: audit.Configure, Config: r.config})
 		return r.undo(ctx, args)
 	}
 }

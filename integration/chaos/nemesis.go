@@ -41,7 +41,7 @@ func (r *run) carryOut(ctx context.Context, round Round) []deed {
 	for i, f := range round.Faults {
 		wg.Go(func() {
 			pause(ctx, f.At)
-			d := deed{at: monotonic(), fault: f}
+			d := deed{at: lab.Monotonic(), fault: f}
 			d.nodes = r.targets(ctx, f)
 			var mend func(context.Context) error
 			mend, d.note, d.err = r.inject(ctx, f, d.nodes)
@@ -86,14 +86,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }
 
 // targets finds out who is meant.
@@ -341,7 +333,7 @@ func Shape(kind Kind, order, all []string) []lab.Direction {
 
 func (r *run) flap(ctx context.Context, f Fault, node string) error {
 	dirs := []lab.Direction{{From: node, To: "*"}, {From: "*", To: node}}
-	for end := monotonic() + f.For; monotonic() < end && ctx.Err() == nil; {
+	for end := lab.Monotonic() + f.For; lab.Monotonic() < end && ctx.Err() == nil; {
 		if err := r.c.Cut(dirs...); err != nil {
 			return err
 		}

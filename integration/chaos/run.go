@@ -170,7 +170,7 @@ func (r *run) oneRound(ctx context.Context, round Round) error {
 	r.mu.Unlock()
 	r.stall.reset()
 	events := len(r.c.Switch().Events())
-	r.known(audit.Fact{At: monotonic(), Kind: audit.Troubled})
+	r.known(audit.Fact{At: lab.Monotonic(), Kind: audit.Troubled})
 	r.say("%v %v", time.Now().UTC().Format("15:04:05"), round)
 	for _, d := range r.carryOut(ctx, round) {
 		var skip errSkip

@@ -13,6 +13,7 @@ import (
 
 	"paceline/agent/api"
 	"paceline/integration/cluster"
+	"paceline/integration/lab"
 )
 
 // injectWhole does what concerns daemons in good order, or every node.
@@ -109,7 +110,7 @@ func (r *run) awaitExit(ctx context.Context, node string, most time.Duration) er
 // announces that; those of the previous build may be too old to: one that is then away for longer than a node takes to be missed is
 // fenced, as it should be, and boots.
 func (r *run) reload(ctx context.Context, node string, announced bool) {
-	began := monotonic()
+	began := lab.Monotonic()
 	r.hangUp(ctx, node)
 	ctx, cancel := context.WithTimeout(ctx, restMax/3)
 	defer cancel()
@@ -121,7 +122,7 @@ func (r *run) reload(ctx context.Context, node string, announced bool) {
 		done()
 		if err == nil {
 			if !announced {
-				r.stall.raise(monotonic() - began - reloadMax)
+				r.stall.raise(lab.Monotonic() - began - reloadMax)
 			}
 			return
 		}
@@ -154,7 +155,7 @@ func (r *run) reattach(ctx context.Context, nodes []string) (func(context.Contex
 	if _, err := r.c.Await(ctx, "the cluster to let go", func(s *api.Status) bool { return s.Maintenance && cluster.Quiet(s) }); err != nil {
 		return r.handsOff([]string{"maintenance", "off"}), "", err
 	}
-	from, before := monotonic(), r.servicePIDs()
+	from, before := lab.Monotonic(), r.servicePIDs()
 	for _, n := range nodes {
 		r.hangUp(ctx, n)
 	}
