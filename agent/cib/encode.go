@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"encoding/xml"
 	"fmt"
 	"io"
 	"strconv"
@@ -146,15 +147,25 @@ func (x *encoder) child(parent *etree.Element, tag string, table func(visit), ex
 	return e
 }
 
-// validName accepts the names that can be written without escaping: what schemas use, and names with one prefix (XML namespaces).
+// validName accepts the names that can be written without escaping: what schemas use, and names with one prefix (XML namespaces). Of letters
+// beyond ASCII the reader knows those of XML 1.0, fourth edition, so it is asked.
 func validName(name string) bool {
+	ascii := true
 	for i, r := range name {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r >= 0x80 && r != utf8.RuneError
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r >= utf8.RuneSelf
 		if !letter && (i == 0 || !(r >= '0' && r <= '9' || strings.ContainsRune("-.:", r))) {
 			return false
 		}
+		ascii = ascii && r < utf8.RuneSelf
 	}
-	return name != "" && !strings.HasSuffix(name, ":") && strings.Count(name, ":") <= 1
+	if name == "" || strings.HasSuffix(name, ":") || strings.Count(name, ":") > 1 {
+		return false
+	}
+	if ascii {
+		return true
+	}
+	_, err := xml.NewDecoder(strings.NewReader("<" + name + "/>")).Token()
+	return err == nil
 }
 
 func validText(text string) bool {

@@ -13,26 +13,32 @@ import (
 // The file format of bbolt, version 2, as far as it is read here. Numbers are in the machine's byte order. A page begins with its header:
 // its number (8 bytes), flags (2), how many elements it has (2), and how many pages it goes on over (4). The two first pages are meta pages and
 // name the roots of the last two transactions. A branch's elements name pages below it; those of a leaf may be buckets, whose values begin
-// with the number of their root, or 0 for one that lies in the value itself.
+// with the number of their root, or 0 for one that lies in the value itself. The free list is a run of page numbers; where they are more
+// than a header can count, the first is how many follow.
 const (
 	pageHeader    = 16
 	pageElement   = 16
 	pageBranch    = 0x01
 	pageLeaf      = 0x02
+	pageFreelist  = 0x10
 	elementBucket = 0x01
 	bucketHeader  = 16
 
+	freeNumber  = 8
+	freeCounted = 0xFFFF // the header's count where the first number is it
+
 	metaLength = 64
 	metaMagic  = 0xED0CDAED
+	metaNoList = ^uint64(0) // in place of the free list's page: it is made anew when the file is opened
 )
 
 // meta is what a meta page says.
 type meta struct {
-	pageSize, root, pages, transaction uint64
+	pageSize, root, free, pages, transaction uint64
 }
 
 // checkPages refuses a file that bbolt would open at an older transaction than its last, that ends too early, or whose pages are no
-// tree. bbolt passes over a broken meta page in silence; here that would undo an acknowledged write, or a vote. A power cut does not
+// tree, or both in it and free. bbolt passes over a broken meta page in silence; here that would undo an acknowledged write, or a vote. A power cut does not
 // break one: it lies within one sector. Where a page leads back to one above it, bbolt would go round for ever.
 func checkPages(path string, wait time.Duration) error {
 	f, err := os.Open(path)
@@ -74,7 +80,7 @@ func readMetas(f io.ReaderAt, size uint64) (meta, error) {
 		if word.Uint32(b) != metaMagic || word.Uint64(b[metaLength-8:]) != sum.Sum64() {
 			return meta{}, fmt.Errorf("meta page %d: %w", page, errChecksum)
 		}
-		m := meta{uint64(word.Uint32(b[8:])), word.Uint64(b[16:]), word.Uint64(b[40:]), word.Uint64(b[48:])}
+		m := meta{uint64(word.Uint32(b[8:])), word.Uint64(b[16:]), word.Uint64(b[32:]), word.Uint64(b[40:]), word.Uint64(b[48:])}
 		if m.pageSize < 512 || m.pages > size/m.pageSize {
 			return meta{}, fmt.Errorf("the file ends too early: %d bytes for %d pages", size, m.pages)
 		}
@@ -85,12 +91,10 @@ func readMetas(f io.ReaderAt, size uint64) (meta, error) {
 	return newest, nil
 }
 
-// checkTree reads every branch and leaf: each page is below one other, and what they point to lies within them.
+// checkTree reads every branch and leaf, and the free list: each page is below one other, or free, and what they point to lies within them.
 func checkTree(f io.ReaderAt, m meta) error {
 	seen := map[uint64]bool{}
-	for open := []uint64{m.root}; len(open) > 0; {
-		page := open[len(open)-1]
-		open = open[:len(open)-1]
+	visit := func(page uint64) error {
 		if page < 2 || page >= m.pages {
 			return fmt.Errorf("page %d is not there: there are %d", page, m.pages)
 		}
@@ -98,17 +102,52 @@ func checkTree(f io.ReaderAt, m meta) error {
 			return fmt.Errorf("page %d is reached twice", page)
 		}
 		seen[page] = true
-		below, err := pagesBelow(f, m, page)
+		return nil
+	}
+	read := func(page uint64) ([]byte, error) {
+		b, err := readPage(f, m, page)
+		for i := range uint64(len(b)) / m.pageSize {
+			if err := visit(page + i); err != nil {
+				return nil, err
+			}
+		}
+		return b, err
+	}
+	for open := []uint64{m.root}; len(open) > 0; {
+		page := open[len(open)-1]
+		open = open[:len(open)-1]
+		b, err := read(page)
+		var below []uint64
+		if err == nil {
+			below, err = pagesBelow(b)
+		}
 		if err != nil {
 			return fmt.Errorf("page %d: %w", page, err)
 		}
 		open = append(open, below...)
 	}
+	if m.free == metaNoList {
+		return nil
+	}
+	b, err := read(m.free)
+	var free []uint64
+	if err == nil {
+		free, err = freePages(b)
+	}
+	for i := 0; i < len(free) && err == nil; i++ {
+		err = visit(free[i])
+	}
+	if err != nil {
+		return fmt.Errorf("the list of free pages: %w", err)
+	}
 	return nil
 }
 
-// pagesBelow reads a page and returns the pages that it names.
-func pagesBelow(f io.ReaderAt, m meta, page uint64) ([]uint64, error) {
+// readPage reads a page with those that it goes on over.
+func readPage(f io.ReaderAt, m meta, page uint64) ([]byte, error) {
+	if page < 2 || page >= m.pages {
+		return nil, fmt.Errorf("it is not there: there are %d", m.pages)
+	}
 	head := make([]byte, pageHeader)
 	if _, err := f.ReadAt(head, int64(page*m.pageSize)); err != nil {
 		return nil, err
@@ -121,13 +160,36 @@ func pagesBelow(f io.ReaderAt, m meta, page uint64) ([]uint64, error) {
 		return nil, fmt.Errorf("it goes on over %d pages", more)
 	}
 	b := make([]byte, (more+1)*m.pageSize)
-	if _, err := f.ReadAt(b, int64(page*m.pageSize)); err != nil {
-		return nil, err
-	}
+	_, err := f.ReadAt(b, int64(page*m.pageSize))
+	return b, err
+}
+
+// pagesBelow returns the pages that a branch or a leaf names.
+func pagesBelow(b []byte) ([]uint64, error) {
 	if binary.NativeEndian.Uint16(b[8:]) == pageBranch {
 		return branchPages(b)
 	}
 	return leafPages(b, true)
+}
+
+// freePages returns the pages of a free list. One that is in use, too, would be written over.
+func freePages(b []byte) ([]uint64, error) {
+	if kind := binary.NativeEndian.Uint16(b[8:]); kind != pageFreelist {
+		return nil, fmt.Errorf("it is of kind %#x", kind)
+	}
+	numbers := b[pageHeader:]
+	count := uint64(binary.NativeEndian.Uint16(b[10:]))
+	if count == freeCounted {
+		count, numbers = binary.NativeEndian.Uint64(numbers), numbers[freeNumber:]
+	}
+	if count > uint64(len(numbers)/freeNumber) {
+		return nil, fmt.Errorf("it cannot have %d numbers", count)
+	}
+	var free []uint64
+	for i := range count {
+		free = append(free, binary.NativeEndian.Uint64(numbers[i*freeNumber:]))
+	}
+	return free, nil
 }
 
 // elements returns how many elements a page of the kind has, if they fit into it.
