@@ -15,10 +15,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 
 	"paceline/agent/links"
+	"paceline/agent/store"
 	"paceline/fencing"
 	"paceline/resources"
 )
@@ -47,6 +49,10 @@ type Options struct {
 	Ready func()
 	// network replaces the kernel's, for simulation; nil is the kernel's.
 	network network
+	// compaction replaces the store's, for simulation, where a log of thousands of entries takes too long.
+	compaction store.Compaction
+	// uptime replaces the time since the machine's boot, for simulation; nil is the kernel's.
+	uptime func() time.Duration
 	// Group is the group whose members may use the control socket, beside root; empty: haclient.
 	Group string
 	// Program is this program's file. Resource agents get links to it in their path, by the names of the tools that they call

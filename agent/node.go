@@ -107,7 +107,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	}
 	n.store, err = store.Open(store.Config{
 		ID: n.id.ID, Name: f.Node, Dir: d.opt.DataDir, Stream: &raftStream{n.peer, n.links, n.peer.Listener(peer.ALPNRaft)},
-		Address: listen, Resolve: n.raftAddresses, Timings: p.raft, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
+		Address: listen, Resolve: n.raftAddresses, Timings: p.raft, Compaction: d.opt.compaction, Bootstrap: f.Bootstrap, Apply: cib.Apply, Logger: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the cluster's state: %w", err)
@@ -128,7 +128,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	n.registry = registry
 	n.exec, err = executor.New(n.guarded(executor.Config{
 		Node: f.Node, ID: n.id.ID, Incarnation: n.id.Incarnation, Boot: n.id.Boot,
-		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Logger: n.log,
+		Registry: registry, Dir: d.opt.DataDir, Fence: n.fencer.carryOut, Uptime: d.opt.uptime, Logger: n.log,
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("start the executor: %w", err)

@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"paceline/agent/api"
+	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/peer"
+	"paceline/agent/store"
 	"paceline/fencing"
 	"paceline/resources"
 )
@@ -36,6 +38,7 @@ type whole struct {
 	key   peer.Key
 	began time.Time
 	nodes []*wholeNode
+	short store.Compaction // of the logs, so that snapshots are taken and sent
 
 	mu     sync.Mutex
 	active map[string]map[string]bool // resource -> nodes
@@ -49,6 +52,7 @@ type whole struct {
 	faults map[string]int
 	log    []string
 	bad    string
+	judged map[string]int
 
 	virtual time.Duration
 	wg      sync.WaitGroup
@@ -88,6 +92,11 @@ func runWhole(t *testing.T, seed uint64) (sum *whole) {
 			active: map[string]map[string]bool{}, faults: map[string]int{}, calm: seed%10 == 0,
 		}
 		sum = w
+		if rng.IntN(2) == 0 {
+			w.short = store.Compaction{
+				After: 10 + uint64(rng.IntN(90)), Keep: 5 + uint64(rng.IntN(20)), Every: 200*time.Millisecond + time.Duration(rng.Int64N(int64(3*time.Second))),
+			}
+		}
 		dir := wholeDir(t)
 		for i := range 2 + rng.IntN(4) {
 			n := &wholeNode{w: w, name: fmt.Sprintf("n%d", i+1), ip: fmt.Sprintf("10.0.0.%d", i+1), dir: filepath.Join(dir, fmt.Sprint(i+1))}
@@ -110,6 +119,7 @@ func runWhole(t *testing.T, seed uint64) (sum *whole) {
 		w.trouble()
 		w.heal()
 		w.settle(4*time.Minute, false, "come to rest after all is healed")
+		w.audit()
 	})
 	return sum
 }
@@ -190,7 +200,8 @@ func (n *wholeNode) on() {
 	}
 	n.power = true
 	opt := n.options()
-	opt.network = n.plug
+	opt.network, opt.compaction = n.plug, n.w.short
+	opt.uptime = func() time.Duration { return time.Since(n.w.began) }
 	opt.complete()
 	os.MkdirAll(opt.RunDir, 0o755)
 	id, err := opt.identity()
@@ -274,6 +285,31 @@ func (n *wholeNode) leave() {
 	defer cancel()
 	d.leaveInGoodOrder(ctx)
 	n.off(false, "it left in good order")
+}
+
+// replace cuts the machine's power and brings it back with an empty disk.
+func (n *wholeNode) replace(after time.Duration) {
+	n.mu.Lock()
+	stopped := n.stopped
+	n.mu.Unlock()
+	n.off(true, "its disk is lost")
+	if stopped != nil {
+		<-stopped
+	}
+	dir := n.options().DataDir
+	n.mu.Lock()
+	back := n.d != nil // something else has switched it on meanwhile
+	if !back {
+		os.RemoveAll(dir)
+		os.Mkdir(dir, 0o700)
+	}
+	n.mu.Unlock()
+	if back {
+		n.w.say("%s keeps its disk", n.name)
+		return
+	}
+	time.Sleep(after)
+	n.on()
 }
 
 func (w *whole) finished() bool {
@@ -517,6 +553,32 @@ func (w *whole) load() bool {
 	return false
 }
 
+// audit puts what the nodes' own journals tell to the rules.
+func (w *whole) audit() {
+	var parts []audit.Part
+	for _, n := range w.nodes {
+		d := n.daemon()
+		if d == nil {
+			continue
+		}
+		p, err := backend{d}.AuditPart(context.Background())
+		if err != nil {
+			w.violate("%s tells nothing for an audit: %v", n.name, err)
+			continue
+		}
+		p.Unsure = time.Millisecond // what journals count in
+		parts = append(parts, *p)
+	}
+	rep := audit.Judge(parts)
+	for _, f := range rep.Findings {
+		w.violate("%v (%+v)", f.Error(), f.Fact)
+	}
+	w.judged = map[string]int{}
+	for _, r := range rep.Rules {
+		w.judged[r.Name] = r.Judged
+	}
+}
+
 // trouble makes faults for a while.
 func (w *whole) trouble() {
 	w.mu.Lock()
@@ -541,11 +603,22 @@ func (w *whole) trouble() {
 			w.wires.set(b.ip, a.ip, false)
 		})
 	}
+	// A disk is lost once, and where nobody leaves, so that there are three voters: what a majority has written down stays.
+	stays := len(w.nodes) >= 3 && rng.IntN(2) == 0
+	wipes := stays
 	end := time.Now().Add(between(5*time.Second, 30*time.Second))
 	for time.Now().Before(end) {
 		time.Sleep(between(100*time.Millisecond, 6*time.Second))
 		n, m := w.nodes[rng.IntN(len(w.nodes))], w.nodes[rng.IntN(len(w.nodes))]
-		kind := []string{"power cut", "daemon killed", "node cut off", "link cut", "link cut one way", "device", "restart", "operator", "node leaves", "all leave"}[rng.IntN(10)]
+		kind := []string{"power cut", "daemon killed", "node cut off", "link cut", "link cut one way", "device", "restart", "operator", "node leaves", "all leave", "disk lost"}[rng.IntN(11)]
+		switch {
+		case kind == "disk lost" && !wipes:
+			kind = "power cut"
+		case kind == "disk lost":
+			wipes = false
+		case stays && (kind == "node leaves" || kind == "all leave"):
+			kind = "restart"
+		}
 		w.say("fault: %s (%s, %s)", kind, n.name, m.name)
 		w.mu.Lock()
 		w.faults[kind]++
@@ -561,6 +634,9 @@ func (w *whole) trouble() {
 		case "restart":
 			n.off(false, kind)
 			n.on()
+		case "disk lost":
+			back := between(50*time.Millisecond, 8*time.Second)
+			w.wg.Go(func() { n.replace(back) })
 		case "node leaves", "all leave":
 			back := between(50*time.Millisecond, 8*time.Second)
 			going := []*wholeNode{n}
@@ -734,7 +810,7 @@ func (w *whole) unrest(empty bool) string {
 // Whole daemons, three to five minutes of virtual time each, under faults that a seed draws. Goroutines run as the runtime
 // schedules them, so a seed draws the same faults each time, and not the very same run.
 func TestWholeNodesUnderFaults(t *testing.T) {
-	faults := map[string]int{}
+	faults, judged := map[string]int{}, map[string]int{}
 	fenced, starts := 0, 0
 	began := time.Now()
 	var virtual time.Duration
@@ -743,6 +819,9 @@ func TestWholeNodesUnderFaults(t *testing.T) {
 		sum := runWhole(t, seed)
 		for k, v := range sum.faults {
 			faults[k] += v
+		}
+		for k, v := range sum.judged {
+			judged[k] += v
 		}
 		fenced, starts, virtual = fenced+sum.fenced, starts+sum.starts, virtual+sum.virtual
 		if sum.bad != "" {
@@ -753,5 +832,5 @@ func TestWholeNodesUnderFaults(t *testing.T) {
 			t.Fatalf("seed %d, %d nodes: %s\n%s\nagain: go test ./agent -run TestWholeNodes -whole 1 -whole-seed %d", seed, len(sum.nodes), sum.bad, strings.Join(tail, "\n"), seed)
 		}
 	}
-	t.Logf("%d seeds: %v of virtual time in %v, %d fencings, %d starts, faults %v", *wholeSeeds, virtual.Round(time.Second), time.Since(began).Round(time.Second), fenced, starts, faults)
+	t.Logf("%d seeds: %v of virtual time in %v, %d fencings, %d starts, faults %v; judged by the journals: %v", *wholeSeeds, virtual.Round(time.Second), time.Since(began).Round(time.Second), fenced, starts, faults, judged)
 }

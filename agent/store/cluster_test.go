@@ -36,6 +36,7 @@ type node struct {
 	options *bbolt.Options
 	apply   func(*cib.CIB, cib.Change) (*cib.CIB, error)
 	profile Timings
+	compact Compaction
 }
 
 func newLab(t testing.TB) *lab {
@@ -60,7 +61,7 @@ func (l *lab) node(id string) *node {
 
 func (n *node) config(bootstrap bool) Config {
 	return Config{
-		ID: n.id, Name: n.id, Dir: n.dir, Stream: n.lab.net.layer(n.addr), Timings: n.profile, Bootstrap: bootstrap,
+		ID: n.id, Name: n.id, Dir: n.dir, Stream: n.lab.net.layer(n.addr), Timings: n.profile, Compaction: n.compact, Bootstrap: bootstrap,
 		Apply: n.apply, Logger: n.lab.logger,
 	}
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Resolve func(id string) []string
 	// Timings derive from the cluster's profile.
 	Timings Timings
+	// Compaction bounds the log; zero means Compact.
+	Compaction Compaction
 	// Bootstrap makes a store without any state a cluster of one voter: for "cluster init" only. It is ignored when
 	// there is state. Without it an empty store waits until a leader admits it.
 	Bootstrap bool
@@ -47,6 +49,16 @@ type Timings struct {
 	Commit    time.Duration // how soon followers learn what is committed when nothing follows; what an idle leader costs hangs on it
 	RPC       time.Duration // bound of one exchange with a peer, including its fsync
 }
+
+// Compaction says when the log is cut behind a snapshot.
+type Compaction struct {
+	After uint64        // this many entries are there since the last snapshot; it also bounds the replay at a start
+	Keep  uint64        // entries that stay, so that a node that was away for a reboot catches up by entries
+	Every time.Duration // how often it is looked at (raft draws from once to twice of it)
+}
+
+// Compact is what a cluster runs with.
+var Compact = Compaction{After: 2048, Keep: 1024, Every: 30 * time.Second}
 
 // The profiles. A leader's death is followed by the next election within 1.3 to 2.7
 // heartbeat times: LAN 0.3 to 0.7 s, Fast half of it or less, WAN up to 3 s.
@@ -112,6 +124,9 @@ func (c *Config) complete() error {
 	}
 	if err := c.Timings.Validate(); err != nil {
 		return err
+	}
+	if c.Compaction == (Compaction{}) {
+		c.Compaction = Compact
 	}
 	if c.Apply == nil {
 		c.Apply = cib.Apply

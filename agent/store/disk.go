@@ -26,7 +26,7 @@ type disk struct {
 	// committed tells raft's commit index, noted with each write; nil before raft runs.
 	committed func() uint64
 	// covered tells the last entry that a snapshot covers; nil before raft runs.
-	covered func() (uint64, error)
+	covered func() (position, error)
 	// appended, if not nil, is called after entries were stored.
 	appended func()
 
@@ -129,9 +129,17 @@ func (d *disk) LastIndex() (uint64, error) {
 // IsMonotonic tells raft that the log has no gaps, which inspect relies on.
 func (d *disk) IsMonotonic() bool { return true }
 
-// GetLog is part of raft.LogStore.
+// GetLog is part of raft.LogStore. Where the log begins behind a snapshot the entry before it is known as well, but for what it says: raft
+// asks for its term when a leader goes on from there, and never for more, because the snapshot has it.
 func (d *disk) GetLog(index uint64, l *raft.Log) error {
-	return d.db.View(func(tx *bbolt.Tx) error { return getLog(tx, index, l) })
+	err := d.db.View(func(tx *bbolt.Tx) error { return getLog(tx, index, l) })
+	if errors.Is(err, raft.ErrLogNotFound) && d.covered != nil {
+		if covered, failed := d.covered(); failed == nil && index != 0 && covered.Index == index {
+			*l = raft.Log{Index: index, Term: covered.Term}
+			return nil
+		}
+	}
+	return err
 }
 
 func getLog(tx *bbolt.Tx, index uint64, l *raft.Log) error {
@@ -229,8 +237,8 @@ func (d *disk) goesOn(t tail, index uint64) error {
 	if err != nil {
 		return err
 	}
-	if index > covered+1 {
-		return fmt.Errorf("log entry %d does not follow %d, and a snapshot covers no more than %d", index, t.last, covered)
+	if index > covered.Index+1 {
+		return fmt.Errorf("log entry %d does not follow %d, and a snapshot covers no more than %d", index, t.last, covered.Index)
 	}
 	return nil
 }

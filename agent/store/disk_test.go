@@ -371,7 +371,7 @@ func TestAppendingWhileCompacting(t *testing.T) {
 func TestLogBeginsAnewBehindASnapshot(t *testing.T) {
 	for covered, taken := range map[uint64]bool{0: false, 28: false, 29: true, 40: true} {
 		d := openDisk(t, filepath.Join(t.TempDir(), "raft.db"), position{}, position{})
-		d.covered = func() (uint64, error) { return covered, nil }
+		d.covered = func() (position, error) { return position{1, covered}, nil }
 		mustNot(t, d.StoreLogs(logs(1, 20, 1)))
 		if err := d.StoreLogs(logs(30, 31, 1)); (err == nil) != taken {
 			t.Errorf("entry 30 behind 20, with a snapshot to %d: %v", covered, err)

@@ -352,7 +352,7 @@ func TestSnapshotOfANewerVersionIsNotPassedOver(t *testing.T) {
 		a := l.form("a")
 		for range snapshotsKept {
 			var wg sync.WaitGroup
-			for i := range trailingEntries + 10 {
+			for i := range int(Compact.Keep) + 10 {
 				wg.Go(func() {
 					if _, err := a.try(Command{Change: option(fmt.Sprint("site-", i%7), fmt.Sprint(i))}); err != nil {
 						t.Error(err)

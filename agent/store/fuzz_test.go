@@ -122,6 +122,8 @@ func (anyRules) mayVote(position) error              { return nil }
 func (anyRules) term() uint64                        { return 3 }
 func (anyRules) vouched(raft.ServerID) raft.ServerID { return "" }
 func (anyRules) hedge() time.Duration                { return time.Second }
+func (anyRules) offer(position) func() bool          { return func() bool { return false } }
+func (anyRules) trim(*raft.AppendEntriesRequest)     {}
 func (anyRules) addresses(_ raft.ServerID, at raft.ServerAddress) []raft.ServerAddress {
 	return []raft.ServerAddress{at}
 }

@@ -16,12 +16,6 @@ const (
 	RequestsMax = 1024
 	// RequestIDMax bounds one request id.
 	RequestIDMax = 128
-	// snapshotThreshold is the number of entries after which a snapshot is taken; it also bounds the replay at a start.
-	snapshotThreshold = 2048
-	// trailingEntries stay in the log after a snapshot, so that a node that was away for a reboot catches up by entries.
-	trailingEntries = 1024
-	// snapshotInterval is how often the threshold is looked at (raft draws from once to twice of it).
-	snapshotInterval = 30 * time.Second
 	// snapshotsKept is one more than needed, should the newest be damaged.
 	snapshotsKept = 2
 	// letGoTimeout bounds the removal of one whose admission failed: one commit, with room.

@@ -31,6 +31,7 @@ type run struct {
 	inflight int
 	idle     chan struct{} // closed when stopping and nothing is in flight
 	takeover *takeover
+	offered  *offered // the snapshot that a leader sends just now
 }
 
 // openParts opens the database and the snapshots and checks them against each other.
@@ -64,9 +65,7 @@ func (c *Config) raftConfig() *raft.Config {
 	rc.ElectionTimeout = c.Timings.Election
 	rc.LeaderLeaseTimeout = c.Timings.Lease
 	rc.CommitTimeout = c.Timings.Commit
-	rc.SnapshotThreshold = snapshotThreshold
-	rc.SnapshotInterval = snapshotInterval
-	rc.TrailingLogs = trailingEntries
+	rc.SnapshotThreshold, rc.TrailingLogs, rc.SnapshotInterval = c.Compaction.After, c.Compaction.Keep, c.Compaction.Every
 	rc.ShutdownOnRemove = false // a member that was removed and comes back replays its own removal
 	rc.NoLegacyTelemetry = true
 	rc.Logger = raftLogger(c.Logger)
@@ -140,7 +139,7 @@ func (s *Store) startRaft(r *run) error {
 		}
 	}
 	r.disk.committed, r.disk.covered = r.committed, r.covered
-	node, err := raft.NewRaft(rc, r.fsm, r.disk, r.disk, r.snaps, r.net)
+	node, err := raft.NewRaft(rc, r.fsm, r.disk, r.disk, snapshots{r.snaps, r}, r.net)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -165,13 +164,13 @@ func (r *run) committed() uint64 {
 	return 0
 }
 
-// covered is the last entry that a snapshot covers; 0 if there is none.
-func (r *run) covered() (uint64, error) {
+// covered is the last entry that a snapshot covers; zero if there is none.
+func (r *run) covered() (position, error) {
 	list, err := r.snaps.List()
 	if err != nil || len(list) == 0 {
-		return 0, err
+		return position{}, err
 	}
-	return list[0].Index, nil
+	return position{list[0].Term, list[0].Index}, nil
 }
 
 // observed turns raft's observations into wake-ups; what is true then is read anew, so that dropped ones do no harm.

@@ -23,7 +23,7 @@ func (n *node) admit(peer *node) error {
 	return n.Admit(ctx, peer.id, peer.addr)
 }
 
-func mustNot(t *testing.T, err error) {
+func mustNot(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

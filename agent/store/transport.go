@@ -50,6 +50,11 @@ type rules interface {
 	addresses(id raft.ServerID, given raft.ServerAddress) []raft.ServerAddress
 	// hedge is how long a call waits for its answer over one link before it is made over the next as well.
 	hedge() time.Duration
+	// offer says that raft is about to be given a leader's snapshot that ends there. What it returns ends that, and tells
+	// whether the log was found to hold all of it, so that raft took none.
+	offer(end position) (held func() bool)
+	// trim leaves out of what a leader appends what a snapshot covers here.
+	trim(m *raft.AppendEntriesRequest)
 }
 
 var (
@@ -253,6 +258,10 @@ func (t *transport) pump() {
 				reject(rpc, err)
 				continue
 			}
+			if m, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok {
+				t.install(rpc, m)
+				continue
+			}
 			select {
 			case t.incoming <- rpc:
 			case <-t.done:
@@ -261,6 +270,30 @@ func (t *transport) pump() {
 		case <-t.done:
 			return
 		}
+	}
+}
+
+// install gives raft a leader's snapshot, and waits for its answer. Where the log holds all of it the leader is told that it is here.
+func (t *transport) install(rpc raft.RPC, m *raft.InstallSnapshotRequest) {
+	answer := make(chan raft.RPCResponse, 1)
+	held := t.rules.offer(position{m.LastLogTerm, m.LastLogIndex})
+	own := rpc
+	own.RespChan = answer
+	select {
+	case t.incoming <- own:
+	case <-t.done:
+		held()
+		reject(rpc, raft.ErrTransportShutdown)
+		return
+	}
+	select {
+	case a := <-answer:
+		if held() {
+			a = raft.RPCResponse{Response: &raft.InstallSnapshotResponse{RPCHeader: m.RPCHeader, Term: m.Term, Success: true}}
+		}
+		rpc.RespChan <- a
+	case <-t.done: // raft may still read the stream: nobody answers, and the connection ends with the transport
+		held()
 	}
 }
 
@@ -291,6 +324,7 @@ func (t *transport) admit(rpc raft.RPC) error {
 		if m.Term >= t.rules.term() && from != "" {
 			t.noteLeader(from)
 		}
+		t.rules.trim(m)
 	}
 	return nil
 }

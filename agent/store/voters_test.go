@@ -216,7 +216,7 @@ func TestSnapshotBringsANodeUp(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		a := l.form("a")
 		var wg sync.WaitGroup
-		for i := range trailingEntries + 200 {
+		for i := range int(Compact.Keep) + 200 {
 			wg.Go(func() {
 				if _, err := a.try(Command{Change: option(fmt.Sprint("site-", i%7), fmt.Sprint(i))}); err != nil {
 					t.Error(err)

@@ -93,7 +93,7 @@ func TestSessionsFencingsAndBoots(t *testing.T) {
 	r := NewReader("a")
 	got := read(r, lines("1", 1,
 		session("x", 5), fence(executor.KindFenceBegin, "reboot", 5, false), fence(executor.KindFenceEnd, "reboot", 5, true),
-		fence(executor.KindFenceBegin, "monitor", 5, false), fence(executor.KindFenceEnd, "monitor", 5, true),
+		fence(executor.KindFenceBegin, "monitor", 5, false), fence(executor.KindFenceEnd, "list", 5, true),
 		fence(executor.KindFenceBegin, "off", 0, false), fence(executor.KindFenceEnd, "off", 0, false),
 		begin("web", resources.Start, 1),
 		session("y", 1)))
