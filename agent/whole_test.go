@@ -42,6 +42,7 @@ type whole struct {
 
 	mu     sync.Mutex
 	active map[string]map[string]bool // resource -> nodes
+	leads  map[string]bool            // nodes on which cq is promoted
 	device string                     // "", refuses, slow
 	dark   bool                       // who is fenced does not come up again by itself
 	over   bool
@@ -89,7 +90,7 @@ func runWhole(t *testing.T, seed uint64) (sum *whole) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		w := &whole{
 			t: t, rng: rng, wires: newWires(seed), key: peer.NewKey(), began: time.Now(),
-			active: map[string]map[string]bool{}, faults: map[string]int{}, calm: seed%10 == 0,
+			active: map[string]map[string]bool{}, leads: map[string]bool{}, faults: map[string]int{}, calm: seed%10 == 0,
 		}
 		sum = w
 		if rng.IntN(2) == 0 {
@@ -98,7 +99,7 @@ func runWhole(t *testing.T, seed uint64) (sum *whole) {
 			}
 		}
 		dir := wholeDir(t)
-		for i := range 2 + rng.IntN(4) {
+		for i := range 2 + rng.IntN(6) {
 			n := &wholeNode{w: w, name: fmt.Sprintf("n%d", i+1), ip: fmt.Sprintf("10.0.0.%d", i+1), dir: filepath.Join(dir, fmt.Sprint(i+1))}
 			w.nodes = append(w.nodes, n)
 			n.write(i == 0)
@@ -257,6 +258,7 @@ func (n *wholeNode) off(powerCut bool, why string) {
 		for _, on := range n.w.active {
 			delete(on, n.name)
 		}
+		delete(n.w.leads, n.name)
 		n.w.mu.Unlock()
 	}
 	if d == nil {
@@ -370,8 +372,17 @@ func (a wholeAgent) Run(ctx context.Context, req resources.Request) resources.Re
 	if plug.isDead() {
 		return resources.Result{Code: resources.GenericError, Reason: "no power"}
 	}
-	if req.Operation == resources.Start {
+	switch req.Operation {
+	case resources.Start:
 		start()
+	case resources.Promote:
+		w.mu.Lock()
+		w.leads[name] = true
+		two := len(w.leads) > 1
+		w.mu.Unlock()
+		if two {
+			w.violate("%s is promoted on %s and elsewhere", req.Resource, name)
+		}
 	}
 	t := time.NewTimer(took)
 	defer t.Stop()
@@ -393,9 +404,14 @@ func (a wholeAgent) Run(ctx context.Context, req resources.Request) resources.Re
 		}
 	case resources.Stop:
 		delete(w.active[req.Resource], name)
+	case resources.Demote:
+		delete(w.leads, name)
 	case resources.Monitor:
 		if !w.active[req.Resource][name] {
 			return resources.Result{Code: resources.NotRunning}
+		}
+		if req.Resource == "cq" && w.leads[name] {
+			return resources.Result{Code: resources.RunningPromoted}
 		}
 	}
 	return resources.Result{}
@@ -531,7 +547,9 @@ func (w *whole) load() bool {
 <primitive id="r2" class="ocf" provider="whole" type="Service"><operations><op id="r2-m" name="monitor" interval="5s" timeout="20s"/></operations></primitive>
 <group id="g"><primitive id="g1" class="ocf" provider="whole" type="Service"/><primitive id="g2" class="ocf" provider="whole" type="Service"/></group>
 <clone id="c"><primitive id="cp" class="ocf" provider="whole" type="Service"/></clone>
-</resources><constraints><rsc_colocation id="col" rsc="r1" with-rsc="r2" score="-100"/></constraints></configuration><status/></cib>`
+<clone id="q"><meta_attributes id="qm"><nvpair id="qm1" name="promotable" value="true"/></meta_attributes><primitive id="cq" class="ocf" provider="whole" type="Service"><operations><op id="cq-m" name="monitor" interval="7s" role="Promoted" timeout="20s"/></operations></primitive></clone>
+</resources><constraints><rsc_colocation id="col" rsc="r1" with-rsc="r2" score="-100"/><rsc_order id="ord" first="r2" then="r1"/>
+<rsc_location id="q1" rsc="q" role="Promoted" node="n1" score="10"/><rsc_location id="q2" rsc="q" role="Promoted" node="n2" score="5"/></constraints></configuration><status/></cib>`
 	c, _, err := cib.Decode(strings.NewReader(text))
 	if err != nil {
 		w.violate("the configuration: %v", err)
@@ -801,8 +819,13 @@ func (w *whole) unrest(empty bool) string {
 			return fmt.Sprintf("%s is active on %v", name, w.active[name])
 		}
 	}
-	if len(w.active["cp"]) != len(w.nodes) {
-		return fmt.Sprintf("cp is active on %v", w.active["cp"])
+	for _, name := range []string{"cp", "cq"} {
+		if len(w.active[name]) != len(w.nodes) {
+			return fmt.Sprintf("%s is active on %v", name, w.active[name])
+		}
+	}
+	if len(w.leads) != 1 {
+		return fmt.Sprintf("cq is promoted on %v", w.leads)
 	}
 	return ""
 }
