@@ -40,7 +40,7 @@ func tell(t *testing.T, nodes, networks int, story func(w *whole)) {
 func newStory(t *testing.T, nodes, networks int) *whole {
 	w := &whole{
 		t: t, rng: rand.New(rand.NewPCG(1, 11)), wires: newWires(1), key: peer.NewKey(), began: time.Now(),
-		active: map[string]map[string]bool{}, faults: map[string]int{}, calm: true,
+		active: map[string]map[string]bool{}, leads: map[string]bool{}, faults: map[string]int{}, calm: true,
 	}
 	dir := wholeDir(t)
 	for i := range nodes {
