@@ -8,7 +8,6 @@ import (
 	"paceline/agent/audit"
 	"paceline/agent/cib"
 	"paceline/agent/executor"
-	"paceline/fencing"
 	"paceline/resources"
 )
 
@@ -202,7 +201,7 @@ func (r *Reader) session(f audit.Fact, e *executor.Entry) []audit.Fact {
 }
 
 func (r *Reader) fence(f audit.Fact, e *executor.Entry) []audit.Fact {
-	if e.Fence == nil || e.Fence.Action != fencing.Off && e.Fence.Action != fencing.Reboot { // a question to the device, or its way back
+	if e.Fence == nil || e.Fence.Action != "off" && e.Fence.Action != "reboot" { // a question to the device, or its way back
 		return nil
 	}
 	key := fenceOf{e.Fence.Term, e.Fence.Fence, e.Fence.Step}
