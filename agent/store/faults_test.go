@@ -164,7 +164,7 @@ func TestUnsyncedTailOfAFollower(t *testing.T) {
 	})
 }
 
-// breakLog damages the newest n entries of a stopped node.
+// breakLog damages the newest n entries of a stopped node, as far as a snapshot has not replaced them.
 func (n *node) breakLog(count uint64) {
 	n.lab.t.Helper()
 	damage(n.lab.t, filepath.Join(n.dir, "raft.db"), func(tx *bbolt.Tx) error {
@@ -176,7 +176,7 @@ func (n *node) breakLog(count uint64) {
 		if err != nil {
 			return err
 		}
-		for i := end.last - count + 1; i <= end.last; i++ {
+		for i := max(end.first, end.last-min(count, end.last)+1); i != 0 && i <= end.last; i++ {
 			if err := flip(bucketLog, indexKey(i))(tx); err != nil {
 				return err
 			}

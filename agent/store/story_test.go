@@ -58,6 +58,9 @@ func (s *story) play(acts []act) error {
 			return nil
 		}
 	}
+	// Two of them cut their logs all the time: what they do not have any more the others get as snapshots.
+	s.node("a").compact = Compaction{After: 8, Keep: 3, Every: 100 * time.Millisecond}
+	s.node("b").compact = Compaction{After: 4, Keep: 1, Every: 50 * time.Millisecond}
 	s.form("a", "b", "c")
 	if s.clients != nil { // before the first change there is no revision to compare with
 		s.node("a").commit(theRegister, firstValue)
