@@ -48,6 +48,9 @@ const (
 	votersTimeout = 30 * time.Second
 	// votersPause spaces attempts after a change failed.
 	votersPause = time.Second
+	// refusedPause spaces commits after one was refused: the core plans again at once, and while leadership is handed over, or a disk is full,
+	// it would be refused thousands of times a second.
+	refusedPause = 50 * time.Millisecond
 	// batchMax bounds how many commits are written as one log entry.
 	batchMax = 64
 )
@@ -340,8 +343,16 @@ func (r *Runner) commitAll(ctx context.Context, batch []Commit) {
 			return
 		}
 	}
+	refused := false
 	for _, c := range batch {
 		snap, err := r.out.Apply(ctx, c.Change)
+		refused = refused || err != nil
 		r.Post(ctx, Committed{Seq: c.Seq, Snapshot: snap, Err: err})
+	}
+	if refused {
+		select {
+		case <-time.After(refusedPause):
+		case <-ctx.Done():
+		}
 	}
 }

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -20,14 +21,18 @@ import (
 
 // stage is an Outside in memory, of node a alone.
 type stage struct {
-	mu   sync.Mutex
-	snap Snapshot
-	dial func(ctx context.Context) (Session, SessionUp, error)
+	mu     sync.Mutex
+	snap   Snapshot
+	dial   func(ctx context.Context) (Session, SessionUp, error)
+	refuse func(ctx context.Context) error // nil: everything is committed
 }
 
-func (s *stage) Apply(_ context.Context, ch cib.Change) (Snapshot, error) {
+func (s *stage) Apply(ctx context.Context, ch cib.Change) (Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return s.snap, s.refuse(ctx)
+	}
 	next, err := cib.Apply(s.snap.CIB, ch)
 	if err == nil {
 		s.snap = Snapshot{Revision: s.snap.Revision + 1, CIB: next}
@@ -100,6 +105,33 @@ func TestASessionThatOpensTooLateIsLetGo(t *testing.T) {
 		synctest.Wait()
 		if !told {
 			t.Fatal("nobody read the end of the session")
+		}
+	})
+}
+
+// While commits are refused, as when leadership is being handed over, the coordinator tries again, and not as fast as it can.
+func TestRefusedCommitsAreSpaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, tries := newWired(), 0
+		s := &stage{snap: Snapshot{CIB: &cib.CIB{}}}
+		s.dial = func(context.Context) (Session, SessionUp, error) {
+			return w, SessionUp{Node: "a", ID: "id-a", Boot: "boot1", Incarnation: "inc1"}, nil
+		}
+		s.refuse = func(ctx context.Context) error {
+			if tries++; tries == 1000 {
+				<-ctx.Done() // else time would stand still
+			}
+			return errors.New("not the leader")
+		}
+		stop := lead(s)
+		time.Sleep(time.Second)
+		go func() {
+			<-w.closed
+			close(w.events)
+		}()
+		stop()
+		if tries < 2 || tries > 25 {
+			t.Fatalf("%d commits were tried within a second", tries)
 		}
 	})
 }
