@@ -205,3 +205,15 @@ func TestAnAnnouncementIsForOneRestart(t *testing.T) {
 		w.settle(time.Minute, false, "come to rest")
 	})
 }
+
+// A machine is back with an empty disk before anybody has missed it: by gossip it is alive, as the one that it was. It is one that is lost.
+func TestANodeThatIsBackAtOnceWithoutItsDisk(t *testing.T) {
+	tell(t, 4, 1, func(w *whole) {
+		w.calm, w.over = false, true
+		w.nodes[3].replace(20 * time.Millisecond)
+		w.settle(time.Minute, false, "take the node in again")
+		if w.fenced == 0 {
+			w.violate("nobody fenced the node that was lost")
+		}
+	})
+}

@@ -84,6 +84,8 @@ type session struct {
 	downSince   time.Time
 	why         string
 	retryAt     time.Time
+	// stranger is since when another incarnation answers than the one that gossip hears, whoever of the two is behind; zero: none does.
+	stranger time.Time
 	// inFlight counts, by resource, the results that are to come of operations that coordinators before ordered; they are waited
 	// for until inFlightBy.
 	inFlight   map[string]int

@@ -77,6 +77,7 @@ func (c *Core) tendAlive(now time.Time, m membership.Member) bool {
 	if !s.up || s.incarnation != m.Incarnation && s.boot != m.Boot {
 		return c.tendSilent(now, m, s, st)
 	}
+	s.stranger = time.Time{}
 	if st != nil && online(st) && st.Boot == s.boot && st.Incarnation == s.incarnation && c.configured(m) {
 		if batch := announcements(s, m.ID, st); len(batch) > 0 {
 			c.nodeCommit(m.ID, m.Name+": its watchdog "+cmp.Or(s.watchdog, "is gone"), batch)
@@ -215,9 +216,14 @@ func (c *Core) dropSession(now time.Time, node, why string) {
 
 // tendSilent looks after a node that gossip hears and that has no session.
 func (c *Core) tendSilent(now time.Time, m membership.Member, s *session, st *cib.NodeState) bool {
-	if s.up { // an old incarnation's session
-		c.dropSession(now, m.Name, "the node has a new incarnation")
+	if s.up { // either its session is of an old incarnation, or gossip is behind; if that does not pass, the one that gossip hears is lost
+		since := s.stranger
+		why := "another incarnation of it answers than the one that is heard"
+		c.dropSession(now, m.Name, why)
 		s = c.session(m.Name)
+		if s.stranger = now; !since.IsZero() {
+			s.stranger, s.downSince, s.why, s.retryAt = since, since, why, now.Add(c.cfg.Timing.SessionRetry)
+		}
 	}
 	if s.downSince.IsZero() {
 		s.downSince = now
