@@ -178,7 +178,10 @@ func (b backend) Live(ctx context.Context) (api.Live, error) {
 			l.Quorum.Reason = "the cluster comes up and waits for " + strings.Join(p.Awaits, ", ") + " (wait-for-all), or for the word that it is off (paceline node fence --confirmed)"
 		}
 		fences, restarts = p.Fences, p.Restarting
-		l.Planned, l.Idle = p.Planned, p.Idle
+		if l.Quorum.Changing = p.Regrouping; p.Regrouping {
+			l.Quorum.Reason += ", and the set of voters is being changed"
+		}
+		l.Planned = p.Planned
 		l.Transition = transitionOf(p)
 		for _, u := range p.Unseen {
 			l.Missing = append(l.Missing, api.Missing{Node: u.Node, Lost: u.Lost})
@@ -263,7 +266,7 @@ func (n *node) memberOf(m membership.Member, voters, sessions map[string]bool) a
 }
 
 func transitionOf(p coordinator.Progress) api.Transition {
-	t := api.Transition{Running: p.Graph != 0, Graph: p.Graph, Revision: p.Revision, Done: p.Done, Total: p.Total}
+	t := api.Transition{Running: p.Graph != 0, Idle: p.Idle, Graph: p.Graph, Revision: p.Revision, Done: p.Done, Total: p.Total}
 	add := func(list []*transition.Action, flying bool) {
 		for _, a := range list {
 			t.Pending = append(t.Pending, api.Action{

@@ -47,7 +47,7 @@ func (n *node) leadLoop() {
 				n.fenced = nil // another has led since: what was confirmed before is not the newest that is known of the peer
 			}
 			n.mu.Unlock()
-			n.tellTakeover(n.leaderIs())
+			n.askTakeover(func() coordinator.Event { return n.ledBy(l) })
 			n.d.notify.poke()
 			if !l.Leader {
 				continue
@@ -178,7 +178,7 @@ func (o *outside) ChangeVoters(ctx context.Context, step quorum.Step, addr strin
 	case step.Remove != "":
 		err = o.n.store.Remove(ctx, step.Remove)
 	}
-	o.n.tellTakeover(o.n.leaderIs())
+	o.n.askTakeover(o.n.look)
 	return o.n.voterIDs(), err
 }
 

@@ -67,9 +67,9 @@ type node struct {
 	heard    bool                // a coordinator was heard since this daemon started
 	runner   *coordinator.Runner // not nil while this node leads
 	verdict  verdictNow
-	leaving  bool                   // this node asked to be let go
-	takeover chan coordinator.Event // to the takeover's loop
-	fenced   []cib.FenceEvent       // confirmed while there was no coordinator; for the next Elected
+	leaving  bool                          // this node asked to be let go
+	takeover chan func() coordinator.Event // to the takeover's loop, unbuffered: what is looked at there is never older than the look before
+	fenced   []cib.FenceEvent              // confirmed while there was no coordinator; for the next Elected
 }
 
 // startNode starts a member. contacts are gossip addresses to begin with, beside those remembered.
@@ -80,7 +80,7 @@ func startNode(d *Daemon, f File, ring peer.Ring, contacts []string) (_ *node, e
 	}
 	n := &node{
 		d: d, id: d.id, file: f, keys: keys{ring: ring}, profile: p, log: d.log,
-		takeover: make(chan coordinator.Event, 64), attributes: newKeeper(),
+		takeover: make(chan func() coordinator.Event), attributes: newKeeper(),
 	}
 	n.ctx, n.cancel = context.WithCancel(d.ctx)
 	defer func() {

@@ -21,26 +21,38 @@ type verdictNow struct {
 	due     uint64                // number of the fencing that is still called for
 }
 
-// takeoverPoll is how often the takeover looks at the voters and at what is known.
+// takeoverPoll is how often the takeover looks at the voters and at what is known when nothing tells it to.
 const takeoverPoll = 200 * time.Millisecond
 
 // takeoverMax bounds the rewriting of the voter set after confirmed fencing: one election, with room.
 const takeoverMax = 15 * time.Second
 
-func (n *node) leaderIs() coordinator.LeaderIs {
+// look returns who leads, who votes and what is known now. Only the takeover's loop looks: made elsewhere and handed over, an older
+// one could come after a newer one, and who died would count as a voter until the next.
+func (n *node) look() coordinator.Event {
 	n.mu.Lock()
 	l := n.leader
 	n.mu.Unlock()
+	return n.ledBy(l)
+}
+
+// ledBy is look under that leadership, the newest or one shortly before it.
+func (n *node) ledBy(l store.Leadership) coordinator.Event {
 	voters, growing, committed := n.raftGroup()
 	return coordinator.LeaderIs{ID: l.LeaderID, Voters: voters, Committed: committed, Growing: growing, CIB: n.store.Snapshot().CIB, Contact: n.store.Contact(), Term: n.store.Term()}
 }
 
-// tellTakeover hands an event to the takeover's loop; it never waits for longer than the node lives.
-func (n *node) tellTakeover(ev coordinator.Event) {
+// askTakeover lets the takeover's loop make an event and take it in; it never waits for longer than the node lives.
+func (n *node) askTakeover(what func() coordinator.Event) {
 	select {
-	case n.takeover <- ev:
+	case n.takeover <- what:
 	case <-n.ctx.Done():
 	}
+}
+
+// tellTakeover hands an event to the takeover's loop.
+func (n *node) tellTakeover(ev coordinator.Event) {
+	n.askTakeover(func() coordinator.Event { return ev })
 }
 
 // takeoverLoop runs the machine that lets one of two go on alone after the other's confirmed fencing.
@@ -49,8 +61,10 @@ func (n *node) takeoverLoop() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	views := n.viewed.listen(n.ctx)
-	// The set of voters and what is known change without an election too: a look now and then keeps the machine current. A
-	// node that lost its peer before the first look at them together waits for it, or for a person: the safe side.
+	// The set of voters and what is known change without an election too. The machine looks as soon as either is known to be
+	// committed: a pair of which the coordinator dies in the moment in which the other has joined it is a pair. What else there is to
+	// see (when its peer was last in contact) it looks at now and then.
+	states, groups := n.store.Watch(n.ctx), n.store.Groups(n.ctx)
 	poll := time.NewTicker(takeoverPoll)
 	defer poll.Stop()
 	step := func(ev coordinator.Event) {
@@ -69,16 +83,28 @@ func (n *node) takeoverLoop() {
 			n.d.notify.poke()
 		}
 	}
+	// Gossip may have told of the peer before the loop began to listen, and say no more until the peer is lost.
+	step(coordinator.Viewed{View: n.currentView()})
 	for {
 		select {
 		case <-n.ctx.Done():
 			return
-		case ev := <-n.takeover:
-			step(ev)
+		case what := <-n.takeover:
+			step(what())
 		case <-views:
 			step(coordinator.Viewed{View: n.currentView()})
+		case _, ok := <-states:
+			if !ok {
+				states = nil
+			}
+			step(n.look())
+		case _, ok := <-groups:
+			if !ok {
+				groups = nil
+			}
+			step(n.look())
 		case <-poll.C:
-			step(n.leaderIs())
+			step(n.look())
 		case <-timer.C:
 			step(coordinator.Tick{})
 		}
@@ -136,7 +162,7 @@ func (n *node) takeOver(e coordinator.TakeOver) {
 		n.mu.Unlock()
 	}
 	n.tellTakeover(coordinator.TakenOver{Err: err})
-	n.tellTakeover(n.leaderIs())
+	n.askTakeover(n.look)
 }
 
 // ForceQuorum makes this node the only voter, on a person's word, and returns when it coordinates.

@@ -791,7 +791,7 @@ func (w *whole) unrest(empty bool) string {
 	if err != nil {
 		return err.Error()
 	}
-	if !live.Idle || len(live.Fencing) > 0 {
+	if !live.Transition.Idle || len(live.Fencing) > 0 {
 		return fmt.Sprintf("%s is not idle: %+v, fencing %+v", live.Node, live.Transition, live.Fencing)
 	}
 	snap, err := backend{d}.Snapshot(context.Background())

@@ -67,7 +67,7 @@ func (w *whole) rest(voters int) string {
 		return "nobody coordinates, or two do"
 	}
 	live, err := backend{d}.Live(context.Background())
-	if err != nil || !live.Idle || len(live.Fencing) > 0 || !live.Quorum.Quorate {
+	if err != nil || !live.Transition.Idle || len(live.Fencing) > 0 || !live.Quorum.Quorate || live.Quorum.Changing {
 		return fmt.Sprintf("%s is not idle: %+v, %+v, %+v, %v", live.Node, live.Quorum, live.Transition, live.Fencing, err)
 	}
 	c := d.current().store.Snapshot().CIB
@@ -82,6 +82,19 @@ func (w *whole) rest(voters int) string {
 	}
 	if v := w.votersOf(); len(v) != voters || slices.ContainsFunc(v, func(s string) bool { return s[0] == '?' }) {
 		return fmt.Sprintf("the voters are %v, not %d that are on", v, voters)
+	}
+	return ""
+}
+
+// pair says what keeps the coordinator from saying that it has a second voter.
+func (w *whole) pair() string {
+	d := w.coordinator()
+	if d == nil {
+		return "nobody coordinates, or two do"
+	}
+	live, err := backend{d}.Live(context.Background())
+	if err != nil || live.Quorum.Total != 2 || live.Quorum.Changing {
+		return fmt.Sprintf("%s has %+v, %v", live.Node, live.Quorum, err)
 	}
 	return ""
 }
@@ -197,6 +210,28 @@ func TestGrowthToNine(t *testing.T) {
 	if sum.bad != "" {
 		t.Fatalf("%s\n%s", sum.bad, strings.Join(sum.log, "\n"))
 	}
+}
+
+// Of two machines one dies, is fenced and comes back; in the very moment in which the other says that all is at rest, with two
+// voters, it dies in its turn. The one that is back goes on: who is said to be one of two is ready to be the only one.
+func TestAPairIsOneAtOnce(t *testing.T) {
+	tell(t, 2, 1, func(w *whole) {
+		w.expectFencing()
+		w.mu.Lock()
+		w.dark = true
+		w.mu.Unlock()
+		for round := range 8 {
+			one, other := w.nodes[round%2], w.nodes[1-round%2]
+			one.off(true, "cut")
+			if !w.must(20*time.Second, "go on with "+other.name, func() string { return w.rest(1) }) {
+				return
+			}
+			one.on()
+			if !w.mustBy(time.Millisecond, 20*time.Second, "be two again", func() string { return w.pair() }) {
+				return
+			}
+		}
+	})
 }
 
 // Nine nodes die one after the other, each confirmed by its fencing: a member without a vote takes the place of each dead voter

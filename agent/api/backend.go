@@ -105,10 +105,8 @@ type Live struct {
 	Links       []Link // of this node to others, where it has several
 
 	Transition Transition
-	// Planned is the revision that the scheduler last planned for. Idle says that nothing was to be done at it and
-	// nothing is in flight.
+	// Planned is the revision that the scheduler last planned for.
 	Planned uint64
-	Idle    bool
 
 	Fencing  []FencePending // under way or blocked, oldest first
 	Problems []Problem      // what the daemon finds wrong, beside what follows from the CIB

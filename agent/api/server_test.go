@@ -576,7 +576,7 @@ func TestWaitEndsWhenSettledOrInTime(t *testing.T) {
 		w, err := client.Wait(t.Context(), 0, time.Minute)
 		got <- outcome{w, err}
 	}()
-	c.Do(func(c *apitest.Cluster) { c.State.Idle, c.State.Planned = true, c.Snap.Revision })
+	c.Do(func(c *apitest.Cluster) { c.State.Transition.Idle, c.State.Planned = true, c.Snap.Revision })
 	if o := <-got; o.err != nil || !o.w.Settled {
 		t.Errorf("got %+v, %v", o.w, o.err)
 	}

@@ -28,7 +28,7 @@ func (s *Server) waitEndpoint(ctx context.Context, q *request) (any, error) {
 // waitSettled waits until the cluster has planned for a revision and found nothing (more) to do, or until d has passed.
 // That time has passed is an answer, not an error.
 func (s *Server) waitSettled(ctx context.Context, revision uint64, d time.Duration) (*WaitReply, error) {
-	return s.waitUntil(ctx, d, func(l Live) bool { return l.Idle && l.Planned >= revision })
+	return s.waitUntil(ctx, d, func(l Live) bool { return l.Transition.Idle && l.Planned >= revision })
 }
 
 // waitUntil waits until the daemon's knowledge satisfies done.

@@ -22,6 +22,8 @@ type Progress struct {
 	Sessions map[string]bool
 	Awaits   []string // nodes for which a cluster that comes up waits before it does anything (wait-for-all)
 	Unseen   []Unseen
+	// Regrouping says that the set of voters is being changed: until it is done, who counts is not what everybody knows.
+	Regrouping bool
 	// Restarting are the members that are waited for because their daemons announced that they start anew; the
 	// time of one may be just over.
 	Restarting []Restart
@@ -61,6 +63,7 @@ func (c *Core) Progress() Progress {
 	for _, target := range sortedKeys(c.fences) {
 		p.Fences = append(p.Fences, c.fences[target].report())
 	}
+	p.Regrouping = c.changingVoters
 	p.Idle = c.ready && c.machine == nil && c.dirty == "" && len(c.commits) == 0 && len(p.Fences) == 0
 	if c.machine == nil {
 		return p

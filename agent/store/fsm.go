@@ -21,6 +21,8 @@ type fsm struct {
 	current atomic.Pointer[state]
 	halted  atomic.Pointer[error]
 	stopped func() // called once, when applying stops; may be nil
+	// regrouped is called with the index of a change of the raft group once that is known to be committed; may be nil.
+	regrouped func(index uint64)
 }
 
 func newFSM(apply func(*cib.CIB, cib.Change) (*cib.CIB, error), logger *slog.Logger, publish func(*state)) *fsm {
@@ -54,6 +56,14 @@ func (f *fsm) Apply(l *raft.Log) any {
 	f.current.Store(next)
 	f.publish(next)
 	return outcome{applied: applied, err: err}
+}
+
+// StoreConfiguration is part of raft.ConfigurationStore: raft calls it in the order of the log, once a change of the group is
+// known to be committed.
+func (f *fsm) StoreConfiguration(index uint64, _ raft.Configuration) {
+	if f.regrouped != nil {
+		f.regrouped(index)
+	}
 }
 
 // halt stops applying for good: the entry may mean anything, and what comes after it may depend on it.
@@ -115,6 +125,8 @@ func (f *fsm) restoreNewest(snaps *raft.FileSnapshotStore) (end uint64, err erro
 	}
 	return 0, err
 }
+
+var _ raft.ConfigurationStore = (*fsm)(nil)
 
 type fsmSnapshot struct{ state *state }
 

@@ -118,7 +118,7 @@ func (s *Store) start() (*run, error) {
 		return nil, errors.Join(err, r.disk.close())
 	}
 	r.fsm = newFSM(s.cfg.Apply, s.cfg.Logger, s.publish)
-	r.fsm.stopped = r.nudge
+	r.fsm.stopped, r.fsm.regrouped = r.nudge, s.groups.publish
 	r.net = r.newTransport(s.streams.newLayer())
 	if err := s.startRaft(r); err != nil {
 		if r.raft.Load() != nil {

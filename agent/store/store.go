@@ -25,6 +25,7 @@ type Store struct {
 	publishMu sync.Mutex
 	watchers  topic[Snapshot]
 	leaders   topic[Leadership]
+	groups    topic[uint64]
 
 	closing chan struct{}
 	wg      sync.WaitGroup
@@ -111,6 +112,7 @@ func (s *Store) Close() error {
 	err = errors.Join(err, s.streams.close())
 	s.watchers.close()
 	s.leaders.close()
+	s.groups.close()
 	if err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
@@ -372,6 +374,11 @@ func (s *Store) Snapshot() Snapshot { return s.state.Load().snapshot() }
 // Watch returns a channel that holds the newest state, beginning with the present one; states in between are passed over
 // when the reader is slow. It is closed when ctx or the store ends.
 func (s *Store) Watch(ctx context.Context) <-chan Snapshot { return s.watchers.subscribe(ctx) }
+
+// Groups returns a channel that holds the log index of the newest change of the raft group that this node knows to be
+// committed, as soon as there is one: time to look at Group again. It is closed when ctx or the store ends. What a leader sends as
+// a snapshot shows in Watch.
+func (s *Store) Groups(ctx context.Context) <-chan uint64 { return s.groups.subscribe(ctx) }
 
 // Leader returns a channel that holds the newest leadership, beginning with the present one. It is closed when the store
 // ends.

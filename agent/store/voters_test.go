@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"paceline/agent/cib"
@@ -41,6 +42,34 @@ func TestMemberComesBackWithAnotherAddress(t *testing.T) {
 			t.Fatal("not transferred")
 		}
 		a.commit("batch-limit", "2")
+	})
+}
+
+// A node that becomes a voter is told so once it knows it to be committed, not at its next look.
+func TestGroupsTellOfACommittedChange(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lab) {
+		a := l.form("a", "b")
+		c := l.node("c").start(false)
+		ctx, cancel := within(10 * time.Second)
+		defer cancel()
+		groups := c.Groups(ctx)
+		mustNot(t, a.admit(c))
+		synctest.Wait()
+		for told := uint64(0); ; {
+			select {
+			case index, ok := <-groups:
+				if !ok || index <= told {
+					t.Fatalf("told of %d after %d (open: %t)", index, told, ok)
+				}
+				told = index
+				if m, committed := c.Group(); committed && len(m) == 3 && m[2] == (Voter{ID: "c", Addr: c.addr, Votes: true}) {
+					return
+				}
+			default:
+				m, committed := c.Group()
+				t.Fatalf("not told: %+v, committed %t", m, committed)
+			}
+		}
 	})
 }
 

@@ -47,9 +47,9 @@ func Together(s *api.Status, resources ...string) string {
 	return node
 }
 
-// Quiet tells whether the cluster has nothing more to do and nothing is wrong with its nodes.
+// Quiet tells whether the cluster has nothing more to do: nothing is planned, awaited or fenced, and who votes is settled.
 func Quiet(s *api.Status) bool {
-	return s != nil && !s.Stale && s.Coordinator != "" && !s.Transition.Running && len(s.Fencing.Pending) == 0
+	return s != nil && !s.Stale && s.Coordinator != "" && s.Transition.Idle && !s.Quorum.Changing
 }
 
 func Find(list []api.Resource, id string) *api.Resource {

@@ -47,7 +47,7 @@ func New(nodes ...string) *Cluster {
 		listeners: map[chan struct{}]bool{}, configs: map[uint64]*cib.Configuration{}, Fails: map[string]bool{}, Now: time.Now,
 	}
 	c.Snap = api.Snapshot{Revision: 1, ConfigRevision: 1, CIB: &cib.CIB{}}
-	c.State = api.Live{Version: "0.1", Profile: "lan", Term: 1, Planned: 1, Idle: true}
+	c.State = api.Live{Version: "0.1", Profile: "lan", Term: 1, Planned: 1, Transition: api.Transition{Idle: true}}
 	if len(nodes) == 0 {
 		return c // unconfigured
 	}
@@ -174,9 +174,8 @@ func (c *Cluster) Apply(_ context.Context, cmd api.Command) (api.Applied, error)
 func (c *Cluster) carryOut() {
 	p := Plan(c.Snap.CIB, c.Now())
 	c.State.Planned = c.Snap.Revision
-	c.State.Idle = len(p.Actions) == 0
-	c.State.Transition = api.Transition{}
-	if c.State.Idle {
+	c.State.Transition = api.Transition{Idle: len(p.Actions) == 0}
+	if c.State.Transition.Idle {
 		return
 	}
 	if c.Still {
@@ -192,7 +191,7 @@ func (c *Cluster) carryOut() {
 		c.record(a, rc)
 	}
 	c.Snap.Revision++
-	c.State.Planned, c.State.Idle = c.Snap.Revision, true
+	c.State.Planned, c.State.Transition.Idle = c.Snap.Revision, true
 }
 
 // record puts the result of an action into the history.
