@@ -59,9 +59,11 @@ primitive talk ocf:lab:gossip params password=secret:file:/etc/gossip-password o
 	}
 	_, err := c.Node(node).Exec(t.Context(), "touch", "/run/gossip-sick")
 	must(t, err)
-	s = await(t, c, "the deeper monitor alone to fail, and its resource to be recovered", func(s *api.Status) bool {
-		return len(s.Failures) == 1 && s.Failures[0].IntervalMS == 2000 && runs(s)
-	})
+	failed := func(s *api.Status) bool { return len(s.Failures) == 1 && s.Failures[0].IntervalMS == 2000 }
+	await(t, c, "the deeper monitor alone to fail", failed)
+	_, err = c.Node(node).Exec(t.Context(), "rm", "/run/gossip-sick")
+	must(t, err)
+	s = await(t, c, "its resource to be recovered", func(s *api.Status) bool { return failed(s) && runs(s) })
 	if f := s.Failures[0]; f.Reason != "cannot log in as admin with ***" {
 		t.Errorf("the failure is %+v", f)
 	}
