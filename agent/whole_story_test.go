@@ -74,11 +74,6 @@ func (w *whole) network(number int, way string, cut bool, nodes ...*wholeNode) {
 
 // must fails the story with what keeps the condition from being met in time.
 func (w *whole) must(within time.Duration, what string, unmet func() string) bool {
-	return w.mustBy(100*time.Millisecond, within, what, unmet)
-}
-
-// mustBy is must with a look as often as that.
-func (w *whole) mustBy(look, within time.Duration, what string, unmet func() string) bool {
 	for began := time.Now(); ; {
 		why := unmet()
 		if why == "" {
@@ -88,7 +83,7 @@ func (w *whole) mustBy(look, within time.Duration, what string, unmet func() str
 			w.violate("%s within %v: %s", what, within, why)
 			return false
 		}
-		time.Sleep(look)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

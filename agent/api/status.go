@@ -42,7 +42,7 @@ type Quorum struct {
 	Votes   int    `json:"votes"`  // present
 	Total   int    `json:"total"`  // of voters
 	Needed  int    `json:"needed"` // for quorum
-	// Changing says that the coordinator is adding or removing a voter: until that is done, the others may count otherwise.
+	// Changing: the coordinator is adding or removing a voter; until that is done, the others may count otherwise.
 	Changing bool   `json:"changing,omitempty"`
 	Witness  string `json:"witness,omitempty"`
 }
@@ -238,8 +238,8 @@ type FenceEvent struct {
 // Transition is the plan being carried out.
 type Transition struct {
 	Running bool `json:"running"`
-	// Idle says that nothing was to be done at the revision that was last planned for, and that nothing is in flight or
-	// awaited. Only the coordinator knows: it is false in a stale status.
+	// Idle: nothing was to be done at the revision that was last planned for, and nothing is in flight or awaited. Only the
+	// coordinator knows: it is false in a stale status.
 	Idle     bool     `json:"idle"`
 	Graph    uint64   `json:"graph,omitempty"`
 	Revision uint64   `json:"revision,omitempty"` // it was planned for
